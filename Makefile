@@ -1,0 +1,51 @@
+# Every target is safe to run again. `make rehearsal` and `make test` are all that a new machine needs.
+
+STACK ?= softhsm
+# The packages that the suite and its tests run with, by Debian's names.
+PACKAGES = age bind9-utils dbus knot-dnssecutils ldnsutils libtpm2-pkcs11-1 libtss2-dev libtss2-tcti-tabrmd0 openssl pkg-config \
+	softhsm2 swtpm tpm2-abrmd tpm2-tools
+CARGO_DENY = 0.20.2
+
+.PHONY: help deps build test rehearsal bench check schema man clean
+
+help:
+	@echo "make rehearsal   the main job on a software TPM and SoftHSM: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
+	@echo "make test        every test, on real tokens"
+	@echo "make check       format, lints, documentation, dependencies"
+	@echo "make bench       figures, as ratios to the token's raw rate"
+	@echo "make deps        install what is missing (Debian)"
+	@echo "make man         man pages and completions, into target/man"
+	@echo "make schema      write the JSON Schemas of the site's files anew"
+
+deps:
+	@./scripts/deps $(PACKAGES)
+
+build: deps
+	cargo build --locked --workspace --bins
+
+rehearsal: build
+	cargo run --locked --quiet --package keyrite-tests --bin rehearsal -- --stack $(STACK)
+
+test: deps
+	cargo test --locked --workspace
+
+bench: deps
+	cargo bench --locked --package keyrite-tpm --bench sign
+
+check: deps
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	@./scripts/no-unwrap
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@$(CARGO_DENY)
+	@./scripts/deny
+
+schema:
+	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-key-metadata schema
+
+man: build
+	@for tool in tpm-init keyctl signer; do target/debug/keyrite-$$tool man target/man; done
+	@ls target/man
+
+clean:
+	cargo clean
