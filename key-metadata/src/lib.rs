@@ -1,0 +1,38 @@
+//! What Keyrite knows of every DNSSEC key, and the files of a site that hold it.
+//!
+//! No token, no network and no clock is touched here: times are arguments, and a path is touched only by [`store`].
+
+pub mod advice;
+pub mod algorithm;
+pub mod key_id;
+pub mod key_record;
+pub mod policy;
+pub mod public_key;
+pub mod role;
+pub mod schema;
+pub mod site;
+pub mod span;
+pub mod store;
+pub mod time;
+pub mod token_address;
+pub mod token_uri;
+pub mod version;
+pub mod yaml;
+pub mod zone_keys;
+pub mod zone_name;
+
+pub use advice::Advice;
+pub use algorithm::{Algorithm, KeySpec};
+pub use key_id::KeyId;
+pub use key_record::{Extractability, KeyRecord, KeyReference, KeyState};
+pub use policy::Policy;
+pub use public_key::PublicKey;
+pub use role::Role;
+pub use site::{PolicyName, Site, TokenName};
+pub use span::Span;
+pub use store::SiteFolder;
+pub use time::Time;
+pub use token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
+pub use token_uri::{TokenLabel, TokenUri};
+pub use zone_keys::ZoneKeys;
+pub use zone_name::ZoneName;

@@ -1,0 +1,267 @@
+//! `site.yaml`: the tokens and the zones of a site.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::advice::Advice;
+use crate::key_record::KeyReference;
+use crate::token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
+use crate::version::Version1;
+use crate::yaml::{self, YamlError};
+use crate::zone_name::ZoneName;
+
+/// A name that `site.yaml` gives to a token or a policy: 1 to 64 of `a-z A-Z 0-9 . _ -`, not starting with a dot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"))]
+pub struct SiteWord(String);
+
+/// The name of a token in `site.yaml`.
+pub type TokenName = SiteWord;
+/// The name of a policy: a file of `policies/` in the site, or one that is shipped.
+pub type PolicyName = SiteWord;
+
+/// A text that is no such name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is no name for a token or a policy; one has 1 to 64 letters, digits, dots, dashes and underscores"
+)]
+pub struct SiteWordError(String);
+
+impl FromStr for SiteWord {
+    type Err = SiteWordError;
+
+    fn from_str(text: &str) -> Result<Self, SiteWordError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if text.is_empty() || text.len() > 64 || text.starts_with('.') || !text.chars().all(allowed) {
+            return Err(SiteWordError(text.chars().take(80).collect()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SiteWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<SiteWord> for String {
+    fn from(word: SiteWord) -> Self {
+        word.0
+    }
+}
+
+impl TryFrom<String> for SiteWord {
+    type Error = SiteWordError;
+
+    fn try_from(text: String) -> Result<Self, SiteWordError> {
+        text.parse()
+    }
+}
+
+/// The tokens and zones of a site, as `site.yaml` has them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Site {
+    /// Always 1.
+    pub version: Version1,
+    /// The tokens, by the name that the rest of the site has for them.
+    #[serde(deserialize_with = "yaml::unique_map")]
+    pub tokens: BTreeMap<TokenName, SiteToken>,
+    /// The zones.
+    #[serde(deserialize_with = "yaml::unique_map")]
+    pub zones: BTreeMap<ZoneName, SiteZone>,
+}
+
+/// A token of the site.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SiteToken {
+    /// `pkcs11:token=LABEL?module-path=...` (RFC 7512), or `tpm2:` and a TCTI.
+    pub address: TokenAddress,
+    /// Where the user PIN comes from; for a TPM, the authorisation value of its keys. Asked for when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PinSource>,
+    /// Where the SO PIN comes from; only PKCS#11 tokens have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub so_pin: Option<PinSource>,
+}
+
+/// A zone of the site.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SiteZone {
+    /// The key and signing policy.
+    pub policy: PolicyName,
+    /// The token that holds the zone's keys.
+    pub token: TokenName,
+    /// Key tags that other signers of the zone use (RFC 8901): a new key that has one of them is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign_key_tags: Vec<u16>,
+}
+
+/// Why `site.yaml` is no site.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SiteError {
+    /// Not the YAML that it must be.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// A zone names a token that is not listed.
+    #[error("zones.{zone}.token: no token is named '{token}'; there is {known}")]
+    NoToken {
+        /// The zone.
+        zone: ZoneName,
+        /// The name that it gives.
+        token: TokenName,
+        /// The names that there are.
+        known: String,
+    },
+    /// Two tokens have the same address, so a key's reference would not say which.
+    #[error("tokens.{first} and tokens.{second} are the same token, {address}")]
+    SameToken {
+        /// One.
+        first: TokenName,
+        /// The other.
+        second: TokenName,
+        /// Their address.
+        address: String,
+    },
+    /// A PKCS#11 token without a module, or with a key's id.
+    #[error("tokens.{token}.address: {reason}")]
+    Address {
+        /// The token.
+        token: TokenName,
+        /// What is wrong with its address.
+        reason: &'static str,
+    },
+    /// An SO PIN for a TPM.
+    #[error("tokens.{token}.so-pin: a TPM has no SO PIN")]
+    SoPin {
+        /// The token.
+        token: TokenName,
+    },
+}
+
+/// A sealed PIN, and no one TPM that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a PIN is sealed at {handle}, but the site lists {count} TPMs")]
+pub struct WhichTpm {
+    /// The handle.
+    pub handle: TpmHandle,
+    /// How many TPMs there are.
+    pub count: usize,
+}
+
+impl Advice for WhichTpm {
+    fn hint(&self) -> Option<String> {
+        Some("list one TPM in site.yaml, with an address such as tpm2:device:/dev/tpmrm0".to_owned())
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
+
+impl Site {
+    /// Reads the text of `site.yaml`.
+    pub fn from_yaml(text: &str) -> Result<Self, SiteError> {
+        let site: Self = yaml::parse(text)?;
+        site.check_tokens()?;
+        for (zone, entry) in &site.zones {
+            if !site.tokens.contains_key(&entry.token) {
+                let known = site
+                    .tokens
+                    .keys()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                return Err(SiteError::NoToken {
+                    zone: zone.clone(),
+                    token: entry.token.clone(),
+                    known,
+                });
+            }
+        }
+        Ok(site)
+    }
+
+    fn check_tokens(&self) -> Result<(), SiteError> {
+        let mut seen: BTreeMap<String, &TokenName> = BTreeMap::new();
+        for (name, token) in &self.tokens {
+            let identity = match &token.address {
+                TokenAddress::Pkcs11(uri) if uri.module_path.is_none() => {
+                    let reason = "it names no module; add '?module-path=/path/to/module.so'";
+                    return Err(SiteError::Address {
+                        token: name.clone(),
+                        reason,
+                    });
+                }
+                TokenAddress::Pkcs11(uri) if uri.id.is_some() => {
+                    let reason = "it names a key; a token's address has no 'id'";
+                    return Err(SiteError::Address {
+                        token: name.clone(),
+                        reason,
+                    });
+                }
+                TokenAddress::Pkcs11(uri) => format!("{} {:?}", uri.token, uri.serial),
+                TokenAddress::Tpm(_) if token.so_pin.is_some() => {
+                    return Err(SiteError::SoPin { token: name.clone() });
+                }
+                TokenAddress::Tpm(tcti) => tcti.to_string(),
+            };
+            if let Some(first) = seen.insert(identity, name) {
+                let address = token.address.to_string();
+                return Err(SiteError::SameToken {
+                    first: first.clone(),
+                    second: name.clone(),
+                    address,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The site's one TPM, where the PIN of `handle` is sealed.
+    pub fn only_tpm(&self, handle: TpmHandle) -> Result<(&TokenName, &Tcti), WhichTpm> {
+        let mut tpms = self.tpms();
+        match (tpms.next(), tpms.count()) {
+            (Some(only), 0) => Ok(only),
+            (Some(_), more) => Err(WhichTpm {
+                handle,
+                count: more + 1,
+            }),
+            (None, _) => Err(WhichTpm { handle, count: 0 }),
+        }
+    }
+
+    /// The site's TPMs.
+    pub fn tpms(&self) -> impl Iterator<Item = (&TokenName, &Tcti)> {
+        self.tokens
+            .iter()
+            .filter_map(|(name, token)| match &token.address {
+                TokenAddress::Tpm(tcti) => Some((name, tcti)),
+                TokenAddress::Pkcs11(_) => None,
+            })
+    }
+
+    /// The token that holds the key of this reference: by name for a TPM, by label and serial for PKCS#11.
+    pub fn token_of(&self, reference: &KeyReference) -> Option<(&TokenName, &SiteToken)> {
+        self.tokens
+            .iter()
+            .find(|(name, token)| match (reference, &token.address) {
+                (KeyReference::Tpm(wanted), TokenAddress::Tpm(_)) => wanted == *name,
+                (KeyReference::Pkcs11(key), TokenAddress::Pkcs11(uri)) => {
+                    key.token == uri.token
+                        && (key.serial.is_none() || uri.serial.is_none() || key.serial == uri.serial)
+                }
+                (KeyReference::Tpm(_), TokenAddress::Pkcs11(_))
+                | (KeyReference::Pkcs11(_), TokenAddress::Tpm(_)) => false,
+            })
+    }
+}

@@ -1,0 +1,286 @@
+//! The site's folder: the only part of this crate that touches files.
+//!
+//! A write is: lock, write beside, fsync, rename, fsync the folder. A reader needs no lock, since a file is replaced whole.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use atomic_write_file::AtomicWriteFile;
+
+use crate::advice::Advice;
+use crate::key_id::KeyId;
+use crate::policy::{Policy, PolicyError, SHIPPED};
+use crate::site::{PolicyName, Site, SiteError};
+use crate::yaml;
+use crate::zone_keys::{ZoneKeys, ZoneKeysError};
+use crate::zone_name::ZoneName;
+
+/// The largest file of a site that is read, in bytes: a thousand times what a zone with many rollovers needs.
+pub const LARGEST_FILE: u64 = 32 << 20;
+
+/// Why a file of the site was not read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// `read`, `write` or `lock`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Larger than any file of a site is.
+    #[error("{} is larger than {LARGEST_FILE} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process is changing it.
+    #[error("{} is locked: another process is at work on it", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// `site.yaml` says something that it must not.
+    #[error("{} is not a site", path.display())]
+    Site {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: SiteError,
+    },
+    /// A key file says something that it must not.
+    #[error("{} is not a file of keys", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: ZoneKeysError,
+    },
+    /// A policy says something that it must not.
+    #[error("{} is not a policy", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: PolicyError,
+    },
+    /// No policy of that name.
+    #[error("no policy is named '{name}': there is no {}, and the shipped ones are {}", path.display(), shipped_names())]
+    NoPolicy {
+        /// The name.
+        name: PolicyName,
+        /// The file that would have it.
+        path: PathBuf,
+    },
+    /// The keys could not be put into YAML.
+    #[error("the keys of {zone} cannot be written as YAML")]
+    Render {
+        /// The zone.
+        zone: ZoneName,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn shipped_names() -> String {
+    SHIPPED.map(|(name, _)| name).join(", ")
+}
+
+impl Advice for StoreError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io {
+                action: "read",
+                path,
+                source,
+            } if source.kind() == io::ErrorKind::NotFound && path.ends_with("site.yaml") => {
+                Some("a site is a folder with a site.yaml; name it with --site".to_owned())
+            }
+            Self::Locked { .. } => Some("wait until it is done, then run this again".to_owned()),
+            Self::Io { .. } | Self::TooLarge { .. } | Self::Site { .. } | Self::Keys { .. } => None,
+            Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } => None,
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
+
+/// A site, opened: its folder and what `site.yaml` says.
+#[derive(Debug)]
+pub struct SiteFolder {
+    folder: PathBuf,
+    site: Site,
+}
+
+impl SiteFolder {
+    /// Reads `site.yaml` of that folder.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join("site.yaml");
+        let text = read_text(&path)?;
+        let site = Site::from_yaml(&text).map_err(|source| StoreError::Site { path, source })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            site,
+        })
+    }
+
+    /// What `site.yaml` says.
+    pub const fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// A path of the site, from its folder.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(relative)
+    }
+
+    /// `keys/<zone>.yaml`.
+    pub fn keys_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("keys/{}.yaml", zone.file_stem()))
+    }
+
+    /// `keys/tpm/<key id>.tpm`.
+    pub fn tpm_key_path(&self, id: KeyId) -> PathBuf {
+        self.path(format!("keys/tpm/{id}.tpm"))
+    }
+
+    /// `zones/<zone>.zone`, the unsigned zone.
+    pub fn unsigned_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("zones/{}.zone", zone.file_stem()))
+    }
+
+    /// `signed/<zone>.zone`, the signed one.
+    pub fn signed_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("signed/{}.zone", zone.file_stem()))
+    }
+
+    /// The keys of a zone; none if there is no file.
+    pub fn keys(&self, zone: &ZoneName) -> Result<ZoneKeys, StoreError> {
+        let path = self.keys_path(zone);
+        match read_text(&path) {
+            Ok(text) => ZoneKeys::from_yaml(&text, zone).map_err(|source| StoreError::Keys { path, source }),
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(ZoneKeys::new(zone.clone()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps other processes from changing the zone's keys until the lock is dropped.
+    pub fn lock_keys(&self, zone: &ZoneName) -> Result<Lock, StoreError> {
+        lock_beside(&self.keys_path(zone))
+    }
+
+    /// Keeps other processes from signing the zone until the lock is dropped.
+    pub fn lock_signed(&self, zone: &ZoneName) -> Result<Lock, StoreError> {
+        lock_beside(&self.signed_path(zone))
+    }
+
+    /// Replaces the keys of a zone. The lock is the one of [`Self::lock_keys`].
+    pub fn write_keys(&self, keys: &ZoneKeys, _lock: &Lock) -> Result<(), StoreError> {
+        let text = yaml::render(keys).map_err(|source| StoreError::Render {
+            zone: keys.zone().clone(),
+            source: Box::new(source),
+        })?;
+        replace(&self.keys_path(keys.zone()), |out| out.write_all(text.as_bytes()))
+    }
+
+    /// A policy: the site's own of that name, else the shipped one.
+    pub fn policy(&self, name: &PolicyName) -> Result<Policy, StoreError> {
+        let path = self.path(format!("policies/{name}.yaml"));
+        match read_text(&path) {
+            Ok(text) => Policy::from_yaml(&text).map_err(|source| StoreError::Policy { path, source }),
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name.to_string());
+                let (_, text) = shipped.ok_or_else(|| StoreError::NoPolicy {
+                    name: name.clone(),
+                    path: path.clone(),
+                })?;
+                Policy::from_yaml(text).map_err(|source| StoreError::Policy { path, source })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Held while a file is changed.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the lock of `path`, which is the file `.<name>.lock` beside it (the file itself is replaced, so it cannot carry its lock).
+fn lock_beside(path: &Path) -> Result<Lock, StoreError> {
+    let name = path
+        .file_name()
+        .map_or_else(Default::default, |name| name.to_string_lossy());
+    let lock = path.with_file_name(format!(".{name}.lock"));
+    let io = |source| StoreError::Io {
+        action: "lock",
+        path: lock.clone(),
+        source,
+    };
+    if let Some(folder) = lock.parent() {
+        fs::create_dir_all(folder).map_err(io)?;
+    }
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&lock)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// Replaces the file at `path` with what `write` writes: all of it, on the disk, or none.
+pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), StoreError> {
+    let attempt = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = AtomicWriteFile::open(path)?;
+        {
+            let mut out = io::BufWriter::new(&mut file);
+            write(&mut out)?;
+            out.flush()?;
+        }
+        file.commit()
+    };
+    attempt().map_err(|source| StoreError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Reads a text file of a site.
+pub fn read_text(path: &Path) -> Result<String, StoreError> {
+    let io = |source| StoreError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(io)?;
+    let mut text = String::new();
+    file.take(LARGEST_FILE + 1)
+        .read_to_string(&mut text)
+        .map_err(io)?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(StoreError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(text)
+}

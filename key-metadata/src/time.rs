@@ -1,0 +1,70 @@
+//! Times in the site's files.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An instant in UTC, in whole seconds, written as `2026-11-23T10:07:31Z` (RFC 3339).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String", extend("format" = "date-time"))]
+pub struct Time(DateTime<Utc>);
+
+/// A text that is no time of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no time; write it in UTC as 2026-11-23T10:07:31Z")]
+pub struct TimeError(String);
+
+const FORM: &str = "%Y-%m-%dT%H:%M:%SZ";
+
+impl Time {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// This instant, for arithmetic and calendars.
+    pub const fn to_utc(self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+impl From<DateTime<Utc>> for Time {
+    /// Drops the fraction of the second.
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(DateTime::from_timestamp(time.timestamp(), 0).map_or(time, |whole| whole))
+    }
+}
+
+impl FromStr for Time {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        NaiveDateTime::parse_from_str(text, FORM)
+            .map(|time| Self(time.and_utc()))
+            .map_err(|_| TimeError(text.chars().take(40).collect()))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format(FORM).fmt(f)
+    }
+}
+
+impl From<Time> for String {
+    fn from(time: Time) -> Self {
+        time.to_string()
+    }
+}
+
+impl TryFrom<String> for Time {
+    type Error = TimeError;
+
+    fn try_from(text: String) -> Result<Self, TimeError> {
+        text.parse()
+    }
+}

@@ -1,0 +1,168 @@
+//! The name of a zone, and of the files that carry it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The apex of a zone as an absolute name: lower case, no final dot, `.` for the root.
+///
+/// Labels are 1 to 63 printable ASCII characters without dot, quote, backslash, semicolon, parentheses, `@`, `$` and blank; the whole
+/// is at most 255 bytes on the wire (RFC 1035 2.3.4). Internationalised names are given as A-labels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String")]
+pub struct ZoneName(String);
+
+/// A text that names no zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ZoneNameError {
+    /// Nothing there; the root is `.`.
+    #[error("a zone's name is missing; the root is '.'")]
+    Empty,
+    /// A label of zero or more than 63 characters.
+    #[error("'{name}' has a label of {length} characters; one has 1 to 63")]
+    Label {
+        /// The name given.
+        name: String,
+        /// How long the label is.
+        length: usize,
+    },
+    /// More than 255 bytes on the wire.
+    #[error("a name of {length} bytes is longer than the 255 that DNS allows")]
+    Length {
+        /// Its length on the wire, in bytes.
+        length: usize,
+    },
+    /// A character that a zone's name does not have.
+    #[error("'{name}' has the character {character:?}, which the name of a zone does not have")]
+    Character {
+        /// The name given.
+        name: String,
+        /// The character.
+        character: char,
+    },
+}
+
+/// Everything that is not in a host name is escaped in a file name.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+impl ZoneName {
+    /// The name without the final dot; `.` for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of a file for this zone, without its extension: the name with all but `[a-z0-9._-]` percent-encoded, `%2E` for the root.
+    pub fn file_stem(&self) -> String {
+        match self.as_str() {
+            "." => "%2E".to_owned(),
+            name => utf8_percent_encode(name, ESCAPED).to_string(),
+        }
+    }
+
+    /// The name as a zone file writes it, with the final dot.
+    pub fn with_final_dot(&self) -> String {
+        match self.as_str() {
+            "." => ".".to_owned(),
+            name => format!("{name}."),
+        }
+    }
+}
+
+impl FromStr for ZoneName {
+    type Err = ZoneNameError;
+
+    fn from_str(text: &str) -> Result<Self, ZoneNameError> {
+        if text == "." {
+            return Ok(Self(text.to_owned()));
+        }
+        let name = text
+            .strip_suffix('.')
+            .map_or(text, |absolute| absolute)
+            .to_ascii_lowercase();
+        if name.is_empty() {
+            return Err(ZoneNameError::Empty);
+        }
+        if name.len() + 2 > 255 {
+            return Err(ZoneNameError::Length {
+                length: name.len() + 2,
+            });
+        }
+        if let Some(character) = name
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || r#""\;()@$"#.contains(*c))
+        {
+            return Err(ZoneNameError::Character { name, character });
+        }
+        if let Some(label) = name.split('.').find(|label| label.is_empty() || label.len() > 63) {
+            return Err(ZoneNameError::Label {
+                length: label.len(),
+                name,
+            });
+        }
+        Ok(Self(name))
+    }
+}
+
+impl fmt::Display for ZoneName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ZoneName> for String {
+    fn from(name: ZoneName) -> Self {
+        name.0
+    }
+}
+
+impl TryFrom<String> for ZoneName {
+    type Error = ZoneNameError;
+
+    fn try_from(text: String) -> Result<Self, ZoneNameError> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_absolute_and_lower_case() {
+        assert_eq!("FI.cr.".parse::<ZoneName>().unwrap().as_str(), "fi.cr");
+        assert_eq!("cr".parse::<ZoneName>().unwrap().with_final_dot(), "cr.");
+        assert_eq!(".".parse::<ZoneName>().unwrap().with_final_dot(), ".");
+        for bad in [
+            "",
+            "..",
+            "a..b",
+            ".cr",
+            "a b",
+            "a\\.b",
+            "café",
+            "../x/",
+            &"a".repeat(64),
+            &"a.".repeat(128),
+        ] {
+            let parsed = bad.parse::<ZoneName>();
+            assert!(parsed.is_err(), "{bad}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_cannot_leave_its_folder() {
+        assert_eq!(
+            "0/25.2.0.192.in-addr.arpa"
+                .parse::<ZoneName>()
+                .unwrap()
+                .file_stem(),
+            "0%2F25.2.0.192.in-addr.arpa"
+        );
+        assert_eq!(".".parse::<ZoneName>().unwrap().file_stem(), "%2E");
+    }
+}

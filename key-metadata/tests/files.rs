@@ -1,0 +1,245 @@
+//! The site's files: what is refused, with its place, and what a write leaves.
+
+use std::fs;
+use std::path::Path;
+
+use key_metadata::key_record::{Action, Backup, KeyTimes, ProvenanceEntry};
+use key_metadata::store::StoreError;
+use key_metadata::{
+    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeyState, Policy, PublicKey, Role,
+    Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
+};
+use proptest::prelude::*;
+
+const SITE: &str = "\
+version: 1
+tokens:
+  cr:
+    address: pkcs11:token=cr?module-path=/m.so
+    pin: prompt
+zones:
+  cr: {policy: small-tld, token: cr}
+";
+
+fn site_error(text: &str) -> String {
+    let error = Site::from_yaml(text).unwrap_err();
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        message += &format!(": {cause}");
+        source = cause.source();
+    }
+    message
+}
+
+#[test]
+fn mistakes_in_a_site_have_their_place() {
+    Site::from_yaml(SITE).unwrap();
+    for (from, to, wanted) in [
+        (
+            "    pin: prompt",
+            "    pni: prompt",
+            "line 5, column 5: tokens.cr.pni: unknown field `pni`",
+        ),
+        (
+            "policy: small-tld, ",
+            "",
+            "line 7, column 7: zones.cr: missing field `policy`",
+        ),
+        (
+            "version: 1",
+            "version: 2",
+            "line 1, column 10: version: this Keyrite reads version 1, not version 2",
+        ),
+        (
+            "    pin: prompt",
+            "    pin: '1234'",
+            "line 5, column 10: tokens.cr.pin: a PIN comes from prompt, file:PATH",
+        ),
+        ("token=cr", "token=cr;pin-value=1234", "'pin-value' is refused"),
+        ("?module-path=/m.so", "", "it names no module"),
+        (
+            "token: cr}",
+            "token: rc}",
+            "zones.cr.token: no token is named 'rc'; there is cr",
+        ),
+        (
+            "zones:\n",
+            "zones:\n  CR.: {policy: small-tld, token: cr}\n",
+            "'cr' is there twice",
+        ),
+        (
+            "    pin: prompt",
+            "    pin: prompt\n    pin: prompt",
+            "duplicate field `pin`",
+        ),
+        ("  cr: {", "  cr..: {", "has a label of 0 characters"),
+        ("zones:", "zones: [", "line 8, column 1"),
+    ] {
+        let text = SITE.replace(from, to);
+        assert_ne!(text, SITE, "{from} was not found");
+        let error = site_error(&text);
+        assert!(error.contains(wanted), "{wanted:?} is not in {error:?}");
+        assert!(!error.contains("1234"), "{error}");
+    }
+}
+
+fn key(tag_byte: u8) -> KeyRecord {
+    let id = KeyId::from_random([tag_byte; 16]);
+    let now: Time = "2026-11-23T10:00:00Z".parse().unwrap();
+    KeyRecord {
+        id,
+        role: Role::Ksk,
+        public_key: PublicKey::from_dnskey(Algorithm::Ed25519, &[tag_byte; 32]).unwrap(),
+        reference: KeyReference::Pkcs11("pkcs11:token=cr".parse::<TokenUri>().unwrap().of_key(id)),
+        state: KeyState::Generated,
+        times: KeyTimes::generated(now),
+        backup: Backup {
+            extractability: Extractability::Never,
+            bundles: Vec::new(),
+        },
+        provenance: vec![ProvenanceEntry {
+            at: now,
+            action: Action::Generate,
+            tool: "test".to_owned(),
+            operator: "test".to_owned(),
+            reason: None,
+        }],
+    }
+}
+
+fn site(folder: &Path) -> SiteFolder {
+    fs::write(folder.join("site.yaml"), SITE).unwrap();
+    SiteFolder::open(folder).unwrap()
+}
+
+#[test]
+fn keys_are_written_and_read_and_a_contradiction_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let zone: ZoneName = "cr".parse().unwrap();
+    let mut keys = site.keys(&zone).unwrap();
+    assert!(keys.keys().is_empty());
+    keys.add(key(1));
+    keys.add(key(2));
+    site.write_keys(&keys, &site.lock_keys(&zone).unwrap()).unwrap();
+    assert_eq!(site.keys(&zone).unwrap(), keys);
+
+    let text = fs::read_to_string(site.keys_path(&zone)).unwrap();
+    let tag = format!("key-tag: {}", key(1).key_tag());
+    for (from, to, wanted) in [
+        (
+            tag.as_str(),
+            "key-tag: 1",
+            "key-tag is 1, but by the public key it is",
+        ),
+        ("bits: 256", "bits: 255", "bits is 255"),
+        ("spki-sha256: ", "spki-sha256: 0", "spki-sha256 is"),
+        (
+            "state: generated",
+            "state: active",
+            "it is active, but has no time for that",
+        ),
+        (
+            "zone: cr",
+            "zone: fi.cr",
+            "these are the keys of fi.cr, not of cr",
+        ),
+        (
+            "algorithm: ED25519",
+            "algorithm: RSASHA1",
+            "algorithm 5 (RSASHA1) is not one that Keyrite makes",
+        ),
+        ("id: '01", "id: '02", "the id of another key"),
+        ("role: KSK", "roll: KSK", "unknown field `roll`"),
+        (
+            "generated: 2026-11-23T10:00:00Z",
+            "generated: yesterday",
+            "'yesterday' is no time",
+        ),
+    ] {
+        assert!(text.contains(from), "{from} is not in {text}");
+        let error = ZoneKeys::from_yaml(&text.replacen(from, to, 1), &zone)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(wanted), "{wanted:?} is not in {error:?}");
+    }
+}
+
+#[test]
+fn a_second_process_is_told_that_the_file_is_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let zone = "cr".parse().unwrap();
+    let lock = site.lock_keys(&zone).unwrap();
+    let error = site.lock_keys(&zone).unwrap_err();
+    assert!(matches!(error, StoreError::Locked { .. }) && error.hint().is_some());
+    drop(lock);
+    site.lock_keys(&zone).unwrap();
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys/cr.yaml");
+    key_metadata::store::replace(&path, |out| out.write_all(b"old")).unwrap();
+    key_metadata::store::replace(&path, |out| {
+        out.write_all(b"new")?;
+        Err(std::io::Error::other("disk full"))
+    })
+    .unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    assert_eq!(fs::read_dir(folder.path().join("keys")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_tag_that_is_taken_is_refused() {
+    let mut keys = ZoneKeys::new("cr".parse().unwrap());
+    keys.add(key(1));
+    let other = KeyRecord {
+        id: KeyId::from_random([9; 16]),
+        ..key(1)
+    };
+    assert_eq!(keys.check_tags(&other, &[]).unwrap_err().tag, key(1).key_tag());
+    keys.check_tags(&key(2), &[]).unwrap();
+    assert!(
+        keys.check_tags(&key(2), &[key(2).revoked_key_tag()])
+            .unwrap_err()
+            .by
+            .contains("foreign-key-tags")
+    );
+}
+
+#[test]
+fn a_policy_is_checked() {
+    let shipped = key_metadata::policy::SHIPPED[0].1;
+    Policy::from_yaml(shipped).unwrap();
+    for (from, to, wanted) in [
+        (
+            "validity: 14d",
+            "validity: 14s",
+            "signatures.validity: 14s is not between 1h and 365d",
+        ),
+        ("lifetime: 730d", "lifetime: 2y", "no fixed length"),
+        (
+            "ksk:\n",
+            "ksk:\n    bits: 1024\n",
+            "keys.KSK: ECDSAP256SHA256 has one key size",
+        ),
+        ("denial: nsec3", "denial: nsec4", "unknown variant `nsec4`"),
+    ] {
+        let text = shipped.replacen(from, to, 1);
+        assert_ne!(text, shipped, "{from} was not found");
+        let error = Policy::from_yaml(&text).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{wanted:?} is not in {error:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_reader_panic(text in "\\PC{0,200}", cut in 0usize..500) {
+        let _ = Site::from_yaml(&text);
+        let _ = Policy::from_yaml(&text);
+        let _ = Site::from_yaml(SITE.get(..cut).unwrap_or(SITE));
+    }
+}
