@@ -1,0 +1,64 @@
+//! A background process that ends with its owner.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A process that is killed when this is dropped, or when the thread that started it ends in any way.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts `program`; what it prints goes to `log`. `environment` is added to an empty one with PATH.
+    pub fn start(
+        program: &str,
+        arguments: &[&OsStr],
+        environment: &[(&str, &str)],
+        log: &Path,
+    ) -> io::Result<Self> {
+        let out = File::options().create(true).append(true).open(log)?;
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--", program])
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot start {program}: {error}")))?;
+        Ok(Self(child))
+    }
+
+    /// Waits up to ten seconds for `ready`; fails at once when the process ends.
+    pub fn wait_until(&mut self, what: &str, log: &Path, ready: impl Fn() -> bool) -> io::Result<()> {
+        let start = Instant::now();
+        while !ready() {
+            if let Some(status) = self.0.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "{what} ended with {status}; see {}",
+                    log.display()
+                )));
+            }
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(io::Error::other(format!(
+                    "{what} was not ready after 10 s; see {}",
+                    log.display()
+                )));
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

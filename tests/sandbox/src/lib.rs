@@ -1,0 +1,25 @@
+//! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd) and a SoftHSM store, each in a folder of the
+//! caller's and gone when dropped.
+//!
+//! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
+//! no process behind.
+
+mod abrmd;
+mod daemon;
+mod softhsm;
+mod swtpm;
+
+pub use abrmd::Abrmd;
+pub use softhsm::SoftHsm;
+pub use swtpm::Swtpm;
+
+/// SoftHSM's module, of Debian's package softhsm2.
+pub const SOFTHSM_MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+/// The module of tpm2-pkcs11, of Debian's package libtpm2-pkcs11-1 (amd64 and arm64 keep it in their own folder).
+pub fn tpm2_pkcs11_module() -> String {
+    format!(
+        "/usr/lib/{}-linux-gnu/pkcs11/libtpm2_pkcs11.so",
+        std::env::consts::ARCH
+    )
+}
