@@ -1,0 +1,358 @@
+//! Generating a key pair inside a token.
+
+use cryptoki::error::{Result as CallResult, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use cryptoki::session::Session;
+use key_metadata::{Advice, Algorithm, Extractability, KeyId, KeySpec, PublicKey, TokenLabel};
+
+use crate::family;
+use crate::material::Material;
+use crate::mechanism::{MechanismsError, Offer, offer, supports};
+use crate::object::{Halves, Protection, is_logged_in, is_used};
+use crate::session::AccessError;
+use crate::token::Token;
+
+/// The longest CKA_LABEL that every token keeps, in bytes; some cut a longer one without a word.
+const MAX_LABEL: usize = 32;
+
+/// 65537, CKA_PUBLIC_EXPONENT.
+const EXPONENT: [u8; 3] = [1, 0, 1];
+
+/// Why there is no new key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// The key's label is too long.
+    #[error("a key label has at most {MAX_LABEL} bytes, '{key_label}' has {}", key_label.len())]
+    LabelLength {
+        /// The label asked for.
+        key_label: String,
+    },
+    /// Nobody is logged in.
+    #[error("nobody is logged in to token '{label}', so it makes no key {id}")]
+    NotLoggedIn {
+        /// The token.
+        label: TokenLabel,
+        /// The key's id.
+        id: KeyId,
+    },
+    /// The token makes no such keys.
+    #[error("token '{label}' makes no keys for {spec}; it offers {offer}")]
+    Unsupported {
+        /// The token.
+        label: TokenLabel,
+        /// The key asked for.
+        spec: KeySpec,
+        /// What the token makes.
+        offer: Offer,
+    },
+    /// An object of the token has that id.
+    #[error("token '{label}' has a key {id} already")]
+    IdUsed {
+        /// The token.
+        label: TokenLabel,
+        /// The id asked for.
+        id: KeyId,
+    },
+    /// The token refuses a key that is both hidden and can be wrapped.
+    #[error("token '{label}' makes no private key that can be wrapped (CKA_SENSITIVE with CKA_EXTRACTABLE)")]
+    NotWrappable {
+        /// The token.
+        label: TokenLabel,
+        /// What it answered.
+        source: AccessError,
+    },
+    /// The token made a key with less protection than was asked for. The key was destroyed.
+    #[error(
+        "token '{label}' made key {id} with {attribute} {value}, which was not asked for; the key was destroyed"
+    )]
+    Protection {
+        /// The token.
+        label: TokenLabel,
+        /// The key's id.
+        id: KeyId,
+        /// The attribute.
+        attribute: &'static str,
+        /// `true`, `false` or `unknown`.
+        value: &'static str,
+    },
+    /// The public half of the new key cannot be read, or is of another size. The key was destroyed.
+    #[error(
+        "token '{label}' made key {id} for {spec} with a public half that is not one; the key was destroyed"
+    )]
+    BadPublicKey {
+        /// The token.
+        label: TokenLabel,
+        /// The key's id.
+        id: KeyId,
+        /// The key asked for.
+        spec: KeySpec,
+    },
+    /// It failed, and what there is of the key could not be removed.
+    #[error("token '{label}' did not make key {id} in full, and the rest of it cannot be removed")]
+    LeftBehind {
+        /// The token.
+        label: TokenLabel,
+        /// The key's id.
+        id: KeyId,
+        /// Why it cannot be removed.
+        source: AccessError,
+    },
+    /// The token does not tell what it makes.
+    #[error(transparent)]
+    Mechanisms(#[from] MechanismsError),
+    /// The module failed; nothing is left of the key.
+    #[error("token '{label}' did not make key {id} for {spec}")]
+    Access {
+        /// The token.
+        label: TokenLabel,
+        /// The key's id.
+        id: KeyId,
+        /// The key asked for.
+        spec: KeySpec,
+        /// Why not.
+        source: AccessError,
+    },
+}
+
+impl Advice for GenerateError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::LabelLength { .. } => Some("choose a shorter label".to_owned()),
+            Self::NotLoggedIn { .. } => Some("give the token's user PIN".to_owned()),
+            Self::Unsupported { .. } => {
+                Some("choose an algorithm and a size that the token offers, or another token".to_owned())
+            }
+            Self::IdUsed { .. } => Some("ids are never used again: draw another".to_owned()),
+            Self::NotWrappable { .. } => {
+                Some("make the key non-extractable, or in a token that wraps keys".to_owned())
+            }
+            Self::Protection { .. } | Self::BadPublicKey { .. } => {
+                Some("do not use this token for such keys before its vendor has explained it".to_owned())
+            }
+            Self::LeftBehind { id, .. } => Some(format!("destroy key {id} before anything else is done")),
+            Self::Mechanisms(source) => source.hint(),
+            Self::Access { source, .. } => source.hint(),
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        match self {
+            Self::NotLoggedIn { .. } => true,
+            Self::LabelLength { .. }
+            | Self::Unsupported { .. }
+            | Self::IdUsed { .. }
+            | Self::Protection { .. }
+            | Self::BadPublicKey { .. } => false,
+            Self::Mechanisms(source) => source.is_credential(),
+            Self::NotWrappable { source, .. }
+            | Self::LeftBehind { source, .. }
+            | Self::Access { source, .. } => source.is_credential(),
+        }
+    }
+}
+
+/// What was found out of a new key.
+enum Made {
+    Good(PublicKey),
+    Unprotected(&'static str, &'static str),
+    BadPublicKey,
+}
+
+impl Token {
+    /// Makes a key pair: private, sensitive, and for signatures only where the token allows that, with that id and label. The user is logged in.
+    ///
+    /// Before: what the token offers is probed, and an id that any object has is refused. After: the private key's protection is read back
+    /// and the public half checked. Where anything fails, what was made is destroyed. A process killed meanwhile may leave a half of a
+    /// key under this id, which [`Token::keys`] shows and [`Token::destroy`] removes.
+    pub fn generate(
+        &self,
+        spec: KeySpec,
+        id: KeyId,
+        label: &str,
+        extractability: Extractability,
+    ) -> Result<PublicKey, GenerateError> {
+        let token = || self.label().clone();
+        let failed = |source| GenerateError::Access {
+            label: token(),
+            id,
+            spec,
+            source,
+        };
+        if label.len() > MAX_LABEL {
+            return Err(GenerateError::LabelLength {
+                key_label: label.to_owned(),
+            });
+        }
+        let mechanisms = self.mechanisms()?;
+        if !supports(mechanisms, spec) {
+            return Err(GenerateError::Unsupported {
+                label: token(),
+                spec,
+                offer: offer(mechanisms),
+            });
+        }
+        let (logged_in, used) = self
+            .0
+            .pool
+            .with(|session| Ok((is_logged_in(session)?, is_used(session, &id)?)))
+            .map_err(failed)?;
+        if !logged_in {
+            return Err(GenerateError::NotLoggedIn { label: token(), id });
+        }
+        if used {
+            return Err(GenerateError::IdUsed { label: token(), id });
+        }
+        let made = self.0.pool.with(|session| {
+            let (public, private) = make_pair(session, spec, &id, label, extractability)?;
+            restrict(session, private)?;
+            check(session, public, private, spec, extractability)
+        });
+        let error = match made {
+            Ok(Made::Good(public_key)) => return Ok(public_key),
+            Ok(Made::Unprotected(attribute, value)) => GenerateError::Protection {
+                label: token(),
+                id,
+                attribute,
+                value,
+            },
+            Ok(Made::BadPublicKey) => GenerateError::BadPublicKey {
+                label: token(),
+                id,
+                spec,
+            },
+            Err(source) if extractability == Extractability::Wrapped && refuses_template(&source) => {
+                GenerateError::NotWrappable {
+                    label: token(),
+                    source,
+                }
+            }
+            Err(source) => failed(source),
+        };
+        self.0
+            .pool
+            .with(|session| Halves::find(session, &id)?.destroy(session))
+            .map_err(|source| GenerateError::LeftBehind {
+                label: token(),
+                id,
+                source,
+            })?;
+        Err(error)
+    }
+}
+
+fn make_pair(
+    session: &Session,
+    spec: KeySpec,
+    id: &KeyId,
+    label: &str,
+    extractability: Extractability,
+) -> CallResult<(ObjectHandle, ObjectHandle)> {
+    let (mechanism, kind) = match spec.algorithm() {
+        Algorithm::RsaSha256 | Algorithm::RsaSha512 => (
+            Mechanism::RsaPkcsKeyPairGen,
+            vec![
+                Attribute::ModulusBits(usize::from(spec.bits()).try_into()?),
+                Attribute::PublicExponent(EXPONENT.to_vec()),
+            ],
+        ),
+        Algorithm::EcdsaP256Sha256 => (
+            Mechanism::EccKeyPairGen,
+            vec![Attribute::EcParams(family::P256.to_vec())],
+        ),
+        Algorithm::EcdsaP384Sha384 => (
+            Mechanism::EccKeyPairGen,
+            vec![Attribute::EcParams(family::P384.to_vec())],
+        ),
+        Algorithm::Ed25519 => (
+            Mechanism::EccEdwardsKeyPairGen,
+            vec![Attribute::EcParams(family::ED25519.to_vec())],
+        ),
+    };
+    let name = [
+        Attribute::Token(true),
+        Attribute::Id(id.as_bytes().to_vec()),
+        Attribute::Label(label.as_bytes().to_vec()),
+    ];
+    let public = [
+        &kind[..],
+        &name,
+        &[Attribute::Private(false), Attribute::Verify(true)],
+    ]
+    .concat();
+    let private = [
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(extractability == Extractability::Wrapped),
+        Attribute::Sign(true),
+    ];
+    session.generate_key_pair(&mechanism, &public, &[&name[..], &private].concat())
+}
+
+/// Leaves a private key nothing but signing, as far as the token lets it.
+///
+/// Tokens switch on what was not asked for, and tpm2-pkcs11 fails when it is switched off in the template: it makes TPM keys
+/// that sign and decrypt, and calls a template that says otherwise a mismatch. Afterwards both it and SoftHSM allow it.
+fn restrict(session: &Session, private: ObjectHandle) -> CallResult<()> {
+    let uses = [
+        AttributeType::Decrypt,
+        AttributeType::Unwrap,
+        AttributeType::SignRecover,
+        AttributeType::Derive,
+    ];
+    for attribute in session.get_attributes(private, &uses)? {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other attribute was asked for")]
+        let off = match attribute {
+            Attribute::Decrypt(true) => Attribute::Decrypt(false),
+            Attribute::Unwrap(true) => Attribute::Unwrap(false),
+            Attribute::SignRecover(true) => Attribute::SignRecover(false),
+            Attribute::Derive(true) => Attribute::Derive(false),
+            _ => continue,
+        };
+        // A token may forbid it; the key is then as that vendor makes all of its keys.
+        let _ = session.update_attributes(private, &[off]);
+    }
+    Ok(())
+}
+
+fn check(
+    session: &Session,
+    public: ObjectHandle,
+    private: ObjectHandle,
+    spec: KeySpec,
+    extractability: Extractability,
+) -> CallResult<Made> {
+    let Protection {
+        sensitive,
+        extractable,
+    } = Protection::read(session, private)?;
+    let wanted_extractable = extractability == Extractability::Wrapped;
+    for (attribute, value, wanted) in [
+        ("CKA_SENSITIVE", sensitive, true),
+        ("CKA_EXTRACTABLE", extractable, wanted_extractable),
+    ] {
+        if value != Some(wanted) {
+            return Ok(Made::Unprotected(
+                attribute,
+                value.map_or("unknown", |value| if value { "true" } else { "false" }),
+            ));
+        }
+    }
+    let public_key = Material::read(session, public)?.public_key(spec.algorithm());
+    Ok(public_key
+        .filter(|key| key.bits() == spec.bits())
+        .map_or(Made::BadPublicKey, Made::Good))
+}
+
+fn refuses_template(error: &AccessError) -> bool {
+    matches!(
+        error.answer(),
+        Some(
+            RvError::TemplateInconsistent
+                | RvError::AttributeValueInvalid
+                | RvError::AttributeTypeInvalid
+                | RvError::AttributeReadOnly
+        )
+    )
+}

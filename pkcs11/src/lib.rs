@@ -1,0 +1,45 @@
+//! Tokens behind PKCS#11: finding, initialising and opening them, key pairs inside them, raw DNSSEC signatures from them.
+//!
+//! A [`Module`] is the vendor's shared object, a [`Token`] one of the tokens that it reaches, a [`Key`] a private key in it. All three
+//! are handles: cheap to clone, usable from any thread. Once the last of them is dropped the module is finalised (C_Finalize), so a
+//! program that drops them all and loads the module again gets past a token that was unplugged or a TPM that was restarted.
+//!
+//! SoftHSM and tpm2-pkcs11 read their store's place from the environment when the module is initialised; this library reads none.
+
+mod call;
+mod destroy;
+mod ec_point;
+mod family;
+mod generate;
+mod initialise;
+mod key;
+mod list;
+mod lock;
+mod login;
+mod material;
+mod mechanism;
+mod module;
+mod object;
+mod random;
+mod session;
+mod sign;
+mod signature;
+mod slot;
+mod token;
+
+pub use call::CallError;
+pub use destroy::DestroyError;
+pub use family::Family;
+pub use generate::GenerateError;
+pub use initialise::{InitialiseError, InitialiseStep, Initialised, PinOwner};
+pub use key::{FindError, Key, PublicKeyError};
+pub use list::{FoundKey, ListError};
+pub use lock::{LOCK_TIMEOUT, LockError};
+pub use login::{LoginError, TriesLeft};
+pub use mechanism::{Mechanism, MechanismsError, Offer};
+pub use module::{LoadError, Module};
+pub use random::RandomError;
+pub use session::AccessError;
+pub use sign::SignError;
+pub use slot::{InfoError, PinLengthLimits, TokenInfo};
+pub use token::{OpenError, Token};

@@ -1,0 +1,167 @@
+//! What a token can do, asked before it is tried.
+
+use std::fmt;
+
+use cryptoki::mechanism::{MechanismInfo, MechanismType};
+use key_metadata::{Advice, Algorithm, KeySpec, TokenLabel};
+
+use crate::call::CallError;
+use crate::session::AccessError;
+use crate::token::Token;
+
+/// A mechanism of a token (CK_MECHANISM_INFO). Vendor mechanisms and those newer than PKCS#11 3.0 may be missing from the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mechanism {
+    /// Its number.
+    pub number: u64,
+    /// Its name, as `CKM_RSA_PKCS`.
+    pub name: String,
+    /// The smallest key that it takes, in bits where keys are asymmetric.
+    pub min_key_size: usize,
+    /// The largest; 0 where the token does not tell.
+    pub max_key_size: usize,
+    /// Whether it generates key pairs.
+    pub generates_pairs: bool,
+    /// Whether it signs.
+    pub signs: bool,
+    /// Whether it wraps keys.
+    pub wraps: bool,
+    /// Whether it unwraps keys.
+    pub unwraps: bool,
+}
+
+/// Why a token's mechanisms are not known.
+#[derive(Debug, thiserror::Error)]
+#[error("token '{label}' does not tell its mechanisms")]
+pub struct MechanismsError {
+    /// The token.
+    pub label: TokenLabel,
+    /// Why not.
+    pub source: AccessError,
+}
+
+impl Advice for MechanismsError {
+    fn hint(&self) -> Option<String> {
+        self.source.hint()
+    }
+
+    fn is_credential(&self) -> bool {
+        self.source.is_credential()
+    }
+}
+
+/// The key pairs that a token generates and signs with, for an error that says what to ask for instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer(Vec<String>);
+
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("no key pairs for DNSSEC at all");
+        }
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+impl Token {
+    /// The mechanisms, sorted by number. Asked once; a token's mechanisms do not change.
+    pub fn mechanisms(&self) -> Result<&[Mechanism], MechanismsError> {
+        if let Some(known) = self.0.mechanisms.get() {
+            return Ok(known);
+        }
+        let error = |error| MechanismsError {
+            label: self.label().clone(),
+            source: CallError::of(error).into(),
+        };
+        let context = self.0.module.context();
+        let mut mechanisms = Vec::new();
+        for kind in context.get_mechanism_list(self.0.slot).map_err(error)? {
+            let info = context.get_mechanism_info(self.0.slot, kind).map_err(error)?;
+            mechanisms.push(Mechanism::new(kind, &info));
+        }
+        mechanisms.sort_by_key(|mechanism| mechanism.number);
+        Ok(self.0.mechanisms.get_or_init(|| mechanisms))
+    }
+
+    /// Whether the token generates such a pair and signs with it, as far as its mechanisms tell.
+    pub fn supports(&self, spec: KeySpec) -> Result<bool, MechanismsError> {
+        Ok(supports(self.mechanisms()?, spec))
+    }
+
+    pub(crate) fn signs_with(&self, kind: MechanismType) -> Result<bool, MechanismsError> {
+        Ok(find(self.mechanisms()?, kind).is_some_and(|mechanism| mechanism.signs))
+    }
+}
+
+impl Mechanism {
+    fn new(kind: MechanismType, info: &MechanismInfo) -> Self {
+        Self {
+            number: *kind,
+            name: kind.to_string(),
+            min_key_size: info.min_key_size(),
+            max_key_size: info.max_key_size(),
+            generates_pairs: info.generate_key_pair(),
+            signs: info.sign(),
+            wraps: info.wrap(),
+            unwraps: info.unwrap(),
+        }
+    }
+
+    fn takes(&self, bits: usize) -> bool {
+        self.max_key_size == 0 || (self.min_key_size <= bits && bits <= self.max_key_size)
+    }
+}
+
+pub(crate) fn supports(mechanisms: &[Mechanism], spec: KeySpec) -> bool {
+    let bits = usize::from(spec.bits());
+    // RFC 8032 counts Ed25519 as 255 or 256 bits, and so do tokens.
+    let (generate, sign, sizes): (_, &[_], _) = match spec.algorithm() {
+        Algorithm::RsaSha256 => (
+            MechanismType::RSA_PKCS_KEY_PAIR_GEN,
+            &[MechanismType::RSA_PKCS, MechanismType::SHA256_RSA_PKCS],
+            [bits, bits],
+        ),
+        Algorithm::RsaSha512 => (
+            MechanismType::RSA_PKCS_KEY_PAIR_GEN,
+            &[MechanismType::RSA_PKCS, MechanismType::SHA512_RSA_PKCS],
+            [bits, bits],
+        ),
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => (
+            MechanismType::ECC_KEY_PAIR_GEN,
+            &[MechanismType::ECDSA],
+            [bits, bits],
+        ),
+        Algorithm::Ed25519 => (
+            MechanismType::ECC_EDWARDS_KEY_PAIR_GEN,
+            &[MechanismType::EDDSA],
+            [255, 256],
+        ),
+    };
+    find(mechanisms, generate)
+        .is_some_and(|mechanism| mechanism.generates_pairs && sizes.iter().any(|bits| mechanism.takes(*bits)))
+        && sign.iter().any(|kind| {
+            find(mechanisms, *kind)
+                .is_some_and(|mechanism| mechanism.signs && sizes.iter().any(|bits| mechanism.takes(*bits)))
+        })
+}
+
+pub(crate) fn offer(mechanisms: &[Mechanism]) -> Offer {
+    let families = [
+        ("RSA", MechanismType::RSA_PKCS_KEY_PAIR_GEN),
+        ("ECDSA", MechanismType::ECC_KEY_PAIR_GEN),
+        ("EdDSA", MechanismType::ECC_EDWARDS_KEY_PAIR_GEN),
+    ];
+    let ranges = families.into_iter().filter_map(|(name, kind)| {
+        let mechanism = find(mechanisms, kind).filter(|mechanism| mechanism.generates_pairs)?;
+        Some(format!(
+            "{name} of {} to {} bits",
+            mechanism.min_key_size, mechanism.max_key_size
+        ))
+    });
+    Offer(ranges.collect())
+}
+
+fn find(mechanisms: &[Mechanism], kind: MechanismType) -> Option<&Mechanism> {
+    mechanisms.iter().find(|mechanism| mechanism.number == *kind)
+}

@@ -1,0 +1,172 @@
+//! Tokens as they are: SoftHSM, and tpm2-pkcs11 over a software TPM. Nothing is mocked, and a missing module fails.
+//!
+//! A module reads its store's place from the environment of its process, so each test runs in a process of its own: this program
+//! again, with `--child` and the test's name.
+
+mod killed;
+mod race;
+mod softhsm;
+mod tpm2_pkcs11;
+mod verify;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use key_metadata::{KeyId, TokenUri};
+use keyrite_pkcs11::{Initialised, Module, Token};
+use libtest_mimic::{Arguments, Failed, Trial};
+use sandbox::{Abrmd, SoftHsm, Swtpm};
+use secrecy::SecretString;
+
+/// What a test came to.
+pub type Outcome = Result<(), Box<dyn Error>>;
+/// The work of a test, in its own process.
+pub type Body = fn() -> Outcome;
+
+/// The processes of the tests that need several.
+const PARTS: &[(&str, Body)] = &[
+    ("prepare", race::prepare),
+    ("sign", race::sign),
+    ("initialise", killed::initialise),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, child, name] = arguments.as_slice()
+        && child == "--child"
+    {
+        return run_child(name);
+    }
+    let softhsm = softhsm::TESTS
+        .iter()
+        .map(|(name, _)| trial("softhsm", name, in_softhsm));
+    let tpm = tpm2_pkcs11::TESTS
+        .iter()
+        .map(|(name, _)| trial("tpm2-pkcs11", name, in_tpm));
+    let processes = [
+        Trial::test(
+            "softhsm: processes that start at once all find their token",
+            || Ok(race::run()?),
+        ),
+        Trial::test(
+            "softhsm: an initialisation killed anywhere is completed by the next",
+            || Ok(killed::run()?),
+        ),
+    ];
+    libtest_mimic::run(
+        &Arguments::from_args(),
+        softhsm.chain(tpm).chain(processes).collect(),
+    )
+    .exit_code()
+}
+
+fn trial(kind: &str, name: &'static str, run: fn(&str) -> Outcome) -> Trial {
+    Trial::test(format!("{kind}: {name}"), move || run(name).map_err(Failed::from))
+}
+
+fn run_child(name: &str) -> ExitCode {
+    let body = softhsm::TESTS
+        .iter()
+        .chain(tpm2_pkcs11::TESTS)
+        .chain(PARTS)
+        .find(|(known, _)| *known == name);
+    let result = match body {
+        Some((_, body)) => body(),
+        None => Err(format!("there is no test '{name}'").into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The whole chain of an error on stderr, which the parent shows.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test's process tells its parent what failed"
+)]
+fn report(error: &dyn Error) {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("cause: {error}");
+        cause = error.source();
+    }
+}
+
+fn in_softhsm(name: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let store = SoftHsm::new(folder.path())?;
+    wait_for(child(name)?.env("SOFTHSM2_CONF", store.configuration()))
+}
+
+fn in_tpm(name: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let swtpm = Swtpm::start(&folder.path().join("tpm"))?;
+    let abrmd = Abrmd::start(folder.path(), &swtpm)?;
+    let store = folder.path().join("store");
+    std::fs::create_dir(&store)?;
+    let outcome = wait_for(
+        child(name)?
+            .env("TPM2_PKCS11_STORE", store)
+            .env("TPM2_PKCS11_TCTI", Abrmd::TCTI)
+            .env("DBUS_SESSION_BUS_ADDRESS", abrmd.bus())
+            .env("TSS2_LOG", "all+NONE"),
+    );
+    drop(abrmd);
+    drop(swtpm);
+    outcome
+}
+
+/// This program as a child, in an empty environment.
+pub fn child(name: &str) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--child", name]).env_clear().stdin(Stdio::null());
+    Ok(command)
+}
+
+fn wait_for(command: &mut Command) -> Outcome {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// SoftHSM, over the store of this process.
+pub fn softhsm_module() -> Result<Module, keyrite_pkcs11::LoadError> {
+    Module::load(Path::new(sandbox::SOFTHSM_MODULE))
+}
+
+/// tpm2-pkcs11, over the store and the TPM of this process.
+pub fn tpm_module() -> Result<Module, keyrite_pkcs11::LoadError> {
+    Module::load(Path::new(&sandbox::tpm2_pkcs11_module()))
+}
+
+/// The token of that label.
+pub fn uri(label: &str) -> Result<TokenUri, Box<dyn Error>> {
+    Ok(TokenUri::of_token(label.parse()?))
+}
+
+/// A PIN.
+pub fn pin(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+/// A key id of sixteen times that byte.
+pub fn id(byte: u8) -> KeyId {
+    KeyId::from_random([byte; 16])
+}
+
+/// A new token of that label, opened and logged in to.
+pub fn ready(module: &Module, label: &str) -> Result<Token, Box<dyn Error>> {
+    let made = Token::initialise(module, &label.parse()?, &pin("so-secret"), &pin("user-secret"))?;
+    assert_eq!(made, Initialised::New);
+    let token = Token::open(module, &uri(label)?)?;
+    token.login(&pin("user-secret"))?;
+    Ok(token)
+}
