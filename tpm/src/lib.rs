@@ -1,0 +1,43 @@
+//! A TPM 2.0: its storage root key, secrets sealed under it, and native keys that sign DNSSEC data.
+//!
+//! A [`Tpm`] is one connection; it may be cloned and used from several threads, which take turns. Everything that this crate puts into
+//! the TPM's few volatile slots is flushed again: after each call only [`LoadedKey`]s and one session are left, and nothing when the
+//! last clone is dropped.
+//!
+//! No auth value and no sealed secret crosses the bus in the clear: they travel in a session salted to the storage root key
+//! ([`Tpm::ensure_srk`]), whose Name should be pinned ([`Tpm::pin_srk`]). The one session before there is a storage root key is salted to
+//! a primary of the null hierarchy, which stops a listener but not somebody who answers in the TPM's place.
+//!
+//! The C library below logs on standard error, also what we expect and handle. Only the environment silences it: a binary starts with
+//! `TSS2_LOG=all+NONE`.
+
+mod blob;
+mod command;
+mod create;
+mod engine;
+mod info;
+mod load;
+mod lockout;
+mod name;
+mod persistent;
+mod random;
+mod response;
+mod seal;
+mod session;
+mod srk;
+mod template;
+mod tpm;
+
+pub use blob::{KeyBlob, KeyBlobError};
+pub use command::CommandError;
+pub use create::CreateError;
+pub use info::{Firmware, Info};
+pub use load::{LoadError, LoadedKey, SignError};
+pub use lockout::Lockout;
+pub use name::{Name, NameError};
+pub use persistent::PersistentKind;
+pub use response::ResponseCode;
+pub use seal::{SealError, UnsealError};
+pub use srk::{Srk, SrkError, SrkState};
+pub use template::SrkTemplate;
+pub use tpm::{ConnectError, Tpm};

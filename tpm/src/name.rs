@@ -1,0 +1,61 @@
+//! The Name of an object: what a TPM knows it by, whoever holds it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The Name of an object: its hash algorithm's number and the digest of its public area (TPM 2.0 part 1, 16), written as hex digits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Name(Vec<u8>);
+
+/// A text or bytes that are no Name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a TPM object's name is the number of its hash algorithm and a digest, such as 000b and 64 hex digits"
+)]
+pub struct NameError;
+
+impl Name {
+    /// The bytes, algorithm first.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for Name {
+    type Error = NameError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, NameError> {
+        // TPM_ALG_ID, and the digest's length: SHA-1, SHA-256, -384, -512, SM3, SHA3-256, -384, -512 (TCG Algorithm Registry).
+        let digest = match bytes.get(..2) {
+            Some([0x00, 0x04]) => 20,
+            Some([0x00, 0x0b | 0x12 | 0x27]) => 32,
+            Some([0x00, 0x0c | 0x28]) => 48,
+            Some([0x00, 0x0d | 0x29]) => 64,
+            Some(_) | None => return Err(NameError),
+        };
+        if bytes.len() != 2 + digest {
+            return Err(NameError);
+        }
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        hex::decode(text).map_err(|_| NameError)?.as_slice().try_into()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({self})")
+    }
+}
