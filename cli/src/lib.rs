@@ -1,0 +1,24 @@
+//! What every Keyrite tool shares with its user: failures and exit codes, results as tables and JSON, PINs, confirmation, progress,
+//! man pages.
+//!
+//! stdout is the result, stderr is talk.
+
+mod arguments;
+mod confirm;
+mod documents;
+mod failure;
+mod operator;
+mod output;
+mod pin;
+mod run;
+mod zones;
+
+pub use arguments::{ReportArguments, SiteArguments};
+pub use confirm::confirm;
+pub use documents::DocumentVerb;
+pub use failure::{Exit, Failure, Outcome};
+pub use operator::{now, operator};
+pub use output::{Output, Progress, table};
+pub use pin::{NewPin, parse_pin_source, read_new_pin, read_pin};
+pub use run::run;
+pub use zones::ZoneChoice;

@@ -1,0 +1,121 @@
+//! Results on stdout, talk on stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::builder::styling::{AnsiColor, Style};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure, Outcome};
+
+/// Where a tool's result and talk go.
+#[derive(Debug, Default)]
+pub struct Output {
+    quiet_end: bool,
+}
+
+impl Output {
+    /// Writes a piece of the result to stdout. Once the reader is gone, the rest is dropped quietly.
+    pub fn result(&mut self, text: impl AsRef<str>) -> Outcome {
+        if self.quiet_end {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.quiet_end = true;
+                Ok(())
+            }
+            Err(error) => Err(Failure::of(Exit::Failed, &error).within("cannot write the result")),
+        }
+    }
+
+    /// Writes a line of the result.
+    pub fn line(&mut self, text: impl AsRef<str>) -> Outcome {
+        self.result(format!("{}\n", text.as_ref()))
+    }
+
+    /// Writes the result as one JSON document.
+    pub fn json(&mut self, value: &impl Serialize) -> Outcome {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::of(Exit::Failed, &error).within("cannot write the result as JSON"))?;
+        self.line(text)
+    }
+
+    /// Says something that is not the result.
+    pub fn say(&self, text: impl AsRef<str>) {
+        // Talk that cannot be shown changes nothing.
+        let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+    }
+
+    /// Says that something deserves a look.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        label(AnsiColor::Yellow, "warning");
+        self.say(format!(": {}", text.as_ref()));
+    }
+
+    /// Shows a failure.
+    pub fn failure(&self, failure: &Failure) {
+        let text = failure.to_string();
+        match text.strip_prefix("error") {
+            Some(rest) => {
+                label(AnsiColor::Red, "error");
+                let _ = write!(io::stderr().lock(), "{rest}");
+            }
+            None => self.say(text),
+        }
+    }
+}
+
+fn label(color: AnsiColor, word: &str) {
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    let _ = write!(anstream::stderr(), "{style}{word}{style:#}");
+}
+
+/// A table for people, with that heading.
+pub fn table<const N: usize>(heading: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(heading);
+    for row in rows {
+        table.add_row(row);
+    }
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// How far a long piece of work is, on stderr, only on a terminal.
+#[derive(Debug)]
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar over `length` pieces of `what`.
+    pub fn new(what: &str, length: u64) -> Self {
+        let target = if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(length), target);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}, {eta} left") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        Self(bar)
+    }
+
+    /// One more piece is done.
+    pub fn step(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
