@@ -1,0 +1,318 @@
+//! Checking a signed zone: the text itself is read again, as a stranger would.
+
+use std::fmt;
+
+use bytes::Bytes;
+use domain::base::cmp::CanonicalOrd;
+use domain::base::iana::{Class, Rtype, SecurityAlgorithm};
+use domain::base::name::{FlattenInto, ToName};
+use domain::base::rdata::ComposeRecordData;
+use domain::base::{Name, Record};
+use domain::crypto::common::PublicKey as Verifier;
+use domain::dnssec::sign::records::{OwnerRrs, RecordsIter, Rrset};
+use domain::rdata::dnssec::{ProtoRrsig, Timestamp};
+use domain::rdata::{Dnskey, Rrsig, ZoneRecordData};
+use domain::zonefile::inplace::{Entry, Zonefile};
+use key_metadata::{Advice, Time, ZoneName};
+
+use crate::denial_check::Denials;
+use crate::zone::{Owner, ZoneRecord};
+
+/// What was checked of a good zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// How many RRsets have a good signature of every algorithm.
+    pub rrsets: usize,
+    /// How many signatures were verified.
+    pub signatures: usize,
+    /// How many NSEC or NSEC3 records close the chain.
+    pub denials: usize,
+}
+
+/// A zone that must not be published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// Not the text of a zone file.
+    #[error("the signed zone cannot be read: {0}")]
+    Syntax(String),
+    /// Problems, the first few told.
+    #[error("the signed zone has {} problem(s): {}", .0.len(), Shown(.0))]
+    Problems(Vec<String>),
+}
+
+impl Advice for CheckError {
+    fn hint(&self) -> Option<String> {
+        Some("the last signed zone was kept; nothing of this one was published".to_owned())
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
+
+struct Shown<'a>(&'a [String]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            &self
+                .0
+                .iter()
+                .take(5)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
+    }
+}
+
+/// Checks the text of a signed zone as of `now`: every authoritative RRset has a good signature for every algorithm of the DNSKEY RRset,
+/// no signature is bad or too many, and the denial chain covers exactly the names that are there.
+pub fn check(text: &str, zone: &ZoneName, now: Time) -> Result<Checked, CheckError> {
+    let (apex, records) = read(text, zone)?;
+    let mut check = Check::new(&apex, &records, Timestamp::from(now.unix_seconds() as u32))?;
+    let mut denials = Denials::new(&apex);
+    let mut cut: Option<Owner> = None;
+    for name in RecordsIter::new_from_owned(&records) {
+        if !name.is_in_zone(&apex) {
+            check
+                .problems
+                .push(format!("{} is not in the zone", name.owner()));
+            continue;
+        }
+        if cut.as_ref().is_some_and(|cut| name.owner().ends_with(cut)) {
+            check.nothing_signed(&name);
+            continue;
+        }
+        let at_cut = name.is_zone_cut(&apex);
+        cut = at_cut.then(|| name.owner().clone());
+        check.name(&name, at_cut);
+        denials.name(&name, at_cut);
+    }
+    let chain = denials.finish(&mut check.problems);
+    if !check.problems.is_empty() {
+        return Err(CheckError::Problems(check.problems));
+    }
+    Ok(Checked {
+        rrsets: check.rrsets,
+        signatures: check.signatures,
+        denials: chain,
+    })
+}
+
+fn read(text: &str, zone: &ZoneName) -> Result<(Owner, Vec<ZoneRecord>), CheckError> {
+    let syntax = |error: &dyn fmt::Display| CheckError::Syntax(error.to_string());
+    let apex: Owner = zone
+        .with_final_dot()
+        .parse::<Name<Bytes>>()
+        .map_err(|error| syntax(&error))?;
+    let mut reader = Zonefile::from(text);
+    reader.set_origin(apex.clone());
+    reader.set_default_class(Class::IN);
+    let mut records = Vec::new();
+    while let Some(entry) = reader.next_entry().map_err(|error| syntax(&error))? {
+        match entry {
+            Entry::Record(record) => {
+                let record: ZoneRecord = record
+                    .try_flatten_into()
+                    .map_err(|_| syntax(&"a record is too long"))?;
+                records.push(record);
+            }
+            Entry::Include { .. } => return Err(syntax(&"it has an $INCLUDE")),
+        }
+    }
+    records.sort_by(CanonicalOrd::canonical_cmp);
+    Ok((apex, records))
+}
+
+struct Key {
+    dnskey: Dnskey<Bytes>,
+    verifier: Verifier,
+}
+
+/// The state of a check, and what it found.
+struct Check<'a> {
+    apex: &'a Owner,
+    now: Timestamp,
+    keys: Vec<Key>,
+    algorithms: Vec<SecurityAlgorithm>,
+    problems: Vec<String>,
+    rrsets: usize,
+    signatures: usize,
+}
+
+impl<'a> Check<'a> {
+    fn new(apex: &'a Owner, records: &[ZoneRecord], now: Timestamp) -> Result<Self, CheckError> {
+        let mut keys = Vec::new();
+        for record in records.iter().filter(|record| record.owner() == apex) {
+            if let ZoneRecordData::Dnskey(dnskey) = record.data() {
+                let verifier = Verifier::from_dnskey(dnskey).map_err(|_| {
+                    CheckError::Problems(vec![format!("DNSKEY {} cannot be used", dnskey.key_tag())])
+                })?;
+                keys.push(Key {
+                    dnskey: dnskey.clone(),
+                    verifier,
+                });
+            }
+        }
+        let mut algorithms: Vec<_> = keys.iter().map(|key| key.dnskey.algorithm()).collect();
+        algorithms.sort_by_key(|algorithm| algorithm.to_int());
+        algorithms.dedup();
+        let mut problems = Vec::new();
+        if keys.is_empty() {
+            problems.push("there is no DNSKEY at the apex".to_owned());
+        }
+        if records
+            .iter()
+            .filter(|record| record.rtype() == Rtype::SOA)
+            .count()
+            != 1
+        {
+            problems.push("there is not exactly one SOA".to_owned());
+        }
+        Ok(Self {
+            apex,
+            now,
+            keys,
+            algorithms,
+            problems,
+            rrsets: 0,
+            signatures: 0,
+        })
+    }
+
+    fn name(&mut self, name: &OwnerRrs<'_, Owner, ZoneRecordData<Bytes, Owner>>, at_cut: bool) {
+        let rrsigs: Vec<_> = name
+            .records()
+            .filter_map(|record| match record.data() {
+                ZoneRecordData::Rrsig(rrsig) => Some((record.ttl(), rrsig)),
+                _ => None,
+            })
+            .collect();
+        let mut covered = 0;
+        for rrset in name.rrsets().filter(|rrset| rrset.rtype() != Rtype::RRSIG) {
+            let here: Vec<_> = rrsigs
+                .iter()
+                .filter(|(_, rrsig)| rrsig.type_covered() == rrset.rtype())
+                .collect();
+            covered += here.len();
+            let signed = !at_cut || matches!(rrset.rtype(), Rtype::DS | Rtype::NSEC);
+            if !signed {
+                if !here.is_empty() {
+                    self.problem(&rrset, "is signed, but not authoritative");
+                }
+                continue;
+            }
+            if here.iter().any(|(ttl, _)| *ttl != rrset.ttl()) {
+                self.problem(&rrset, "and its RRSIG have different TTLs");
+            }
+            let rrsigs: Vec<_> = here.into_iter().map(|(_, rrsig)| *rrsig).collect();
+            self.rrset(&rrset, &rrsigs);
+        }
+        if covered != rrsigs.len() {
+            self.problems.push(format!(
+                "{} has an RRSIG over records that are not there",
+                name.owner()
+            ));
+        }
+    }
+
+    /// Each signature is good, and each algorithm of the DNSKEY RRset has one (RFC 4035 2.2).
+    fn rrset(
+        &mut self,
+        rrset: &Rrset<'_, Owner, ZoneRecordData<Bytes, Owner>>,
+        rrsigs: &[&Rrsig<Bytes, Owner>],
+    ) {
+        let mut good = Vec::new();
+        for rrsig in rrsigs {
+            match self.verify(rrset, rrsig) {
+                Ok(entry_point) => good.push((rrsig.algorithm(), entry_point)),
+                Err(reason) => self.problem(
+                    rrset,
+                    &format!("has a bad signature by key {}: {reason}", rrsig.key_tag()),
+                ),
+            }
+        }
+        let dnskey = rrset.rtype() == Rtype::DNSKEY && rrset.owner() == self.apex;
+        for algorithm in self.algorithms.clone() {
+            if !good
+                .iter()
+                .any(|(by, entry_point)| *by == algorithm && (!dnskey || *entry_point))
+            {
+                self.problem(rrset, &format!("has no good signature of algorithm {algorithm}"));
+            }
+        }
+        self.signatures += good.len();
+        self.rrsets += 1;
+    }
+
+    /// Whether the signature is good, and then whether a key with the SEP bit made it.
+    fn verify(
+        &self,
+        rrset: &Rrset<'_, Owner, ZoneRecordData<Bytes, Owner>>,
+        rrsig: &Rrsig<Bytes, Owner>,
+    ) -> Result<bool, &'static str> {
+        if rrsig.signer_name() != self.apex {
+            return Err("its signer is not the zone");
+        }
+        if rrsig.inception() > self.now || rrsig.expiration() < self.now {
+            return Err("now is outside its time");
+        }
+        if rrsig.original_ttl() != rrset.ttl() || rrsig.labels() != rrset.owner().rrsig_label_count() {
+            return Err("its TTL or label count is another");
+        }
+        let mut data = Vec::new();
+        let header = ProtoRrsig::new(
+            rrsig.type_covered(),
+            rrsig.algorithm(),
+            rrsig.labels(),
+            rrsig.original_ttl(),
+            rrsig.expiration(),
+            rrsig.inception(),
+            rrsig.key_tag(),
+            rrsig.signer_name().clone(),
+        );
+        // Appending to a Vec cannot fail.
+        let _ = header.compose_canonical(&mut data);
+        for record in rrset.iter() {
+            let _ = compose(record, &mut data);
+        }
+        let of_tag = |key: &&Key| {
+            key.dnskey.key_tag() == rrsig.key_tag() && key.dnskey.algorithm() == rrsig.algorithm()
+        };
+        let mut keys = self.keys.iter().filter(of_tag).peekable();
+        if keys.peek().is_none() {
+            return Err("its key is not in the DNSKEY RRset");
+        }
+        match keys.find(|key| key.verifier.verify(&data, rrsig.signature()).is_ok()) {
+            Some(key) => Ok(key.dnskey.is_secure_entry_point()),
+            None => Err("it does not verify"),
+        }
+    }
+
+    fn nothing_signed(&mut self, name: &OwnerRrs<'_, Owner, ZoneRecordData<Bytes, Owner>>) {
+        let made_by_signing = |rtype| matches!(rtype, Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3);
+        if name.records().any(|record| made_by_signing(record.rtype())) {
+            self.problems
+                .push(format!("{} is below a zone cut, and signed", name.owner()));
+        }
+    }
+
+    fn problem(&mut self, rrset: &Rrset<'_, Owner, ZoneRecordData<Bytes, Owner>>, what: &str) {
+        self.problems
+            .push(format!("{} {} {what}", rrset.owner(), rrset.rtype()));
+    }
+}
+
+/// One record in canonical form (RFC 4034 6.2).
+fn compose(
+    record: &Record<Owner, ZoneRecordData<Bytes, Owner>>,
+    data: &mut Vec<u8>,
+) -> Result<(), std::convert::Infallible> {
+    record.owner().compose_canonical(data)?;
+    record.rtype().compose(data)?;
+    record.class().compose(data)?;
+    record.ttl().compose(data)?;
+    record.data().compose_canonical_len_rdata(data)
+}

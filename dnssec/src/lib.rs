@@ -1,0 +1,22 @@
+//! From a token's key to the records of a signed zone: DNSKEY, DS, CDS, CDNSKEY, NSEC, NSEC3 and RRSIG.
+//!
+//! A zone goes through [`Zone::parse`], [`sign`] and [`check`]; the text that was checked is the text to publish. Times are arguments,
+//! and no file is touched.
+
+mod apex;
+mod check;
+mod denial_check;
+mod key_records;
+mod serial;
+mod sign;
+mod signing_key;
+mod site_tokens;
+mod zone;
+
+pub use check::{CheckError, Checked, check};
+pub use key_records::{DsDigest, DsDigestError, KeyRecords};
+pub use serial::{SerialError, next_serial, serial_of};
+pub use sign::{SignError, SignPlan, SignedZone, sign};
+pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
+pub use site_tokens::{SiteTokenError, SiteTokens};
+pub use zone::{Zone, ZoneError};

@@ -1,0 +1,359 @@
+//! Signing a whole zone.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use domain::base::cmp::CanonicalOrd;
+use domain::base::iana::Rtype;
+use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
+use domain::base::{Name, Record};
+use domain::dnssec::sign::denial::nsec::{GenerateNsecConfig, generate_nsecs};
+use domain::dnssec::sign::denial::nsec3::{GenerateNsec3Config, generate_nsec3s};
+use domain::dnssec::sign::error::SigningError;
+use domain::dnssec::sign::keys::signingkey::SigningKey as DomainKey;
+use domain::dnssec::sign::records::{DefaultSorter, RecordsIter, Rrset};
+use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
+use domain::rdata::dnssec::Timestamp;
+use domain::rdata::{ZoneRecordData, nsec3::Nsec3param};
+use key_metadata::policy::{Denial, ParentSignal};
+use key_metadata::{Advice, Algorithm, KeyRecord, Policy, Role, Time, ZoneName};
+
+use crate::apex::{key_records, set_serial};
+use crate::signing_key::{KeySignError, Seam, ZoneKey};
+use crate::zone::{Owner, Zone, ZoneRecord};
+
+/// The figures of one signing.
+#[derive(Clone, Debug)]
+pub struct SignPlan {
+    /// The serial that the signed zone has.
+    pub serial: u32,
+    /// When the signatures begin, in seconds since 1970 modulo 2^32 (RFC 4034 3.1.5).
+    pub inception: u32,
+    /// When they end.
+    pub expiration: u32,
+    /// The TTL of DNSKEY, CDS and CDNSKEY, in seconds.
+    pub dnskey_ttl: u32,
+    /// How absence is proved.
+    pub denial: Denial,
+    /// What the parent is told.
+    pub parent_signal: ParentSignal,
+}
+
+impl SignPlan {
+    /// The figures that a policy gives for a signing at `now`.
+    pub fn new(policy: &Policy, serial: u32, now: Time) -> Self {
+        let now = now.unix_seconds() as u32;
+        Self {
+            serial,
+            inception: now.wrapping_sub(policy.signatures.inception_offset.seconds()),
+            expiration: now.wrapping_add(policy.signatures.validity.seconds()),
+            dnskey_ttl: policy.dnskey_ttl.seconds(),
+            denial: policy.denial,
+            parent_signal: policy.parent_signal,
+        }
+    }
+}
+
+/// Why a zone was not signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// Nothing to sign it with.
+    #[error("zone {0} has no active keys")]
+    NoKeys(ZoneName),
+    /// A validator that follows one algorithm would find part of the zone unsigned (RFC 6840 5.11).
+    #[error("zone {zone} has a {algorithm} key in its DNSKEY RRset, but no active {role} of that algorithm")]
+    Incomplete {
+        /// The zone.
+        zone: ZoneName,
+        /// The algorithm.
+        algorithm: Algorithm,
+        /// The role that is missing: KSK or ZSK, either of which a CSK can be.
+        role: Role,
+    },
+    /// A key whose public part makes no record.
+    #[error("{role} {tag} has a public key that fits no DNSKEY record")]
+    Key {
+        /// Its role.
+        role: Role,
+        /// Its tag.
+        tag: u16,
+    },
+    /// A key is to sign, and its private part was not given.
+    #[error("{role} {tag} is active, but its private key is not at hand")]
+    NotAtHand {
+        /// Its role.
+        role: Role,
+        /// Its tag.
+        tag: u16,
+    },
+    /// A token did not sign.
+    #[error("cannot sign the {rtype} records of {owner} with key {tag}")]
+    Token {
+        /// The owner of the RRset.
+        owner: String,
+        /// Its type.
+        rtype: String,
+        /// The key's tag.
+        tag: u16,
+        /// Why not.
+        source: Box<KeySignError>,
+    },
+    /// The records cannot be signed.
+    #[error("{what}: {reason}")]
+    Records {
+        /// Which.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl SignError {
+    pub(crate) fn key(record: &KeyRecord) -> Self {
+        Self::Key {
+            role: record.role,
+            tag: record.key_tag(),
+        }
+    }
+}
+
+impl Advice for SignError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoKeys(zone) => Some(format!(
+                "keyrite-keyctl generate --zone {zone} --role ksk --role zsk --activate"
+            )),
+            Self::Incomplete { zone, role, .. } => {
+                Some(format!("keyrite-keyctl generate --zone {zone} --role {role} --activate").to_lowercase())
+            }
+            Self::Token { source, .. } => source.hint(),
+            Self::Key { .. } | Self::NotAtHand { .. } | Self::Records { .. } => None,
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        match self {
+            Self::Token { source, .. } => source.is_credential(),
+            Self::NoKeys(_) | Self::Incomplete { .. } | Self::Key { .. } | Self::NotAtHand { .. } => false,
+            Self::Records { .. } => false,
+        }
+    }
+}
+
+/// A zone that was signed, and not yet checked.
+#[derive(Debug)]
+pub struct SignedZone {
+    /// The zone file: one record a line, absolute names, canonical order, the SOA first.
+    pub text: String,
+    /// How many signatures were made.
+    pub signatures: usize,
+}
+
+type Signer<'a> = DomainKey<bytes::Bytes, Seam<'a>>;
+
+/// Signs `zone` with the keys that are active. `progress` is called after each signature.
+pub fn sign(
+    mut zone: Zone,
+    name: &ZoneName,
+    keys: &[ZoneKey],
+    plan: &SignPlan,
+    mut progress: impl FnMut(),
+) -> Result<SignedZone, SignError> {
+    check_complete(name, keys)?;
+    set_serial(&mut zone, plan.serial);
+    let apex_records = key_records(&zone, name, keys, plan)?;
+    let Zone {
+        apex, mut records, ..
+    } = zone;
+    records.extend(apex_records);
+    records.sort_by(CanonicalOrd::canonical_cmp);
+    add_denial(&apex, &mut records, plan.denial)?;
+    let signers = Signers::new(&apex, keys)?;
+    let rrsigs = signers.sign_records(&apex, &records, plan, &mut progress)?;
+    let signatures = rrsigs.len();
+    records.extend(rrsigs);
+    records.sort_by(CanonicalOrd::canonical_cmp);
+    Ok(SignedZone {
+        text: render(&apex, &records),
+        signatures,
+    })
+}
+
+/// Every algorithm of the DNSKEY RRset signs that RRset and the rest of the zone.
+fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
+    let signing = |key: &&ZoneKey| key.signs() && key.flags() & 0x0080 == 0;
+    if !keys.iter().any(|key| signing(&key)) {
+        return Err(SignError::NoKeys(zone.clone()));
+    }
+    let in_zone = keys.iter().filter(|key| key.record.state.in_zone());
+    let algorithms: BTreeSet<Algorithm> = in_zone.map(|key| key.record.algorithm()).collect();
+    for algorithm in algorithms {
+        let mut active = keys
+            .iter()
+            .filter(signing)
+            .filter(|key| key.record.algorithm() == algorithm);
+        if !active.clone().any(|key| key.record.role.signs_dnskey()) {
+            return Err(SignError::Incomplete {
+                zone: zone.clone(),
+                algorithm,
+                role: Role::Ksk,
+            });
+        }
+        if !active.any(|key| key.record.role.signs_zone()) {
+            return Err(SignError::Incomplete {
+                zone: zone.clone(),
+                algorithm,
+                role: Role::Zsk,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Adds the NSEC or NSEC3 chain.
+fn add_denial(apex: &Owner, records: &mut Vec<ZoneRecord>, denial: Denial) -> Result<(), SignError> {
+    let failed = |error: SigningError| SignError::Records {
+        what: "the denial of existence".to_owned(),
+        reason: error.to_string(),
+    };
+    let nsec3 = match denial {
+        Denial::Nsec => {
+            let configuration = GenerateNsecConfig::new().without_assuming_dnskeys_will_be_added();
+            let iter = RecordsIter::new_from_owned(records.as_slice());
+            let nsecs = generate_nsecs(apex, iter, &configuration).map_err(failed)?;
+            records.extend(nsecs.into_iter().map(Record::from_record));
+            records.sort_by(CanonicalOrd::canonical_cmp);
+            return Ok(());
+        }
+        // No salt, no extra iterations (RFC 9276 3.1).
+        Denial::Nsec3 => GenerateNsec3Config::<bytes::Bytes, DefaultSorter>::new(Nsec3param::default()),
+        Denial::Nsec3OptOut => GenerateNsec3Config::new(Nsec3param::default()).with_opt_out(),
+    };
+    let configuration = nsec3.without_assuming_dnskeys_will_be_added();
+    let iter = RecordsIter::new_from_owned(records.as_slice());
+    let made = generate_nsec3s(apex, iter, &configuration).map_err(failed)?;
+    records.push(Record::from_record(made.nsec3param));
+    records.extend(made.nsec3s.into_iter().map(Record::from_record));
+    records.sort_by(CanonicalOrd::canonical_cmp);
+    Ok(())
+}
+
+/// The keys that sign, by what they sign.
+struct Signers<'a> {
+    dnskey: Vec<Signer<'a>>,
+    zone: Vec<Signer<'a>>,
+}
+
+impl<'a> Signers<'a> {
+    fn new(apex: &Owner, keys: &'a [ZoneKey]) -> Result<Self, SignError> {
+        let mut signers = Self {
+            dnskey: Vec::new(),
+            zone: Vec::new(),
+        };
+        for key in keys.iter().filter(|key| key.signs()) {
+            let record = &key.record;
+            let not_at_hand = || SignError::NotAtHand {
+                role: record.role,
+                tag: record.key_tag(),
+            };
+            let token_key = key.signing.as_ref().ok_or_else(not_at_hand)?;
+            let signer = || {
+                let dnskey = crate::signing_key::dnskey(&record.public_key, key.flags())
+                    .ok_or_else(|| SignError::key(record))?;
+                let seam = Seam::new(token_key, record.algorithm(), dnskey);
+                Ok(Signer::new(apex.clone(), key.flags(), seam))
+            };
+            if record.role.signs_dnskey() {
+                signers.dnskey.push(signer()?);
+            }
+            if record.role.signs_zone() {
+                signers.zone.push(signer()?);
+            }
+        }
+        Ok(signers)
+    }
+
+    /// Signs every authoritative RRset of sorted records: nothing below a zone cut, and at one only DS and NSEC (RFC 4035 2.2).
+    fn sign_records(
+        &self,
+        apex: &Owner,
+        records: &[ZoneRecord],
+        plan: &SignPlan,
+        progress: &mut impl FnMut(),
+    ) -> Result<Vec<ZoneRecord>, SignError> {
+        let mut rrsigs = Vec::with_capacity(records.len());
+        let mut scratch = Vec::new();
+        let mut cut: Option<Owner> = None;
+        for name in RecordsIter::new_from_owned(records) {
+            if cut.as_ref().is_some_and(|cut| name.owner().ends_with(cut)) {
+                continue;
+            }
+            cut = name.is_zone_cut(apex).then(|| name.owner().clone());
+            for rrset in name.rrsets() {
+                if cut.is_some() && !matches!(rrset.rtype(), Rtype::DS | Rtype::NSEC) {
+                    continue;
+                }
+                for signer in self.of(&rrset, apex) {
+                    rrsigs.push(sign_rrset(signer, &rrset, plan, &mut scratch)?);
+                    progress();
+                }
+            }
+        }
+        Ok(rrsigs)
+    }
+
+    /// The keys that sign an RRset: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1).
+    fn of(
+        &self,
+        rrset: &Rrset<'_, Owner, ZoneRecordData<bytes::Bytes, Owner>>,
+        apex: &Owner,
+    ) -> &[Signer<'a>] {
+        match rrset.rtype() {
+            Rtype::DNSKEY | Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => &self.dnskey,
+            _ => &self.zone,
+        }
+    }
+}
+
+fn sign_rrset(
+    signer: &Signer<'_>,
+    rrset: &Rrset<'_, Owner, ZoneRecordData<bytes::Bytes, Owner>>,
+    plan: &SignPlan,
+    scratch: &mut Vec<u8>,
+) -> Result<ZoneRecord, SignError> {
+    let (inception, expiration) = (Timestamp::from(plan.inception), Timestamp::from(plan.expiration));
+    sign_sorted_rrset_in(signer, rrset, inception, expiration, scratch)
+        .map(Record::from_record)
+        .map_err(|error| {
+            let (owner, rtype) = (rrset.owner().to_string(), rrset.rtype().to_string());
+            match signer.raw_secret_key().take_failure() {
+                Some(source) => SignError::Token {
+                    owner,
+                    rtype,
+                    tag: signer.dnskey().key_tag(),
+                    source: Box::new(source),
+                },
+                None => SignError::Records {
+                    what: format!("the {rtype} records of {owner}"),
+                    reason: error.to_string(),
+                },
+            }
+        })
+}
+
+/// The zone file: a SOA comes first, or some servers would not load it.
+fn render(apex: &Name<bytes::Bytes>, records: &[ZoneRecord]) -> String {
+    let mut text = String::with_capacity(records.len() * 120);
+    let soa = records
+        .iter()
+        .filter(|record| record.rtype() == Rtype::SOA && record.owner() == apex);
+    let rest = records
+        .iter()
+        .filter(|record| record.rtype() != Rtype::SOA || record.owner() != apex);
+    for record in soa.chain(rest) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", record.display_zonefile(DisplayKind::Simple));
+    }
+    text
+}

@@ -1,0 +1,210 @@
+//! A private key in its token, behind `domain`'s signing seam.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use domain::base::iana::SecurityAlgorithm;
+use domain::crypto::common::PublicKey as Verifier;
+use domain::crypto::sign::{SignError as Unit, SignRaw, Signature};
+use domain::rdata::Dnskey;
+use key_metadata::{Advice, Algorithm, KeyRecord, KeyState, PublicKey};
+
+/// A private key that signs where it is.
+pub enum SigningKey {
+    /// In a PKCS#11 token.
+    Pkcs11(pkcs11::Key),
+    /// In a TPM 2.0, loaded.
+    Tpm(tpm::LoadedKey),
+}
+
+/// Why a token did not sign.
+#[derive(Debug, thiserror::Error)]
+pub enum KeySignError {
+    /// A PKCS#11 token.
+    #[error(transparent)]
+    Pkcs11(#[from] pkcs11::SignError),
+    /// A TPM.
+    #[error(transparent)]
+    Tpm(#[from] tpm::SignError),
+}
+
+impl Advice for KeySignError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Pkcs11(error) => error.hint(),
+            Self::Tpm(error) => error.hint(),
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        match self {
+            Self::Pkcs11(error) => error.is_credential(),
+            Self::Tpm(error) => error.is_credential(),
+        }
+    }
+}
+
+/// Why a key did not prove itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrialError {
+    /// The token did not sign.
+    #[error("the trial signature was not made")]
+    Sign(#[source] KeySignError),
+    /// The token signed something else, or with another key.
+    #[error("the trial signature does not verify with the public key that the token gave")]
+    Verify,
+}
+
+impl Advice for TrialError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Sign(source) => source.hint(),
+            Self::Verify => {
+                Some("do not use this token: it does not sign with the key that it shows".to_owned())
+            }
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        match self {
+            Self::Sign(source) => source.is_credential(),
+            Self::Verify => false,
+        }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pkcs11(_) => "SigningKey::Pkcs11",
+            Self::Tpm(_) => "SigningKey::Tpm",
+        })
+    }
+}
+
+impl SigningKey {
+    /// The signature of `data` as an RRSIG carries it (RFC 3110, 6605, 8080).
+    pub fn sign(&self, algorithm: Algorithm, data: &[u8]) -> Result<Vec<u8>, KeySignError> {
+        Ok(match self {
+            Self::Pkcs11(key) => key.sign(algorithm, data)?,
+            Self::Tpm(key) => key.sign(algorithm, data)?,
+        })
+    }
+
+    /// Signs `nonce` and verifies the signature in software, so that no key is recorded that cannot sign.
+    pub fn prove(&self, public_key: &PublicKey, nonce: &[u8]) -> Result<(), TrialError> {
+        let signature = self
+            .sign(public_key.algorithm(), nonce)
+            .map_err(TrialError::Sign)?;
+        let dnskey = dnskey(public_key, 257).ok_or(TrialError::Verify)?;
+        let verifier = Verifier::from_dnskey(&dnskey).map_err(|_| TrialError::Verify)?;
+        verifier.verify(nonce, &signature).map_err(|_| TrialError::Verify)
+    }
+}
+
+/// A key of a zone, and its private part where it is to sign.
+#[derive(Debug)]
+pub struct ZoneKey {
+    /// What is known of it.
+    pub record: KeyRecord,
+    /// Its private part; a key that is only published needs none.
+    pub signing: Option<SigningKey>,
+}
+
+impl ZoneKey {
+    /// The flags of its DNSKEY: with the REVOKE bit once it is revoked (RFC 5011).
+    pub fn flags(&self) -> u16 {
+        flags(&self.record)
+    }
+
+    /// Whether it signs what its role lets it.
+    pub const fn signs(&self) -> bool {
+        self.record.state.signs()
+    }
+}
+
+pub(crate) fn flags(record: &KeyRecord) -> u16 {
+    match record.state {
+        KeyState::Revoked => record.role.flags() | 0x0080,
+        KeyState::Generated
+        | KeyState::Published
+        | KeyState::Ready
+        | KeyState::Active
+        | KeyState::Retired
+        | KeyState::Dead
+        | KeyState::Removed => record.role.flags(),
+    }
+}
+
+/// The DNSKEY RDATA of a public key; `None` only for one longer than a record, which none of ours is.
+pub(crate) fn dnskey(key: &PublicKey, flags: u16) -> Option<Dnskey<Vec<u8>>> {
+    Dnskey::new(
+        flags,
+        3,
+        SecurityAlgorithm::from_int(key.algorithm().number()),
+        key.as_dnskey().to_vec(),
+    )
+    .ok()
+}
+
+/// One key while it signs one zone. The seam's own error says nothing, so the token's is kept beside it.
+pub(crate) struct Seam<'a> {
+    key: &'a SigningKey,
+    algorithm: Algorithm,
+    dnskey: Dnskey<Vec<u8>>,
+    failure: Mutex<Option<KeySignError>>,
+}
+
+impl<'a> Seam<'a> {
+    pub(crate) const fn new(key: &'a SigningKey, algorithm: Algorithm, dnskey: Dnskey<Vec<u8>>) -> Self {
+        Self {
+            key,
+            algorithm,
+            dnskey,
+            failure: Mutex::new(None),
+        }
+    }
+
+    /// Why the last signature was not made.
+    pub(crate) fn take_failure(&self) -> Option<KeySignError> {
+        self.failure.lock().map_or(None, |mut failure| failure.take())
+    }
+}
+
+impl fmt::Debug for Seam<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seam({})", self.dnskey.key_tag())
+    }
+}
+
+impl SignRaw for Seam<'_> {
+    fn algorithm(&self) -> SecurityAlgorithm {
+        self.dnskey.algorithm()
+    }
+
+    fn dnskey(&self) -> Dnskey<Vec<u8>> {
+        self.dnskey.clone()
+    }
+
+    fn sign_raw(&self, data: &[u8]) -> Result<Signature, Unit> {
+        let bytes = self.key.sign(self.algorithm, data).map_err(|error| {
+            if let Ok(mut failure) = self.failure.lock() {
+                *failure = Some(error);
+            }
+            Unit
+        })?;
+        let fixed = |_| Unit;
+        Ok(match self.algorithm {
+            Algorithm::RsaSha256 => Signature::RsaSha256(bytes.into()),
+            Algorithm::RsaSha512 => Signature::RsaSha512(bytes.into()),
+            Algorithm::EcdsaP256Sha256 => {
+                Signature::EcdsaP256Sha256(Box::new(bytes.try_into().map_err(fixed)?))
+            }
+            Algorithm::EcdsaP384Sha384 => {
+                Signature::EcdsaP384Sha384(Box::new(bytes.try_into().map_err(fixed)?))
+            }
+            Algorithm::Ed25519 => Signature::Ed25519(Box::new(bytes.try_into().map_err(fixed)?)),
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! The tokens of a site, opened as they are needed, and the keys in them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use key_metadata::site::WhichTpm;
+use key_metadata::store::{StoreError, replace};
+use key_metadata::{
+    Advice, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder, Tcti,
+    TokenAddress, TokenName, TokenUri, TpmHandle,
+};
+use secrecy::SecretString;
+
+use crate::signing_key::SigningKey;
+
+/// The tokens of a site. Each is opened once, and is closed when this is dropped.
+pub struct SiteTokens<'a> {
+    site: &'a SiteFolder,
+    tpms: BTreeMap<TokenName, tpm::Tpm>,
+    open: BTreeMap<TokenName, OpenToken>,
+}
+
+/// A token that has its user's PIN.
+enum OpenToken {
+    Pkcs11 { token: pkcs11::Token, uri: TokenUri },
+    Tpm { tpm: tpm::Tpm, auth: SecretString },
+}
+
+/// Why a token or a key of a site cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SiteTokenError {
+    /// `site.yaml` does not list it.
+    #[error("the site has no token named '{0}'")]
+    NoToken(TokenName),
+    /// [`SiteTokens::open`] was not called for it.
+    #[error("token '{0}' is not open")]
+    NotOpen(TokenName),
+    /// A key's reference leads to no token of the site.
+    #[error("no token of the site holds {reference}, where key {id} is")]
+    Elsewhere {
+        /// The key.
+        id: KeyId,
+        /// Its reference.
+        reference: KeyReference,
+    },
+    /// A sealed PIN, and no one TPM that holds it.
+    #[error(transparent)]
+    WhichTpm(#[from] WhichTpm),
+    /// A TPM's keys cannot be extracted under wrapping.
+    #[error("a key in TPM '{0}' cannot be made extractable")]
+    TpmExtractable(TokenName),
+    /// A native key's blob is not there.
+    #[error("cannot read {}, which holds key {id}", path.display())]
+    Blob {
+        /// The key.
+        id: KeyId,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The site's files.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The token said no.
+    #[error(transparent)]
+    Token(TokenFailure),
+}
+
+/// What a token, of whatever kind, said no with.
+#[derive(Debug)]
+pub struct TokenFailure(Box<dyn Advice + Send + Sync>);
+
+impl fmt::Display for TokenFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for TokenFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Advice for SiteTokenError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Token(TokenFailure(error)) => error.hint(),
+            Self::Store(error) => error.hint(),
+            Self::WhichTpm(error) => error.hint(),
+            Self::Elsewhere { .. } => Some("list the token under 'tokens' in site.yaml".to_owned()),
+            Self::TpmExtractable(_) => Some("make it with --backup none".to_owned()),
+            Self::NoToken(_) | Self::NotOpen(_) | Self::Blob { .. } => None,
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        match self {
+            Self::Token(TokenFailure(error)) => error.is_credential(),
+            Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } | Self::WhichTpm(_) => false,
+            Self::TpmExtractable(_) | Self::Blob { .. } | Self::Store(_) => false,
+        }
+    }
+}
+
+/// Any error of a token crate.
+fn token_error(error: impl Advice + Send + Sync + 'static) -> SiteTokenError {
+    SiteTokenError::Token(TokenFailure(Box::new(error)))
+}
+
+impl<'a> SiteTokens<'a> {
+    /// The tokens of that site, none of them open.
+    pub const fn new(site: &'a SiteFolder) -> Self {
+        Self {
+            site,
+            tpms: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a token is open.
+    pub fn is_open(&self, name: &TokenName) -> bool {
+        self.open.contains_key(name)
+    }
+
+    /// Opens a token with its user PIN; for a TPM, `pin` is the authorisation value of its keys, and is proved by the first signature.
+    pub fn open(&mut self, name: &TokenName, pin: SecretString) -> Result<(), SiteTokenError> {
+        let entry = self
+            .site
+            .site()
+            .tokens
+            .get(name)
+            .ok_or_else(|| SiteTokenError::NoToken(name.clone()))?;
+        let open = match &entry.address {
+            TokenAddress::Tpm(tcti) => OpenToken::Tpm {
+                tpm: self.tpm(name, tcti)?,
+                auth: pin,
+            },
+            TokenAddress::Pkcs11(uri) => {
+                // A site whose PKCS#11 tokens name no module is refused on reading.
+                let path = uri.module_path.clone().map_or_else(PathBuf::new, |path| path);
+                let module = pkcs11::Module::load(&path).map_err(token_error)?;
+                let token = pkcs11::Token::open(&module, uri).map_err(token_error)?;
+                token.login(&pin).map_err(token_error)?;
+                OpenToken::Pkcs11 {
+                    token,
+                    uri: uri.clone(),
+                }
+            }
+        };
+        self.open.insert(name.clone(), open);
+        Ok(())
+    }
+
+    /// The secret that is sealed at a handle of the site's one TPM.
+    pub fn unseal(&mut self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
+        let (name, tcti) = self.site.site().only_tpm(handle)?;
+        self.tpm(name, tcti)?.unseal(handle).map_err(token_error)
+    }
+
+    /// One connection to each TPM, for sealed PINs and native keys alike.
+    fn tpm(&mut self, name: &TokenName, tcti: &Tcti) -> Result<tpm::Tpm, SiteTokenError> {
+        if let Some(tpm) = self.tpms.get(name) {
+            return Ok(tpm.clone());
+        }
+        let tpm = tpm::Tpm::connect(tcti).map_err(token_error)?;
+        self.tpms.insert(name.clone(), tpm.clone());
+        Ok(tpm)
+    }
+
+    /// Makes a key pair in an open token. `label` is what other tools show of it.
+    pub fn generate(
+        &self,
+        name: &TokenName,
+        spec: KeySpec,
+        id: KeyId,
+        label: &str,
+        extractability: Extractability,
+    ) -> Result<(PublicKey, KeyReference), SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, uri } => {
+                let public_key = token
+                    .generate(spec, id, label, extractability)
+                    .map_err(token_error)?;
+                Ok((public_key, KeyReference::Pkcs11(uri.of_key(id))))
+            }
+            OpenToken::Tpm { tpm, auth } => {
+                match extractability {
+                    Extractability::Never => {}
+                    Extractability::Wrapped => return Err(SiteTokenError::TpmExtractable(name.clone())),
+                }
+                let blob = tpm.create_key(spec, Some(auth)).map_err(token_error)?;
+                let public_key = blob.public_key(spec.algorithm()).map_err(token_error)?;
+                replace(&self.site.tpm_key_path(id), |out| out.write_all(&blob.to_bytes()))?;
+                Ok((public_key, KeyReference::Tpm(name.clone())))
+            }
+        }
+    }
+
+    /// The name of the token that holds a key.
+    pub fn token_of(&self, key: &KeyRecord) -> Result<&'a TokenName, SiteTokenError> {
+        let found = self.site.site().token_of(&key.reference);
+        let elsewhere = || SiteTokenError::Elsewhere {
+            id: key.id,
+            reference: key.reference.clone(),
+        };
+        Ok(found.ok_or_else(elsewhere)?.0)
+    }
+
+    /// The private part of a key, in its open token.
+    pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
+        match self.opened(self.token_of(key)?)? {
+            OpenToken::Pkcs11 { token, .. } => {
+                Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?))
+            }
+            OpenToken::Tpm { tpm, auth } => {
+                let path = self.site.tpm_key_path(key.id);
+                let bytes = fs::read(&path).map_err(|source| SiteTokenError::Blob {
+                    id: key.id,
+                    path,
+                    source,
+                })?;
+                let blob = tpm::KeyBlob::from_bytes(&bytes).map_err(token_error)?;
+                Ok(SigningKey::Tpm(tpm.load(&blob, Some(auth)).map_err(token_error)?))
+            }
+        }
+    }
+
+    /// Destroys a key that was made and will not be used.
+    pub fn destroy(&self, id: KeyId, reference: &KeyReference) -> Result<(), SiteTokenError> {
+        let (name, _) = self
+            .site
+            .site()
+            .token_of(reference)
+            .ok_or_else(|| SiteTokenError::Elsewhere {
+                id,
+                reference: reference.clone(),
+            })?;
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.destroy(id).map_err(token_error),
+            OpenToken::Tpm { .. } => {
+                let path = self.site.tpm_key_path(id);
+                fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })
+            }
+        }
+    }
+
+    fn opened(&self, name: &TokenName) -> Result<&OpenToken, SiteTokenError> {
+        self.open
+            .get(name)
+            .ok_or_else(|| SiteTokenError::NotOpen(name.clone()))
+    }
+}
