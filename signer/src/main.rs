@@ -1,0 +1,35 @@
+//! `keyrite-signer`: signs zones with keys that stay in their token.
+
+mod sign;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use cli::{DocumentVerb, Exit, Outcome, Output, SiteArguments};
+
+/// Sign zones with keys that stay in their token
+#[derive(Parser)]
+#[command(name = "keyrite-signer", version, after_long_help = Exit::HELP)]
+struct Arguments {
+    #[command(flatten)]
+    site: SiteArguments,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Sign whole zones: zones/ZONE.zone into signed/ZONE.zone, which is replaced only by a zone that was checked
+    Sign(sign::Arguments),
+    #[command(flatten)]
+    Document(DocumentVerb),
+}
+
+fn main() -> ExitCode {
+    cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
+        match &arguments.verb {
+            Verb::Sign(verb) => verb.run(&arguments.site, output),
+            Verb::Document(verb) => verb.run(Arguments::command(), output),
+        }
+    })
+}
