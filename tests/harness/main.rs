@@ -1,0 +1,74 @@
+//! Runs `transcripts/*.md`, each on a site and tokens of its own.
+//!
+//! A transcript is Markdown; the lines `$ command` of its `console` blocks are run by sh in the site's folder with a cleared environment,
+//! and what they print (stdout and stderr together) and their exit code (`? N`, when it is not 0) must be what the file says. `[..]`
+//! stands for anything within a line. A first line `<!-- stack: tpm -->` takes another stack than SoftHSM. `SNAPSHOTS=overwrite` writes
+//! what was seen.
+//!
+//! After each transcript: no secret that was used may stand in any file of the site or in what was printed, and the TPM holds no handle.
+
+mod replay;
+mod secrets;
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use keyrite_tests::{Rig, Stack};
+use libtest_mimic::{Arguments, Trial};
+use snapbox::{Assert, Data};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let tools = build_tools();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
+    let mut trials = Vec::new();
+    for entry in fs::read_dir(folder).expect("the transcripts folder") {
+        let path = entry.expect("a readable folder").path();
+        let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
+        let tools = tools.clone();
+        trials.push(Trial::test(name, move || Ok(check(&path, &tools)?)));
+    }
+    assert!(!trials.is_empty(), "there are no transcripts");
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Builds the tools that ship, and returns the folder that has them.
+fn build_tools() -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the tools do not build");
+    let executable = std::env::current_exe().expect("a test binary");
+    executable.ancestors().nth(2).expect("target/debug").to_owned()
+}
+
+fn check(path: &Path, tools: &Path) -> Result<(), Box<dyn Error>> {
+    let script = fs::read_to_string(path)?;
+    let folder = tempfile::Builder::new().prefix("keyrite-").tempdir()?;
+    let rig = Rig::new(folder.path(), stack_of(&script)?)?;
+    let seen = replay::replay(&script, &rig, tools)?;
+    Assert::new().action_env("SNAPSHOTS").try_eq(
+        Some(&path.display()),
+        seen.clone().into(),
+        Data::read_from(path, None),
+    )?;
+    let leaked = rig.leaked_handles()?;
+    if !leaked.is_empty() {
+        return Err(format!("handles were left in the TPM: {}", leaked.join(", ")).into());
+    }
+    secrets::search(&rig, &seen)
+}
+
+fn stack_of(script: &str) -> Result<Stack, String> {
+    let first = script.lines().next().map_or("", |line| line);
+    match first
+        .strip_prefix("<!-- stack: ")
+        .and_then(|rest| rest.strip_suffix(" -->"))
+    {
+        Some(name) => name.parse(),
+        None => Ok(Stack::SoftHsm),
+    }
+}

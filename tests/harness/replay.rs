@@ -1,0 +1,52 @@
+//! Running the commands of a transcript.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use keyrite_tests::Rig;
+
+/// Runs every `$ ` line of the `console` blocks of `script`; returns the script as it was seen to go.
+pub fn replay(script: &str, rig: &Rig, tools: &Path) -> Result<String, Box<dyn Error>> {
+    let mut seen = String::new();
+    let mut in_block = false;
+    for line in script.lines() {
+        match line {
+            "```console" => in_block = true,
+            "```" => in_block = false,
+            _ => {}
+        }
+        if !in_block || line == "```console" {
+            writeln!(seen, "{line}")?;
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            writeln!(seen, "{line}")?;
+            let output = shell(command, rig, tools).output()?;
+            let text = String::from_utf8(output.stdout)?;
+            // A reader of the transcript should not meet this run's folder.
+            seen.push_str(&text.replace(&rig.site().display().to_string(), "/site"));
+            if !output.status.success() {
+                writeln!(seen, "? {}", output.status.code().unwrap_or(-1))?;
+            }
+        }
+    }
+    Ok(seen)
+}
+
+fn shell(command: &str, rig: &Rig, tools: &Path) -> Command {
+    let mut path = OsString::from(tools);
+    path.push(":/usr/sbin:/usr/bin:/sbin:/bin");
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("umask 077; exec 2>&1; {command}")])
+        .current_dir(rig.site())
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", rig.site())
+        .env("LC_ALL", "C.UTF-8")
+        .env("TZ", "UTC")
+        .envs(rig.environment().iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null());
+    shell
+}

@@ -1,0 +1,19 @@
+//! What the transcripts and the rehearsal share: a site on a stack of real tokens, in a folder of its own.
+
+mod rig;
+mod stack;
+
+pub use rig::Rig;
+pub use stack::Stack;
+
+use std::path::PathBuf;
+
+/// The eight zones, made by a generator of registry-like zones at a scale of about 1,500 delegations together.
+pub const ZONES: [&str; 8] = [
+    "cr", "fi.cr", "go.cr", "ac.cr", "or.cr", "sa.cr", "co.cr", "ed.cr",
+];
+
+/// The folder with the unsigned zones.
+pub fn zone_fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/zones")
+}

@@ -1,0 +1,89 @@
+//! The main job from a bare machine to eight signed zones, with every command shown, proven by other people's verifiers.
+
+mod orphans;
+mod report;
+mod step;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use keyrite_tests::{Rig, Stack};
+use step::{Problem, Runner, say};
+
+/// Rehearse the main job on software tokens: provision a TPM, initialise a token, make keys, sign eight zones, verify them
+#[derive(Parser)]
+struct Arguments {
+    /// softhsm, tpm or tpm2-pkcs11
+    #[arg(long, default_value = "softhsm")]
+    stack: Stack,
+    /// Where the rehearsal's own folders are made
+    #[arg(long, default_value = "target/rehearsal")]
+    folder: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match rehearse(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            say(&format!("\nThe rehearsal failed: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
+    let start = Instant::now();
+    let folder = arguments.folder.join(arguments.stack.to_string());
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    say(&format!(
+        "A rehearsal on the stack '{}', in {}: nothing outside it is touched.\n",
+        arguments.stack,
+        folder.display()
+    ));
+    let rig = Rig::new(&folder, arguments.stack)?;
+    let runner = Runner::new(&rig)?;
+    say("1. The TPM's storage root key");
+    runner.show("keyrite-tpm-init", &["provision"])?;
+    say("2. The token, its PINs sealed in the TPM");
+    runner.show("keyrite-tpm-init", &["token"])?;
+    say("3. A KSK and a ZSK for each zone");
+    runner.show(
+        "keyrite-keyctl",
+        &["generate", "--role", "ksk", "--role", "zsk", "--activate"],
+    )?;
+    say("4. The signed zones");
+    let signed = runner.run("keyrite-signer", &["sign", "--json"])?;
+    let signatures = report::signatures(&signed)?;
+    say("5. What others say of them");
+    let table = report::verify(&runner, &rig)?;
+    let leaked = rig.leaked_handles()?;
+    drop(rig);
+    let orphans = orphans::of(&folder)?;
+    say(&table);
+    let seconds = start.elapsed().as_secs_f64();
+    say(&format!(
+        "8 zones, {signatures} signatures, {seconds:.1} s on the stack '{}'.",
+        arguments.stack
+    ));
+    say(&format!("The site is {}.", folder.join("site").display()));
+    if !leaked.is_empty() {
+        return Err(Problem(format!(
+            "handles were left in the TPM: {}",
+            leaked.join(", ")
+        )));
+    }
+    if !orphans.is_empty() {
+        return Err(Problem(format!(
+            "processes were left behind: {}",
+            orphans.join(", ")
+        )));
+    }
+    say("No process and no TPM handle is left behind.");
+    Ok(())
+}

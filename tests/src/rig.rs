@@ -1,0 +1,105 @@
+//! A site with its tokens running.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sandbox::{Abrmd, SOFTHSM_MODULE, SoftHsm, Swtpm, tpm2_pkcs11_module};
+
+use crate::stack::Stack;
+use crate::{ZONES, zone_fixtures};
+
+/// A site folder of the eight zones, on a stack whose daemons run until this is dropped.
+pub struct Rig {
+    site: PathBuf,
+    environment: Vec<(String, String)>,
+    // In the order in which they must end.
+    _abrmd: Option<Abrmd>,
+    swtpm: Swtpm,
+}
+
+impl Rig {
+    /// Starts the stack in `folder`, which is made, and writes `folder`/site with its zones, and no token initialised.
+    pub fn new(folder: &Path, stack: Stack) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let folder = fs::canonicalize(folder)?;
+        let swtpm = Swtpm::start(&folder.join("tpm"))?;
+        let mut environment = vec![("TPM2TOOLS_TCTI".to_owned(), swtpm.tcti().to_owned())];
+        let (mut abrmd, mut tcti) = (None, swtpm.tcti().to_owned());
+        match stack {
+            Stack::SoftHsm => {
+                let store = SoftHsm::new(&folder)?;
+                environment.push((
+                    "SOFTHSM2_CONF".to_owned(),
+                    store.configuration().display().to_string(),
+                ));
+            }
+            Stack::Tpm => {}
+            Stack::Tpm2Pkcs11 => {
+                let manager = Abrmd::start(&folder, &swtpm)?;
+                let store = folder.join("tokens");
+                fs::create_dir_all(&store)?;
+                tcti = Abrmd::TCTI.to_owned();
+                environment = vec![
+                    ("TPM2TOOLS_TCTI".to_owned(), tcti.clone()),
+                    ("TPM2_PKCS11_TCTI".to_owned(), tcti.clone()),
+                    ("TPM2_PKCS11_STORE".to_owned(), store.display().to_string()),
+                    ("DBUS_SESSION_BUS_ADDRESS".to_owned(), manager.bus().to_owned()),
+                ];
+                abrmd = Some(manager);
+            }
+        }
+        let site = folder.join("site");
+        write_site(&site, stack, &tcti)?;
+        Ok(Self {
+            site,
+            environment,
+            _abrmd: abrmd,
+            swtpm,
+        })
+    }
+
+    /// The site's folder.
+    pub fn site(&self) -> &Path {
+        &self.site
+    }
+
+    /// The variables with which the tools reach the tokens.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// Transient objects and sessions that were left in the TPM. Behind the resource manager there are none of ours to see.
+    pub fn leaked_handles(&self) -> io::Result<Vec<String>> {
+        if self._abrmd.is_some() {
+            return Ok(Vec::new());
+        }
+        self.swtpm.leaked_handles()
+    }
+}
+
+fn write_site(site: &Path, stack: Stack, tcti: &str) -> io::Result<()> {
+    let zones = site.join("zones");
+    fs::create_dir_all(&zones)?;
+    let pins = "    pin: tpm:0x81020000\n";
+    let so_pin = "    so-pin: tpm:0x81020001\n";
+    let tpm = |name, rest| format!("  {name}:\n    address: tpm2:{tcti}\n{rest}");
+    let pkcs11 =
+        |module: &str| format!("  cr:\n    address: pkcs11:token=cr?module-path={module}\n{pins}{so_pin}");
+    let tokens = match stack {
+        Stack::SoftHsm => tpm("tpm", "") + &pkcs11(SOFTHSM_MODULE),
+        Stack::Tpm => tpm("cr", pins),
+        Stack::Tpm2Pkcs11 => tpm("tpm", "") + &pkcs11(&tpm2_pkcs11_module()),
+    };
+    let mut text = format!("version: 1\ntokens:\n{tokens}zones:\n");
+    for zone in ZONES {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {zone}: {{policy: small-tld, token: cr}}");
+        fs::copy(
+            zone_fixtures().join(format!("{zone}.zone")),
+            zones.join(format!("{zone}.zone")),
+        )?;
+    }
+    fs::write(site.join("site.yaml"), text)
+}
