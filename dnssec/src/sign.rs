@@ -62,7 +62,9 @@ pub enum SignError {
     #[error("zone {0} has no active keys")]
     NoKeys(ZoneName),
     /// A validator that follows one algorithm would find part of the zone unsigned (RFC 6840 5.11).
-    #[error("zone {zone} has a {algorithm} key in its DNSKEY RRset, but no active {role} of that algorithm")]
+    #[error(
+        "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm"
+    )]
     Incomplete {
         /// The zone.
         zone: ZoneName,

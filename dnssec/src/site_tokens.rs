@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use key_metadata::site::WhichTpm;
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder, Tcti,
-    TokenAddress, TokenName, TokenUri, TpmHandle,
+    Advice, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder, TokenAddress,
+    TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
 
@@ -20,7 +20,6 @@ use crate::signing_key::SigningKey;
 /// The tokens of a site. Each is opened once, and is closed when this is dropped.
 pub struct SiteTokens<'a> {
     site: &'a SiteFolder,
-    tpms: BTreeMap<TokenName, tpm::Tpm>,
     open: BTreeMap<TokenName, OpenToken>,
 }
 
@@ -64,6 +63,14 @@ pub enum SiteTokenError {
         /// Why not.
         source: io::Error,
     },
+    /// What is in a native key's file is no key.
+    #[error("cannot use {}", path.display())]
+    BlobContent {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: tpm::KeyBlobError,
+    },
     /// The site's files.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,7 +103,11 @@ impl Advice for SiteTokenError {
             Self::WhichTpm(error) => error.hint(),
             Self::Elsewhere { .. } => Some("list the token under 'tokens' in site.yaml".to_owned()),
             Self::TpmExtractable(_) => Some("make it with --backup none".to_owned()),
-            Self::NoToken(_) | Self::NotOpen(_) | Self::Blob { .. } => None,
+            Self::BlobContent { source, .. } => source.hint(),
+            Self::Blob { .. } => {
+                Some("restore the file from the site's version control or a backup".to_owned())
+            }
+            Self::NoToken(_) | Self::NotOpen(_) => None,
         }
     }
 
@@ -104,7 +115,7 @@ impl Advice for SiteTokenError {
         match self {
             Self::Token(TokenFailure(error)) => error.is_credential(),
             Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } | Self::WhichTpm(_) => false,
-            Self::TpmExtractable(_) | Self::Blob { .. } | Self::Store(_) => false,
+            Self::TpmExtractable(_) | Self::Blob { .. } | Self::BlobContent { .. } | Self::Store(_) => false,
         }
     }
 }
@@ -119,7 +130,6 @@ impl<'a> SiteTokens<'a> {
     pub const fn new(site: &'a SiteFolder) -> Self {
         Self {
             site,
-            tpms: BTreeMap::new(),
             open: BTreeMap::new(),
         }
     }
@@ -139,7 +149,7 @@ impl<'a> SiteTokens<'a> {
             .ok_or_else(|| SiteTokenError::NoToken(name.clone()))?;
         let open = match &entry.address {
             TokenAddress::Tpm(tcti) => OpenToken::Tpm {
-                tpm: self.tpm(name, tcti)?,
+                tpm: tpm::Tpm::connect(tcti).map_err(token_error)?,
                 auth: pin,
             },
             TokenAddress::Pkcs11(uri) => {
@@ -158,20 +168,13 @@ impl<'a> SiteTokens<'a> {
         Ok(())
     }
 
-    /// The secret that is sealed at a handle of the site's one TPM.
-    pub fn unseal(&mut self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
-        let (name, tcti) = self.site.site().only_tpm(handle)?;
-        self.tpm(name, tcti)?.unseal(handle).map_err(token_error)
-    }
-
-    /// One connection to each TPM, for sealed PINs and native keys alike.
-    fn tpm(&mut self, name: &TokenName, tcti: &Tcti) -> Result<tpm::Tpm, SiteTokenError> {
-        if let Some(tpm) = self.tpms.get(name) {
-            return Ok(tpm.clone());
-        }
-        let tpm = tpm::Tpm::connect(tcti).map_err(token_error)?;
-        self.tpms.insert(name.clone(), tpm.clone());
-        Ok(tpm)
+    /// The secret that is sealed at a handle of the site's one TPM, which is let go at once: others wait for their turn at it.
+    pub fn unseal(&self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
+        let (_, tcti) = self.site.site().only_tpm(handle)?;
+        tpm::Tpm::connect(tcti)
+            .map_err(token_error)?
+            .unseal(handle)
+            .map_err(token_error)
     }
 
     /// Makes a key pair in an open token. `label` is what other tools show of it.
@@ -221,12 +224,18 @@ impl<'a> SiteTokens<'a> {
             }
             OpenToken::Tpm { tpm, auth } => {
                 let path = self.site.tpm_key_path(key.id);
-                let bytes = fs::read(&path).map_err(|source| SiteTokenError::Blob {
-                    id: key.id,
-                    path,
-                    source,
-                })?;
-                let blob = tpm::KeyBlob::from_bytes(&bytes).map_err(token_error)?;
+                let bytes = match fs::read(&path) {
+                    Ok(bytes) => bytes,
+                    Err(source) => {
+                        return Err(SiteTokenError::Blob {
+                            id: key.id,
+                            path,
+                            source,
+                        });
+                    }
+                };
+                let blob = tpm::KeyBlob::from_bytes(&bytes)
+                    .map_err(|source| SiteTokenError::BlobContent { path, source })?;
                 Ok(SigningKey::Tpm(tpm.load(&blob, Some(auth)).map_err(token_error)?))
             }
         }

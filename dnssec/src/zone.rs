@@ -176,6 +176,28 @@ fn apex_name(zone: &ZoneName, file: &Path) -> Result<Owner, ZoneError> {
     })
 }
 
+/// The scanner's `line:column: reason` in words, and on the line that is meant: behind the end of a line it counts the next one.
+fn place_and_reason(error: &str) -> String {
+    let mut parts = error.splitn(3, ':');
+    let (Some(line), Some(column), Some(reason)) = (parts.next(), parts.next(), parts.next()) else {
+        return error.to_owned();
+    };
+    let place = match (line.parse::<usize>(), column) {
+        (Ok(next), "1") if next > 1 => (next - 1).to_string(),
+        _ => format!("{line}:{column}"),
+    };
+    let reason = match reason.trim() {
+        "bad symbol" => "a character that cannot stand here, or a quoted text that does not end",
+        "short buffer" | "unexpected end of entry" => "the record ends too early",
+        "expected rtype" => "a record type was expected here",
+        "trailing tokens" => "the record has more fields than its type",
+        "unbalanced parens" => "a parenthesis that has no other half",
+        "missing last owner" => "the first record has no owner name",
+        other => other,
+    };
+    format!("{place}: {reason}")
+}
+
 /// Every record of a zone file, with the line on which it ends.
 fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError> {
     let syntax = |reason: String| ZoneError::Syntax {
@@ -187,7 +209,10 @@ fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError
     reader.set_default_class(Class::IN);
     let (mut line, mut seen) = (1, 0);
     let mut placed = Vec::new();
-    while let Some(entry) = reader.next_entry().map_err(|error| syntax(error.to_string()))? {
+    while let Some(entry) = reader
+        .next_entry()
+        .map_err(|error| syntax(place_and_reason(&error.to_string())))?
+    {
         // The reader stands behind the entry's line end.
         let offset = reader.current_offset().min(text.len());
         let part = text.get(seen..offset).map_or(&[][..], |part| part);

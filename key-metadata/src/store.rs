@@ -122,7 +122,7 @@ pub struct SiteFolder {
 impl SiteFolder {
     /// Reads `site.yaml` of that folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join("site.yaml");
+        let path = within(folder, Path::new("site.yaml"));
         let text = read_text(&path)?;
         let site = Site::from_yaml(&text).map_err(|source| StoreError::Site { path, source })?;
         Ok(Self {
@@ -138,7 +138,7 @@ impl SiteFolder {
 
     /// A path of the site, from its folder.
     pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
-        self.folder.join(relative)
+        within(&self.folder, relative.as_ref())
     }
 
     /// `keys/<zone>.yaml`.
@@ -207,6 +207,15 @@ impl SiteFolder {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// `./keys/cr.yaml` is `keys/cr.yaml`, and reads better.
+fn within(folder: &Path, relative: &Path) -> PathBuf {
+    if folder == Path::new(".") {
+        relative.to_owned()
+    } else {
+        folder.join(relative)
     }
 }
 

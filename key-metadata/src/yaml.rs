@@ -129,7 +129,10 @@ fn reason(message: &str, path: &str) -> String {
         .map_or(message, |(reason, _)| reason);
     match message.split_once(": ") {
         Some((front, rest))
-            if path == front || path.strip_prefix(front).is_some_and(|more| more.starts_with('.')) =>
+            if path == front
+                || path
+                    .strip_prefix(front)
+                    .is_some_and(|more| more.starts_with(['.', '['])) =>
         {
             rest.to_owned()
         }

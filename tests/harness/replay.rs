@@ -8,9 +8,17 @@ use std::process::{Command, Stdio};
 
 use keyrite_tests::Rig;
 
-/// Runs every `$ ` line of the `console` blocks of `script`; returns the script as it was seen to go.
-pub fn replay(script: &str, rig: &Rig, tools: &Path) -> Result<String, Box<dyn Error>> {
-    let mut seen = String::new();
+/// What a transcript came to.
+pub struct Replayed {
+    /// The whole transcript, as it was seen to go.
+    pub seen: String,
+    /// What the commands printed, and nothing else.
+    pub printed: String,
+}
+
+/// Runs every `$ ` line of the `console` blocks of `script`.
+pub fn replay(script: &str, rig: &Rig, tools: &Path) -> Result<Replayed, Box<dyn Error>> {
+    let (mut seen, mut printed) = (String::new(), String::new());
     let mut in_block = false;
     for line in script.lines() {
         match line {
@@ -26,12 +34,13 @@ pub fn replay(script: &str, rig: &Rig, tools: &Path) -> Result<String, Box<dyn E
             let text = String::from_utf8(output.stdout)?;
             // A reader of the transcript should not meet this run's folder.
             seen.push_str(&text.replace(&rig.site().display().to_string(), "/site"));
+            printed.push_str(&text);
             if !output.status.success() {
                 writeln!(seen, "? {}", output.status.code().unwrap_or(-1))?;
             }
         }
     }
-    Ok(seen)
+    Ok(Replayed { seen, printed })
 }
 
 fn shell(command: &str, rig: &Rig, tools: &Path) -> Command {
@@ -46,6 +55,8 @@ fn shell(command: &str, rig: &Rig, tools: &Path) -> Command {
         .env("HOME", rig.site())
         .env("LC_ALL", "C.UTF-8")
         .env("TZ", "UTC")
+        .env("POLICIES", concat!(env!("CARGO_MANIFEST_DIR"), "/../policies"))
+        .env("FIXTURES", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
         .envs(rig.environment().iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null());
     shell

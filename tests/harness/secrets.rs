@@ -11,7 +11,7 @@ use keyrite_tests::Rig;
 const SEALED: [&str; 2] = ["0x81020000", "0x81020001"];
 
 /// Looks for every PIN: those in `pin*` files of the site, and those sealed in the TPM, which tpm2-tools unseals.
-pub fn search(rig: &Rig, seen: &str) -> Result<(), Box<dyn Error>> {
+pub fn search(rig: &Rig, printed: &str) -> Result<(), Box<dyn Error>> {
     let mut secrets = Vec::new();
     for entry in fs::read_dir(rig.site())? {
         let path = entry?.path();
@@ -35,7 +35,7 @@ pub fn search(rig: &Rig, seen: &str) -> Result<(), Box<dyn Error>> {
     }
     secrets.retain(|secret| !secret.is_empty());
     for secret in &secrets {
-        if seen.contains(secret) {
+        if printed.contains(secret) {
             return Err("a PIN was printed".into());
         }
         search_folder(rig.site(), secret)?;

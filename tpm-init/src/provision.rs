@@ -8,7 +8,7 @@ use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::{SiteFolder, Tcti, TokenName};
 use secrecy::SecretString;
 use serde::Serialize;
-use tpm::{Srk, SrkState, Tpm};
+use tpm::{Srk, SrkError, SrkState, Tpm};
 
 /// The options of `provision`.
 #[derive(Args)]
@@ -55,7 +55,14 @@ impl Arguments {
             match tpm.srk_state(owner_auth.as_ref())? {
                 SrkState::Absent => ("would make", None),
                 SrkState::Matches { name, .. } => ("is there", Some(name)),
-                SrkState::Foreign { .. } => ("is foreign", None),
+                SrkState::Foreign { name, expected } => {
+                    return Err(SrkError::Foreign {
+                        tcti: tcti.clone(),
+                        name,
+                        expected: Some(expected),
+                    }
+                    .into());
+                }
             }
         } else {
             match tpm.ensure_srk(owner_auth.as_ref())? {

@@ -13,6 +13,7 @@ use crate::command::CommandError;
 use crate::name::Name;
 use crate::response::ResponseCode;
 use crate::srk::{OpenSrk, SRK};
+use crate::turn::Turn;
 
 /// One connection to a TPM. It is used by one thread at a time.
 pub(crate) struct Engine {
@@ -24,6 +25,8 @@ pub(crate) struct Engine {
     pub(crate) session: Option<AuthSession>,
     /// The only Name that the storage root key may have.
     pub(crate) pinned: Option<Name>,
+    /// Given up last, after all that is held in the TPM.
+    pub(crate) _turn: Turn,
 }
 
 impl Engine {

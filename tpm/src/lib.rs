@@ -27,6 +27,7 @@ mod session;
 mod srk;
 mod template;
 mod tpm;
+mod turn;
 
 pub use blob::{KeyBlob, KeyBlobError};
 pub use command::CommandError;

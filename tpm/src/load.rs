@@ -121,7 +121,7 @@ impl Advice for SignError {
                 tries_left: Some(left),
                 ..
             } => Some(format!(
-                "check the auth value before the next try: {left} more wrong ones lock the whole TPM"
+                "check the auth value before the next try; wrong tries until the whole TPM locks: {left}"
             )),
             Self::AuthRefused { tries_left: None, .. } => {
                 Some("check the auth value before the next try".to_owned())

@@ -130,7 +130,7 @@ impl SrkError {
 impl Advice for SrkError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Absent { .. } => Some("initialise the TPM first: keyrite-tpm-init".to_owned()),
+            Self::Absent { .. } => Some("initialise the TPM first: keyrite-tpm-init provision".to_owned()),
             Self::Foreign { tcti, .. } => Some(format!(
                 "see what it is with tpm2_readpublic -c {SRK:#x} (TPM2TOOLS_TCTI={tcti}); it is never evicted for you"
             )),

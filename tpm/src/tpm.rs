@@ -11,6 +11,7 @@ use tss_esapi::{Context, Error};
 use crate::command::{CommandError, reach};
 use crate::engine::Engine;
 use crate::response::{INITIALIZE, ResponseCode};
+use crate::turn::wait_for_turn;
 
 /// A TPM 2.0. Clones share one connection and take turns.
 #[derive(Clone)]
@@ -35,6 +36,12 @@ pub enum ConnectError {
         /// What the transport said.
         source: ResponseCode,
     },
+    /// Another program has used it for half a minute, and nobody manages its slots.
+    #[error("another program is using the TPM at {tcti}, which has no resource manager")]
+    Busy {
+        /// The TPM.
+        tcti: Tcti,
+    },
     /// It answers, but not as a TPM in service does.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -44,6 +51,10 @@ impl Advice for ConnectError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unreachable { tcti, .. } => Some(reach(tcti)),
+            Self::Busy { .. } => Some(
+                "wait until it is done, then run this again; tpm2-abrmd lets several use it at once"
+                    .to_owned(),
+            ),
             Self::Command(error) => error.hint(),
         }
     }
@@ -51,18 +62,22 @@ impl Advice for ConnectError {
     fn is_credential(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
+            Self::Busy { .. } => false,
             Self::Command(error) => error.is_credential(),
         }
     }
 }
 
 impl Tpm {
-    /// Connects to a TPM, and starts it (TPM2_Startup) if nobody has.
+    /// Connects to a TPM, and starts it (TPM2_Startup) if nobody has. A software TPM is used by one connection at a time: another one
+    /// waits for half a minute.
     pub fn connect(tcti: &Tcti) -> Result<Self, ConnectError> {
         let unreachable = |error: Error| ConnectError::Unreachable {
             tcti: tcti.clone(),
             source: ResponseCode::of(error),
         };
+        let busy = || ConnectError::Busy { tcti: tcti.clone() };
+        let turn = wait_for_turn(tcti).ok_or_else(busy)?;
         let configuration = TctiNameConf::from_str(tcti.as_str()).map_err(unreachable)?;
         let context = Context::new(configuration).map_err(unreachable)?;
         let mut engine = Engine {
@@ -71,6 +86,7 @@ impl Tpm {
             srk: None,
             session: None,
             pinned: None,
+            _turn: turn,
         };
         match engine.property(PropertyTag::Permanent) {
             Ok(_) => {}

@@ -1,7 +1,8 @@
-use key_metadata::Advice;
 use std::process::Command;
 
+use key_metadata::Advice;
 use keyrite_tpm::{ConnectError, Tpm};
+use sandbox::Swtpm;
 use secrecy::ExposeSecret;
 
 use crate::{connect, with_state, with_tpm};
@@ -29,16 +30,29 @@ fn nothing_there() {
 #[test]
 fn a_tpm_that_was_not_started_is_started() {
     let folder = tempfile::tempdir().unwrap();
-    with_state(folder.path(), |_, swtpm| {
-        let host = swtpm.tcti().split(['=', ',']).nth(1).unwrap();
-        let reset = Command::new("swtpm_ioctl")
-            .args(["--tcp", &format!("{host}:2322"), "-i"])
-            .status()
-            .unwrap();
-        assert!(reset.success());
-        assert!(!swtpm.tool("tpm2_getrandom", &["4"]).unwrap().status.success());
-        assert_eq!(connect(swtpm).random(4).unwrap().expose_secret().len(), 4);
+    let swtpm = &Swtpm::start(folder.path()).unwrap();
+    let host = swtpm.tcti().split(['=', ',']).nth(1).unwrap();
+    let reset = Command::new("swtpm_ioctl")
+        .args(["--tcp", &format!("{host}:2322"), "-i"])
+        .status()
+        .unwrap();
+    assert!(reset.success());
+    assert!(!swtpm.tool("tpm2_getrandom", &["4"]).unwrap().status.success());
+    assert_eq!(connect(swtpm).random(4).unwrap().expose_secret().len(), 4);
+}
+
+#[test]
+fn connections_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let swtpm = &Swtpm::start(folder.path()).unwrap();
+    connect(swtpm).ensure_srk(None).unwrap();
+    std::thread::scope(|scope| {
+        // More than the TPM has session slots.
+        for _ in 0..8 {
+            scope.spawn(|| connect(swtpm).random(16).unwrap());
+        }
     });
+    assert!(swtpm.leaked_handles().unwrap().is_empty());
 }
 
 #[test]

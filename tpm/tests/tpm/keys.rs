@@ -245,7 +245,7 @@ fn a_wrong_auth_value_is_counted_down_to_the_lockout() {
                 if left == 2 {
                     assert_eq!(
                         error.hint().unwrap(),
-                        "check the auth value before the next try: 2 more wrong ones lock the whole TPM"
+                        "check the auth value before the next try; wrong tries until the whole TPM locks: 2"
                     );
                     // The session survives a refusal.
                     tpm.load(&blob, Some(&right))

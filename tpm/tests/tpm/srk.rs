@@ -36,7 +36,7 @@ fn made_once_and_recognised_after() {
 /// An SRK that tpm2-tools make with the given template: attributes, and the unique field if it is not empty.
 fn with_srk_of(algorithm: &str, more_attributes: &str, unique: Option<&[u8]>, test: impl FnOnce(&Tpm)) {
     let folder = tempfile::tempdir().unwrap();
-    with_state(folder.path(), |_, swtpm| {
+    with_state(folder.path(), |tpm, swtpm| {
         let context = folder.path().join("srk.ctx");
         let unique_file = folder.path().join("unique");
         let attributes = "restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth";
@@ -54,7 +54,7 @@ fn with_srk_of(algorithm: &str, more_attributes: &str, unique: Option<&[u8]>, te
             &format!("tpm2_evictcontrol -Q -C o -c {} 0x81000001", context.display()),
         );
         tool(swtpm, "tpm2_flushcontext -t");
-        test(&connect(swtpm));
+        test(tpm);
     });
 }
 
@@ -149,15 +149,14 @@ fn owned_by_someone_else() {
 #[test]
 fn a_pinned_name_is_the_only_one_accepted() {
     let folder = tempfile::tempdir().unwrap();
-    with_state(folder.path(), |tpm, swtpm| {
+    with_state(folder.path(), |tpm, _| {
         let name = tpm.ensure_srk(None).unwrap().name().clone();
         tpm.pin_srk(&name).unwrap();
-        let other = connect(swtpm);
         let mut text = name.to_string();
         text.replace_range(60.., "00000000");
-        let error = other.pin_srk(&text.parse().unwrap()).unwrap_err();
+        let error = tpm.pin_srk(&text.parse().unwrap()).unwrap_err();
         assert!(matches!(error, SrkError::NotPinned { .. }), "{error}");
-        assert!(other.random(4).is_err());
+        assert!(tpm.random(4).is_err());
     });
 }
 
