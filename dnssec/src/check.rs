@@ -4,19 +4,20 @@ use std::fmt;
 
 use bytes::Bytes;
 use domain::base::cmp::CanonicalOrd;
-use domain::base::iana::{Class, Rtype, SecurityAlgorithm};
-use domain::base::name::{FlattenInto, ToName};
+use domain::base::iana::{Rtype, SecurityAlgorithm};
+use domain::base::name::ToName;
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Name, Record};
 use domain::crypto::common::PublicKey as Verifier;
 use domain::dnssec::sign::records::{OwnerRrs, RecordsIter, Rrset};
 use domain::rdata::dnssec::{ProtoRrsig, Timestamp};
 use domain::rdata::{Dnskey, Rrsig, ZoneRecordData};
-use domain::zonefile::inplace::{Entry, Zonefile};
+use domain::zonefile::inplace::Entry;
 use key_metadata::{Advice, Time, ZoneName};
 
+use crate::balance::unbalanced;
 use crate::denial_check::Denials;
-use crate::zone::{Owner, ZoneRecord};
+use crate::zone::{ILL_FORMED, Owner, ZoneRecord, flatten, reader};
 
 /// What was checked of a good zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,7 @@ impl fmt::Display for Shown<'_> {
 /// no signature is bad or too many, and the denial chain covers exactly the names that are there.
 pub fn check(text: &str, zone: &ZoneName, now: Time) -> Result<Checked, CheckError> {
     let (apex, records) = read(text, zone)?;
+    one_ttl(&records)?;
     let mut check = Check::new(&apex, &records, Timestamp::from(now.unix_seconds() as u32))?;
     let mut denials = Denials::new(&apex);
     let mut cut: Option<Owner> = None;
@@ -107,23 +109,35 @@ fn read(text: &str, zone: &ZoneName) -> Result<(Owner, Vec<ZoneRecord>), CheckEr
         .with_final_dot()
         .parse::<Name<Bytes>>()
         .map_err(|error| syntax(&error))?;
-    let mut reader = Zonefile::from(text);
-    reader.set_origin(apex.clone());
-    reader.set_default_class(Class::IN);
+    if let Some(open) = unbalanced(text.as_bytes()) {
+        return Err(syntax(&format_args!("line {}: {}", open.line, open.what)));
+    }
+    let mut reader = reader(text.as_bytes(), &apex);
     let mut records = Vec::new();
     while let Some(entry) = reader.next_entry().map_err(|error| syntax(&error))? {
         match entry {
             Entry::Record(record) => {
-                let record: ZoneRecord = record
-                    .try_flatten_into()
-                    .map_err(|_| syntax(&"a record is too long"))?;
-                records.push(record);
+                records.push(flatten(record).ok_or_else(|| syntax(&ILL_FORMED))?);
             }
             Entry::Include { .. } => return Err(syntax(&"it has an $INCLUDE")),
         }
     }
     records.sort_by(CanonicalOrd::canonical_cmp);
     Ok((apex, records))
+}
+
+/// Every RRset has one TTL (RFC 2181 5.2); RRSIG records have those of what they cover.
+fn one_ttl(records: &[ZoneRecord]) -> Result<(), CheckError> {
+    let sets = records.chunk_by(|a, b| a.owner() == b.owner() && a.rtype() == b.rtype());
+    let mixed = sets.filter_map(|set| {
+        let first = set.first()?;
+        let differs = first.rtype() != Rtype::RRSIG && set.iter().any(|record| record.ttl() != first.ttl());
+        differs.then(|| format!("{} {} has several TTLs", first.owner(), first.rtype()))
+    });
+    match mixed.collect::<Vec<_>>() {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(CheckError::Problems(problems)),
+    }
 }
 
 struct Key {

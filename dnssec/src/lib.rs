@@ -1,9 +1,10 @@
 //! From a token's key to the records of a signed zone: DNSKEY, DS, CDS, CDNSKEY, NSEC, NSEC3 and RRSIG.
 //!
-//! A zone goes through [`Zone::parse`], [`sign`] and [`check`]; the text that was checked is the text to publish. Times are arguments,
+//! A zone goes through [`Zone::parse`], [`sign()`] and [`check()`]; the text that was checked is the text to publish. Times are arguments,
 //! and no file is touched.
 
 mod apex;
+mod balance;
 mod check;
 mod denial_check;
 mod key_records;

@@ -8,10 +8,26 @@ use bytes::Bytes;
 use domain::base::cmp::CanonicalOrd;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::FlattenInto;
-use domain::base::{Name, Record};
+use domain::base::rdata::{ComposeRecordData, ParseRecordData};
+use domain::base::{Name, ParsedName, Record};
+use domain::dep::octseq::Parser;
 use domain::rdata::ZoneRecordData;
-use domain::zonefile::inplace::{Entry, Zonefile};
+use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 use key_metadata::{Advice, ZoneName};
+
+use crate::balance::unbalanced;
+
+/// A reader of a zone file, relative names under `apex`.
+///
+/// The text gets a last line end where it has none: domain 0.12.3 indexes past its buffer at a text field that ends with the file.
+pub(crate) fn reader(text: &[u8], apex: &Owner) -> Zonefile {
+    let mut reader = Zonefile::with_capacity(text.len() + 1);
+    reader.extend_from_slice(text);
+    reader.extend_from_slice(b"\n");
+    reader.set_origin(apex.clone());
+    reader.set_default_class(Class::IN);
+    reader
+}
 
 pub(crate) type Owner = Name<Bytes>;
 pub(crate) type ZoneRecord = Record<Owner, ZoneRecordData<Bytes, Owner>>;
@@ -115,6 +131,23 @@ const MADE_BY_SIGNING: [Rtype; 8] = [
     Rtype::ZONEMD,
 ];
 
+pub(crate) const ILL_FORMED: &str = "a name in the record has an empty label, or is too long";
+
+/// A record as it was read, if it is one on the wire too: domain 0.12.3 reads `a..` as a name with a root label inside, and panics over it
+/// later.
+pub(crate) fn flatten(record: ScannedRecord) -> Option<ZoneRecord> {
+    let record: ZoneRecord = record.try_flatten_into().ok()?;
+    let mut rdata = Vec::new();
+    // Appending to a Vec cannot fail.
+    let _ = record.data().compose_rdata(&mut rdata);
+    let mut parser = Parser::from_ref(rdata.as_slice());
+    let parsed = ZoneRecordData::<&[u8], ParsedName<&[u8]>>::parse_rdata(record.rtype(), &mut parser);
+    let good = Name::from_octets(record.owner().as_octets()).is_ok()
+        && matches!(parsed, Ok(Some(_)))
+        && parser.remaining() == 0;
+    good.then_some(record)
+}
+
 struct Placed {
     record: ZoneRecord,
     line: usize,
@@ -204,9 +237,10 @@ fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError
         file: file.to_owned(),
         reason,
     };
-    let mut reader = Zonefile::from(text);
-    reader.set_origin(apex.clone());
-    reader.set_default_class(Class::IN);
+    if let Some(open) = unbalanced(text) {
+        return Err(syntax(format!("{}: {}", open.line, open.what)));
+    }
+    let mut reader = reader(text, apex);
     let (mut line, mut seen) = (1, 0);
     let mut placed = Vec::new();
     while let Some(entry) = reader
@@ -221,11 +255,8 @@ fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError
         let ends = if part.ends_with(b"\n") { line - 1 } else { line };
         match entry {
             Entry::Record(record) => {
-                let record: Result<ZoneRecord, _> = record.try_flatten_into();
-                placed.push(Placed {
-                    record: record.map_err(|_| syntax(format!("{ends}: the record is too long")))?,
-                    line: ends,
-                });
+                let record = flatten(record).ok_or_else(|| syntax(format!("{ends}: {ILL_FORMED}")))?;
+                placed.push(Placed { record, line: ends });
             }
             Entry::Include { .. } => {
                 return Err(ZoneError::Include {
@@ -347,15 +378,16 @@ fn check_apex(placed: &[Placed], apex: &Owner, zone: &ZoneName, file: &Path) -> 
 
 /// The first SOA record of a zone file: nothing behind it is read.
 pub(crate) fn first_soa(text: &[u8], file: &Path, zone: &ZoneName) -> Option<ZoneRecord> {
+    if unbalanced(text).is_some() {
+        return None;
+    }
     let apex = apex_name(zone, file).ok()?;
-    let mut reader = Zonefile::from(text);
-    reader.set_origin(apex.clone());
-    reader.set_default_class(Class::IN);
+    let mut reader = reader(text, &apex);
     while let Ok(Some(entry)) = reader.next_entry() {
         if let Entry::Record(record) = entry
             && record.rtype() == Rtype::SOA
         {
-            return record.try_flatten_into().ok();
+            return flatten(record);
         }
     }
     None
