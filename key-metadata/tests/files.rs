@@ -1,5 +1,7 @@
 //! The site's files: what is refused, with its place, and what a write leaves.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,9 +1,10 @@
 //! `dnskey` and `ds`: the records that keys stand for.
 
 use clap::Args;
-use cli::{Exit, Failure, Outcome, Output, SiteArguments};
+use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::{DsDigest, KeyRecords};
 use key_metadata::{KeyRecord, SiteFolder, ZoneName};
+use serde::Serialize;
 
 use crate::choose::KeyChoice;
 
@@ -12,6 +13,8 @@ use crate::choose::KeyChoice;
 pub struct DnskeyArguments {
     #[command(flatten)]
     keys: KeyChoice,
+    #[command(flatten)]
+    report: ReportArguments,
 }
 
 /// The options of `ds`.
@@ -22,16 +25,33 @@ pub struct DsArguments {
     /// The digest, once for each: SHA-256 or SHA-384
     #[arg(long = "digest", value_name = "DIGEST", default_value = "SHA-256")]
     digests: Vec<DsDigest>,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    records: Vec<Line>,
+}
+
+/// A record, and the key that it stands for.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line {
+    zone: ZoneName,
+    key_tag: u16,
+    record: String,
 }
 
 impl DnskeyArguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
-        for (zone, key) in some(self.keys.keys(&folder)?)? {
-            let (records, ttl) = records(&folder, &zone, &key)?;
-            output.line(records.dnskey(ttl))?;
-        }
-        Ok(())
+        let keys = self.keys.keys(&folder)?;
+        print(&folder, keys, &self.report, output, |records, ttl| {
+            Some(vec![records.dnskey(ttl)])
+        })
     }
 }
 
@@ -41,36 +61,54 @@ impl DsArguments {
         let folder = site.open()?;
         let mut keys = self.keys.keys(&folder)?;
         keys.retain(|(_, key)| key.role.signs_dnskey());
-        for (zone, key) in some(keys)? {
-            let (records, ttl) = records(&folder, &zone, &key)?;
-            for digest in &self.digests {
-                let line = records.ds(ttl, *digest).ok_or_else(|| unfit(&zone, &key))?;
-                output.line(line)?;
-            }
-        }
-        Ok(())
+        print(&folder, keys, &self.report, output, |records, ttl| {
+            self.digests
+                .iter()
+                .map(|digest| records.ds(ttl, *digest))
+                .collect()
+        })
     }
 }
 
-/// The records of a key, and the TTL that the zone's policy gives them.
-fn records(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<(KeyRecords, u32)> {
-    let ttl = match folder.site().zones.get(zone) {
-        Some(entry) => folder.policy(&entry.policy)?.dnskey_ttl.seconds(),
-        None => 3600,
-    };
-    Ok((KeyRecords::new(zone, key).ok_or_else(|| unfit(zone, key))?, ttl))
-}
-
-fn unfit(zone: &ZoneName, key: &KeyRecord) -> Failure {
-    Failure::new(
-        Exit::Failed,
-        format!("{} {} of {zone} makes no record", key.role, key.key_tag()),
-    )
-}
-
-fn some(keys: Vec<(ZoneName, KeyRecord)>) -> Outcome<Vec<(ZoneName, KeyRecord)>> {
+/// Prints what `text` makes of each key's records, with the TTL that the zone's policy gives them.
+fn print(
+    folder: &SiteFolder,
+    keys: Vec<(ZoneName, KeyRecord)>,
+    report: &ReportArguments,
+    output: &mut Output,
+    text: impl Fn(&KeyRecords, u32) -> Option<Vec<String>>,
+) -> Outcome {
     if keys.is_empty() {
         return Err(Failure::new(Exit::Failed, "there is no such key").hint("keyrite-keyctl list".to_owned()));
     }
-    Ok(keys)
+    let mut lines = Vec::new();
+    for (zone, key) in keys {
+        let unfit = || {
+            Failure::new(
+                Exit::Failed,
+                format!("{} {} of {zone} makes no record", key.role, key.key_tag()),
+            )
+        };
+        // The zones were taken from the site.
+        let Some(entry) = folder.site().zones.get(&zone) else {
+            continue;
+        };
+        let ttl = folder.policy(&entry.policy)?.dnskey_ttl.seconds();
+        let records = KeyRecords::new(&zone, &key)
+            .and_then(|records| text(&records, ttl))
+            .ok_or_else(unfit)?;
+        let line = |record| Line {
+            zone: zone.clone(),
+            key_tag: key.key_tag(),
+            record,
+        };
+        lines.extend(records.into_iter().map(line));
+    }
+    if report.json {
+        return output.json(&Report {
+            version: 1,
+            records: lines,
+        });
+    }
+    lines.iter().try_for_each(|line| output.line(&line.record))
 }

@@ -27,8 +27,6 @@ pub struct Mechanism {
     pub signs: bool,
     /// Whether it wraps keys.
     pub wraps: bool,
-    /// Whether it unwraps keys.
-    pub unwraps: bool,
 }
 
 /// Why a token's mechanisms are not known.
@@ -104,7 +102,6 @@ impl Mechanism {
             generates_pairs: info.generate_key_pair(),
             signs: info.sign(),
             wraps: info.wrap(),
-            unwraps: info.unwrap(),
         }
     }
 

@@ -15,7 +15,7 @@ pub struct Rig {
     site: PathBuf,
     environment: Vec<(String, String)>,
     // In the order in which they must end.
-    _abrmd: Option<Abrmd>,
+    abrmd: Option<Abrmd>,
     swtpm: Swtpm,
 }
 
@@ -55,7 +55,7 @@ impl Rig {
         Ok(Self {
             site,
             environment,
-            _abrmd: abrmd,
+            abrmd,
             swtpm,
         })
     }
@@ -70,12 +70,12 @@ impl Rig {
         &self.environment
     }
 
-    /// Transient objects and sessions that were left in the TPM. Behind the resource manager there are none of ours to see.
-    pub fn leaked_handles(&self) -> io::Result<Vec<String>> {
-        if self._abrmd.is_some() {
-            return Ok(Vec::new());
+    /// Transient objects and sessions that were left in the TPM; `None` behind the resource manager, which shows each program only its own.
+    pub fn leaked_handles(&self) -> io::Result<Option<Vec<String>>> {
+        match self.abrmd {
+            Some(_) => Ok(None),
+            None => self.swtpm.leaked_handles().map(Some),
         }
-        self.swtpm.leaked_handles()
     }
 }
 

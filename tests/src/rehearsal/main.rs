@@ -72,18 +72,21 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
         arguments.stack
     ));
     say(&format!("The site is {}.", folder.join("site").display()));
-    if !leaked.is_empty() {
-        return Err(Problem(format!(
-            "handles were left in the TPM: {}",
-            leaked.join(", ")
-        )));
-    }
     if !orphans.is_empty() {
         return Err(Problem(format!(
             "processes were left behind: {}",
             orphans.join(", ")
         )));
     }
-    say("No process and no TPM handle is left behind.");
+    match leaked {
+        None => say("No process is left behind; the resource manager's TPM handles were not looked at."),
+        Some(leaked) if leaked.is_empty() => say("No process and no TPM handle is left behind."),
+        Some(leaked) => {
+            return Err(Problem(format!(
+                "handles were left in the TPM: {}",
+                leaked.join(", ")
+            )));
+        }
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 use keyrite_tpm::{Srk, SrkError, SrkState, SrkTemplate, Tpm};
 use sandbox::{Swtpm, tpm2_pkcs11_module};
 
-use crate::{connect, secret, tool, with_state};
+use crate::{secret, tool, with_state};
 
 #[test]
 fn made_once_and_recognised_after() {
