@@ -30,6 +30,8 @@ test: deps
 	cargo test --locked --workspace
 
 bench: deps
+	cargo build --locked --release --workspace --bins
+	cargo bench --locked --package keyrite-tests --bench sign
 	cargo bench --locked --package keyrite-tpm --bench sign
 
 check: deps
