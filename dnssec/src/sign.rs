@@ -16,7 +16,7 @@ use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
 use domain::rdata::dnssec::Timestamp;
 use domain::rdata::{ZoneRecordData, nsec3::Nsec3param};
 use key_metadata::policy::{Denial, ParentSignal};
-use key_metadata::{Advice, Algorithm, KeyRecord, Policy, Role, Time, ZoneName};
+use key_metadata::{Advice, KeyAlgorithm, KeyRecord, Policy, Role, Time, ZoneName};
 
 use crate::apex::{key_records, set_serial};
 use crate::signing_key::{KeySignError, Seam, ZoneKey};
@@ -69,7 +69,7 @@ pub enum SignError {
         /// The zone.
         zone: ZoneName,
         /// The algorithm.
-        algorithm: Algorithm,
+        algorithm: KeyAlgorithm,
         /// The role that is missing: KSK or ZSK, either of which a CSK can be.
         role: Role,
     },
@@ -88,6 +88,16 @@ pub enum SignError {
         role: Role,
         /// Its tag.
         tag: u16,
+    },
+    /// A key is to sign, with an algorithm that is only read.
+    #[error("{role} {tag} is active, but Keyrite does not sign with {algorithm}")]
+    Legacy {
+        /// Its role.
+        role: Role,
+        /// Its tag.
+        tag: u16,
+        /// Its algorithm.
+        algorithm: KeyAlgorithm,
     },
     /// A token did not sign.
     #[error("cannot sign the {rtype} records of {owner} with key {tag}")]
@@ -130,7 +140,7 @@ impl Advice for SignError {
                 Some(format!("keyrite-keyctl generate --zone {zone} --role {role} --activate").to_lowercase())
             }
             Self::Token { source, .. } => source.hint(),
-            Self::Key { .. } | Self::NotAtHand { .. } | Self::Records { .. } => None,
+            Self::Key { .. } | Self::NotAtHand { .. } | Self::Legacy { .. } | Self::Records { .. } => None,
         }
     }
 
@@ -138,7 +148,7 @@ impl Advice for SignError {
         match self {
             Self::Token { source, .. } => source.is_credential(),
             Self::NoKeys(_) | Self::Incomplete { .. } | Self::Key { .. } | Self::NotAtHand { .. } => false,
-            Self::Records { .. } => false,
+            Self::Legacy { .. } | Self::Records { .. } => false,
         }
     }
 }
@@ -189,7 +199,7 @@ fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
         return Err(SignError::NoKeys(zone.clone()));
     }
     let in_zone = keys.iter().filter(|key| key.record.state.in_zone());
-    let algorithms: BTreeSet<Algorithm> = in_zone.map(|key| key.record.algorithm()).collect();
+    let algorithms: BTreeSet<KeyAlgorithm> = in_zone.map(|key| key.record.algorithm()).collect();
     for algorithm in algorithms {
         let mut active = keys
             .iter()
@@ -260,10 +270,16 @@ impl<'a> Signers<'a> {
                 tag: record.key_tag(),
             };
             let token_key = key.signing.as_ref().ok_or_else(not_at_hand)?;
+            let legacy = || SignError::Legacy {
+                role: record.role,
+                tag: record.key_tag(),
+                algorithm: record.algorithm(),
+            };
+            let algorithm = record.algorithm().made().ok_or_else(legacy)?;
             let signer = || {
                 let dnskey = crate::signing_key::dnskey(&record.public_key, key.flags())
                     .ok_or_else(|| SignError::key(record))?;
-                let seam = Seam::new(token_key, record.algorithm(), dnskey);
+                let seam = Seam::new(token_key, algorithm, dnskey);
                 Ok(Signer::new(apex.clone(), key.flags(), seam))
             };
             if record.role.signs_dnskey() {

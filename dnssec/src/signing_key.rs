@@ -7,7 +7,7 @@ use domain::base::iana::SecurityAlgorithm;
 use domain::crypto::common::PublicKey as Verifier;
 use domain::crypto::sign::{SignError as Unit, SignRaw, Signature};
 use domain::rdata::Dnskey;
-use key_metadata::{Advice, Algorithm, KeyRecord, KeyState, PublicKey};
+use key_metadata::{Advice, Algorithm, KeyAlgorithm, KeyRecord, KeyState, PublicKey};
 
 /// A private key that signs where it is.
 pub enum SigningKey {
@@ -51,6 +51,9 @@ pub enum TrialError {
     /// The token did not sign.
     #[error("the trial signature was not made")]
     Sign(#[source] KeySignError),
+    /// The key is of an algorithm that is only read.
+    #[error("Keyrite does not sign with {0}")]
+    Legacy(KeyAlgorithm),
     /// The token signed something else, or with another key.
     #[error("the trial signature does not verify with the public key that the token gave")]
     Verify,
@@ -60,6 +63,7 @@ impl Advice for TrialError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Sign(source) => source.hint(),
+            Self::Legacy(_) => None,
             Self::Verify => {
                 Some("do not use this token: it does not sign with the key that it shows".to_owned())
             }
@@ -69,7 +73,7 @@ impl Advice for TrialError {
     fn is_credential(&self) -> bool {
         match self {
             Self::Sign(source) => source.is_credential(),
-            Self::Verify => false,
+            Self::Legacy(_) | Self::Verify => false,
         }
     }
 }
@@ -94,9 +98,11 @@ impl SigningKey {
 
     /// Signs `nonce` and verifies the signature in software, so that no key is recorded that cannot sign.
     pub fn prove(&self, public_key: &PublicKey, nonce: &[u8]) -> Result<(), TrialError> {
-        let signature = self
-            .sign(public_key.algorithm(), nonce)
-            .map_err(TrialError::Sign)?;
+        let algorithm = public_key
+            .algorithm()
+            .made()
+            .ok_or_else(|| TrialError::Legacy(public_key.algorithm()))?;
+        let signature = self.sign(algorithm, nonce).map_err(TrialError::Sign)?;
         let dnskey = dnskey(public_key, 257).ok_or(TrialError::Verify)?;
         let verifier = Verifier::from_dnskey(&dnskey).map_err(|_| TrialError::Verify)?;
         verifier.verify(nonce, &signature).map_err(|_| TrialError::Verify)

@@ -25,15 +25,15 @@ pub enum Algorithm {
     Ed25519,
 }
 
-/// The registry's other algorithms: they are recognised, and refused by name.
+/// The registry's other algorithms: they are recognised, and refused by name. Those of [`LegacyAlgorithm`] are still read from records.
 const REFUSED: [(u8, &str); 9] = [
     (1, "RSAMD5"),
     (3, "DSA"),
-    (5, "RSASHA1"),
+    (5, LegacyAlgorithm::RsaSha1.mnemonic()),
     (6, "DSA-NSEC3-SHA1"),
-    (7, "RSASHA1-NSEC3-SHA1"),
+    (7, LegacyAlgorithm::RsaSha1Nsec3Sha1.mnemonic()),
     (12, "ECC-GOST"),
-    (16, "ED448"),
+    (16, LegacyAlgorithm::Ed448.mnemonic()),
     (17, "SM2SM3"),
     (23, "ECC-GOST12"),
 ];
@@ -142,6 +142,117 @@ impl From<Algorithm> for String {
 }
 
 impl TryFrom<String> for Algorithm {
+    type Error = AlgorithmError;
+
+    fn try_from(text: String) -> Result<Self, AlgorithmError> {
+        text.parse()
+    }
+}
+
+/// An algorithm that keys in records can have, and that Keyrite neither generates keys for nor signs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LegacyAlgorithm {
+    /// RSA/SHA-1, number 5 (RFC 3110); must not be used for signing (RFC 8624 3.1).
+    RsaSha1,
+    /// The same for zones with NSEC3, number 7 (RFC 5155).
+    RsaSha1Nsec3Sha1,
+    /// Ed448, number 16 (RFC 8080); no token that we know makes it.
+    Ed448,
+}
+
+impl LegacyAlgorithm {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::RsaSha1, Self::RsaSha1Nsec3Sha1, Self::Ed448];
+
+    /// The number in the IANA registry.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::RsaSha1 => 5,
+            Self::RsaSha1Nsec3Sha1 => 7,
+            Self::Ed448 => 16,
+        }
+    }
+
+    /// The mnemonic in the IANA registry.
+    pub const fn mnemonic(self) -> &'static str {
+        match self {
+            Self::RsaSha1 => "RSASHA1",
+            Self::RsaSha1Nsec3Sha1 => "RSASHA1-NSEC3-SHA1",
+            Self::Ed448 => "ED448",
+        }
+    }
+}
+
+/// The algorithm of a key in a record: one that we sign with, or one that we only know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String")]
+pub enum KeyAlgorithm {
+    /// One that Keyrite makes keys for and signs with.
+    Made(Algorithm),
+    /// One that it only reads.
+    Legacy(LegacyAlgorithm),
+}
+
+impl KeyAlgorithm {
+    /// The number in the IANA registry.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Made(algorithm) => algorithm.number(),
+            Self::Legacy(algorithm) => algorithm.number(),
+        }
+    }
+
+    /// The algorithm to sign with, if it is one.
+    pub const fn made(self) -> Option<Algorithm> {
+        match self {
+            Self::Made(algorithm) => Some(algorithm),
+            Self::Legacy(_) => None,
+        }
+    }
+}
+
+impl From<Algorithm> for KeyAlgorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        Self::Made(algorithm)
+    }
+}
+
+impl FromStr for KeyAlgorithm {
+    type Err = AlgorithmError;
+
+    /// Reads a mnemonic in any case, or a number.
+    fn from_str(text: &str) -> Result<Self, AlgorithmError> {
+        text.parse().map(Self::Made).or_else(|error| match error {
+            AlgorithmError::Refused { number, mnemonic } => {
+                let known = LegacyAlgorithm::ALL
+                    .into_iter()
+                    .find(|legacy| legacy.number() == number);
+                known
+                    .map(Self::Legacy)
+                    .ok_or(AlgorithmError::Refused { number, mnemonic })
+            }
+            AlgorithmError::Unknown { .. } => Err(error),
+        })
+    }
+}
+
+impl fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Made(algorithm) => algorithm.mnemonic(),
+            Self::Legacy(algorithm) => algorithm.mnemonic(),
+        })
+    }
+}
+
+impl From<KeyAlgorithm> for String {
+    fn from(algorithm: KeyAlgorithm) -> Self {
+        algorithm.to_string()
+    }
+}
+
+impl TryFrom<String> for KeyAlgorithm {
     type Error = AlgorithmError;
 
     fn try_from(text: String) -> Result<Self, AlgorithmError> {

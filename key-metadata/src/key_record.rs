@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::KeyAlgorithm;
 use crate::key_id::KeyId;
+use crate::life::{KeyState, KeyTimes};
 use crate::public_key::PublicKey;
 use crate::role::Role;
 use crate::site::TokenName;
@@ -57,91 +58,6 @@ pub enum KeyReference {
     "a key's reference is a PKCS#11 URI with 'token' and 'id', or 'tpm2:' and the name of one of the site's tokens"
 )]
 pub struct KeyReferenceError;
-
-/// The states of a key (RFC 7583 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyState {
-    /// Made, and nowhere published.
-    Generated,
-    /// In the zone, but not yet in every cache.
-    Published,
-    /// Known to every validator that holds the zone's keys.
-    Ready,
-    /// Signing.
-    Active,
-    /// Not signing any more, but its signatures are in caches.
-    Retired,
-    /// Its signatures have left every cache.
-    Dead,
-    /// Out of the zone.
-    Removed,
-    /// Published with the REVOKE bit (RFC 5011).
-    Revoked,
-}
-
-/// The times of RFC 7583 section 3.2.1: Tgen, Tpub, Trdy, Tact, Tsbm, Tret, Tdea, Trem, and Trev.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct KeyTimes {
-    /// When it was made.
-    pub generated: Time,
-    /// When its DNSKEY was first in the zone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub published: Option<Time>,
-    /// When its DNSKEY, or for double-DS its DS, was in every cache.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready: Option<Time>,
-    /// When its DS was given to the parent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub submitted: Option<Time>,
-    /// When it began to sign; for a KSK, when its DS was at the parent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub active: Option<Time>,
-    /// When its successor took over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retired: Option<Time>,
-    /// When nothing that it signed, and no DS of it, was in a cache any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dead: Option<Time>,
-    /// When its DNSKEY left the zone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub removed: Option<Time>,
-    /// When it was published with the REVOKE bit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked: Option<Time>,
-}
-
-impl KeyTimes {
-    /// The times of a key that was just made.
-    pub const fn generated(at: Time) -> Self {
-        Self {
-            generated: at,
-            published: None,
-            ready: None,
-            submitted: None,
-            active: None,
-            retired: None,
-            dead: None,
-            removed: None,
-            revoked: None,
-        }
-    }
-
-    /// When the key entered `state`.
-    pub const fn of(&self, state: KeyState) -> Option<Time> {
-        match state {
-            KeyState::Generated => Some(self.generated),
-            KeyState::Published => self.published,
-            KeyState::Ready => self.ready,
-            KeyState::Active => self.active,
-            KeyState::Retired => self.retired,
-            KeyState::Dead => self.dead,
-            KeyState::Removed => self.removed,
-            KeyState::Revoked => self.revoked,
-        }
-    }
-}
 
 /// Whether and how a private key can leave its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -218,7 +134,7 @@ pub enum Action {
 
 impl KeyRecord {
     /// The key's algorithm.
-    pub const fn algorithm(&self) -> Algorithm {
+    pub const fn algorithm(&self) -> KeyAlgorithm {
         self.public_key.algorithm()
     }
 
@@ -239,42 +155,6 @@ impl KeyRecord {
         self.times.ready = Some(entry.at);
         self.times.active = Some(entry.at);
         self.provenance.push(entry);
-    }
-}
-
-impl KeyState {
-    /// Whether a key in this state is in the zone's DNSKEY RRset.
-    pub const fn in_zone(self) -> bool {
-        match self {
-            Self::Published | Self::Ready | Self::Active | Self::Retired | Self::Dead | Self::Revoked => true,
-            Self::Generated | Self::Removed => false,
-        }
-    }
-
-    /// Whether a key in this state signs what its role lets it; a revoked key signs too, or its revocation would not be believed
-    /// (RFC 5011 2.1).
-    pub const fn signs(self) -> bool {
-        match self {
-            Self::Active | Self::Revoked => true,
-            Self::Generated | Self::Published | Self::Ready | Self::Retired | Self::Dead | Self::Removed => {
-                false
-            }
-        }
-    }
-}
-
-impl fmt::Display for KeyState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Generated => "generated",
-            Self::Published => "published",
-            Self::Ready => "ready",
-            Self::Active => "active",
-            Self::Retired => "retired",
-            Self::Dead => "dead",
-            Self::Removed => "removed",
-            Self::Revoked => "revoked",
-        })
     }
 }
 
@@ -331,7 +211,7 @@ impl TryFrom<String> for KeyReference {
 pub(crate) struct Document {
     id: KeyId,
     role: Role,
-    algorithm: Algorithm,
+    algorithm: KeyAlgorithm,
     bits: u16,
     key_tag: u16,
     revoked_key_tag: u16,

@@ -7,16 +7,16 @@ use sha2::{Digest, Sha256};
 use spki::der::asn1::{AnyRef, BitStringRef, Null, ObjectIdentifier};
 use spki::der::{self, Decode, Encode};
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, KeyAlgorithm, LegacyAlgorithm};
 use crate::role::Role;
 
 /// A public key of one of our algorithms, in the form that a DNSKEY record carries it.
 ///
 /// RSA: exponent length, exponent, modulus (RFC 3110 section 2). P-256 and P-384: x | y (RFC 6605 section 4), 64 and 96 bytes.
-/// Ed25519: 32 bytes (RFC 8080 section 3).
+/// Ed25519 and Ed448: 32 and 57 bytes (RFC 8080 section 3).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PublicKey {
-    algorithm: Algorithm,
+    algorithm: KeyAlgorithm,
     bytes: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ pub enum PublicKeyError {
     #[error("a public key of {algorithm} has {expected} bytes, this one has {found}")]
     Length {
         /// The algorithm.
-        algorithm: Algorithm,
+        algorithm: KeyAlgorithm,
         /// The length that it takes, in bytes.
         expected: usize,
         /// The length that was given, in bytes.
@@ -41,15 +41,17 @@ pub enum PublicKeyError {
 
 impl PublicKey {
     /// The key in these bytes of a DNSKEY's public key field.
-    pub fn from_dnskey(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, PublicKeyError> {
-        let expected = match algorithm {
-            Algorithm::RsaSha256 | Algorithm::RsaSha512 => {
+    pub fn from_dnskey(algorithm: impl Into<KeyAlgorithm>, bytes: &[u8]) -> Result<Self, PublicKeyError> {
+        let algorithm = algorithm.into();
+        let expected = match Form::of(algorithm) {
+            Form::Rsa => {
                 let (exponent, modulus) = split_rsa(bytes).ok_or(PublicKeyError::Rsa)?;
                 return Self::rsa(algorithm, modulus, exponent);
             }
-            Algorithm::EcdsaP256Sha256 => 64,
-            Algorithm::EcdsaP384Sha384 => 96,
-            Algorithm::Ed25519 => 32,
+            Form::P256 => 64,
+            Form::P384 => 96,
+            Form::Ed25519 => 32,
+            Form::Ed448 => 57,
         };
         if bytes.len() != expected {
             return Err(PublicKeyError::Length {
@@ -65,10 +67,15 @@ impl PublicKey {
     }
 
     /// An RSA key; big-endian integers, leading zeros allowed and dropped (RFC 3110 section 2).
-    pub fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, PublicKeyError> {
+    pub fn rsa(
+        algorithm: impl Into<KeyAlgorithm>,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Result<Self, PublicKeyError> {
+        let algorithm = algorithm.into();
         let modulus = without_leading_zeros(modulus);
         let exponent = without_leading_zeros(exponent);
-        let rsa = matches!(algorithm, Algorithm::RsaSha256 | Algorithm::RsaSha512);
+        let rsa = Form::of(algorithm) == Form::Rsa;
         if !rsa || !(128..=512).contains(&modulus.len()) || exponent.is_empty() || exponent.len() > 512 {
             return Err(PublicKeyError::Rsa);
         }
@@ -90,7 +97,7 @@ impl PublicKey {
     }
 
     /// The algorithm.
-    pub const fn algorithm(&self) -> Algorithm {
+    pub const fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
     }
 
@@ -101,22 +108,23 @@ impl PublicKey {
 
     /// The size in bits: of the modulus for RSA, of the curve otherwise.
     pub fn bits(&self) -> u16 {
-        match self.algorithm {
-            Algorithm::RsaSha256 | Algorithm::RsaSha512 => {
+        match Form::of(self.algorithm) {
+            Form::Rsa => {
                 let modulus = split_rsa(&self.bytes).map_or(&[][..], |(_, modulus)| modulus);
                 let zeros = modulus.first().map_or(0, |top| top.leading_zeros());
                 u16::try_from(modulus.len() * 8).map_or(0, |bits| bits - zeros as u16)
             }
-            Algorithm::EcdsaP256Sha256 | Algorithm::Ed25519 => 256,
-            Algorithm::EcdsaP384Sha384 => 384,
+            Form::P256 | Form::Ed25519 => 256,
+            Form::P384 => 384,
+            Form::Ed448 => 456,
         }
     }
 
     /// The modulus and exponent of an RSA key, big-endian without leading zeros; `None` for the others.
     pub fn rsa_parts(&self) -> Option<(&[u8], &[u8])> {
-        match self.algorithm {
-            Algorithm::RsaSha256 | Algorithm::RsaSha512 => split_rsa(&self.bytes).map(|(e, n)| (n, e)),
-            Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 | Algorithm::Ed25519 => None,
+        match Form::of(self.algorithm) {
+            Form::Rsa => split_rsa(&self.bytes).map(|(e, n)| (n, e)),
+            Form::P256 | Form::P384 | Form::Ed25519 | Form::Ed448 => None,
         }
     }
 
@@ -151,8 +159,8 @@ impl PublicKey {
         const EC: &str = "1.2.840.10045.2.1";
         let oid = |arcs| ObjectIdentifier::new(arcs);
         let null = Null.to_der()?;
-        let (algorithm, parameters, key) = match self.algorithm {
-            Algorithm::RsaSha256 | Algorithm::RsaSha512 => {
+        let (algorithm, parameters, key) = match Form::of(self.algorithm) {
+            Form::Rsa => {
                 let (exponent, modulus) = split_rsa(&self.bytes).ok_or(der::ErrorKind::Failed)?;
                 let key = pkcs1::RsaPublicKey {
                     modulus: UintRef::new(modulus)?,
@@ -160,17 +168,18 @@ impl PublicKey {
                 };
                 (oid("1.2.840.113549.1.1.1")?, Some(null), key.to_der()?)
             }
-            Algorithm::EcdsaP256Sha256 => (
+            Form::P256 => (
                 oid(EC)?,
                 Some(oid("1.2.840.10045.3.1.7")?.to_der()?),
                 self.uncompressed_point(),
             ),
-            Algorithm::EcdsaP384Sha384 => (
+            Form::P384 => (
                 oid(EC)?,
                 Some(oid("1.3.132.0.34")?.to_der()?),
                 self.uncompressed_point(),
             ),
-            Algorithm::Ed25519 => (oid("1.3.101.112")?, None, self.bytes.clone()),
+            Form::Ed25519 => (oid("1.3.101.112")?, None, self.bytes.clone()),
+            Form::Ed448 => (oid("1.3.101.113")?, None, self.bytes.clone()),
         };
         spki::SubjectPublicKeyInfo {
             algorithm: spki::AlgorithmIdentifier {
@@ -197,6 +206,29 @@ impl PublicKey {
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({}, {})", self.algorithm, hex::encode(&self.bytes))
+    }
+}
+
+/// How a public key is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Rsa,
+    P256,
+    P384,
+    Ed25519,
+    Ed448,
+}
+
+impl Form {
+    const fn of(algorithm: KeyAlgorithm) -> Self {
+        match algorithm {
+            KeyAlgorithm::Made(Algorithm::RsaSha256 | Algorithm::RsaSha512)
+            | KeyAlgorithm::Legacy(LegacyAlgorithm::RsaSha1 | LegacyAlgorithm::RsaSha1Nsec3Sha1) => Self::Rsa,
+            KeyAlgorithm::Made(Algorithm::EcdsaP256Sha256) => Self::P256,
+            KeyAlgorithm::Made(Algorithm::EcdsaP384Sha384) => Self::P384,
+            KeyAlgorithm::Made(Algorithm::Ed25519) => Self::Ed25519,
+            KeyAlgorithm::Legacy(LegacyAlgorithm::Ed448) => Self::Ed448,
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 use std::fs;
 use std::path::Path;
 
-use key_metadata::key_record::{Action, Backup, KeyTimes, ProvenanceEntry};
+use key_metadata::algorithm::LegacyAlgorithm;
+use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
 use key_metadata::store::StoreError;
 use key_metadata::{
-    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeyState, Policy, PublicKey, Role,
-    Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
+    Advice, Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
+    Policy, PublicKey, Role, Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
 };
 use proptest::prelude::*;
 
@@ -76,7 +77,11 @@ fn mistakes_in_a_site_have_their_place() {
             "duplicate field `pin`",
         ),
         ("  cr: {", "  cr..: {", "has a label of 0 characters"),
-        ("zones:", "zones: [", "line 8, column 1"),
+        (
+            "zones:",
+            "zones: [",
+            "line 6, column 8: zones: invalid type: sequence, expected a map",
+        ),
     ] {
         let text = SITE.replace(from, to);
         assert_ne!(text, SITE, "{from} was not found");
@@ -149,8 +154,13 @@ fn keys_are_written_and_read_and_a_contradiction_is_refused() {
         ),
         (
             "algorithm: ED25519",
-            "algorithm: RSASHA1",
-            "algorithm 5 (RSASHA1) is not one that Keyrite makes",
+            "algorithm: ED448",
+            "a public key of ED448 has 57 bytes, this one has 32",
+        ),
+        (
+            "algorithm: ED25519",
+            "algorithm: DSA",
+            "algorithm 3 (DSA) is not one that Keyrite makes",
         ),
         ("id: '01", "id: '02", "the id of another key"),
         ("role: KSK", "roll: KSK", "unknown field `roll`"),
@@ -192,6 +202,22 @@ fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
     .unwrap_err();
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(fs::read_dir(folder.path().join("keys")).unwrap().count(), 1);
+}
+
+/// A key of an algorithm that Keyrite does not make is still read, and written as it was.
+#[test]
+fn a_legacy_key_is_read() {
+    let zone: ZoneName = "cr".parse().unwrap();
+    let legacy = LegacyAlgorithm::RsaSha1Nsec3Sha1;
+    let public_key = PublicKey::rsa(KeyAlgorithm::Legacy(legacy), &[0xc1; 128], &[1, 0, 1]).unwrap();
+    let mut keys = ZoneKeys::new(zone.clone());
+    keys.add(KeyRecord { public_key, ..key(1) });
+    let text = key_metadata::yaml::render(&keys).unwrap();
+    assert!(
+        text.contains("algorithm: RSASHA1-NSEC3-SHA1") && text.contains("bits: 1024"),
+        "{text}"
+    );
+    assert_eq!(ZoneKeys::from_yaml(&text, &zone).unwrap(), keys);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use clap::{Args, ValueEnum};
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::SiteTokens;
-use key_metadata::key_record::{Action, Backup, KeyTimes, ProvenanceEntry};
+use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
 use key_metadata::site::SiteZone;
 use key_metadata::{
-    Algorithm, Extractability, KeyId, KeyRecord, KeySpec, KeyState, Policy, Role, SiteFolder, Time,
+    Algorithm, Extractability, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Policy, Role, SiteFolder, Time,
     TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;

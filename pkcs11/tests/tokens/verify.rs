@@ -16,7 +16,10 @@ pub fn verifies(key: &PublicKey, data: &[u8], signature: &[u8]) -> bool {
                 .is_ok()
         })
     };
-    match key.algorithm() {
+    let Some(algorithm) = key.algorithm().made() else {
+        return false;
+    };
+    match algorithm {
         Algorithm::RsaSha256 => rsa(&RSA_PKCS1_2048_8192_SHA256),
         Algorithm::RsaSha512 => rsa(&RSA_PKCS1_2048_8192_SHA512),
         Algorithm::EcdsaP256Sha256 => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)

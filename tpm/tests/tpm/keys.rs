@@ -27,7 +27,7 @@ fn verifies(key: &PublicKey, signature: &[u8]) -> bool {
             .verify(parameters, DATA, signature)
             .is_ok()
     };
-    match key.algorithm() {
+    match key.algorithm().made().unwrap() {
         Algorithm::RsaSha256 => rsa(&RSA_PKCS1_2048_8192_SHA256),
         Algorithm::RsaSha512 => rsa(&RSA_PKCS1_2048_8192_SHA512),
         Algorithm::EcdsaP256Sha256 => curve(&ECDSA_P256_SHA256_FIXED),
