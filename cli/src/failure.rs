@@ -89,6 +89,15 @@ impl Failure {
         self
     }
 
+    /// Adds what failed after it, while its traces were removed: something is left, so the run stopped part-way.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.causes.push(other.error);
+        self.causes.extend(other.causes);
+        self.hint = other.hint.or(self.hint);
+        self.part_way()
+    }
+
     /// Its exit code.
     pub const fn exit(&self) -> Exit {
         self.exit

@@ -6,8 +6,8 @@ use dnssec::SiteTokens;
 use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
 use key_metadata::site::SiteZone;
 use key_metadata::{
-    Algorithm, Extractability, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Policy, Role, SiteFolder, Time,
-    TokenName, ZoneKeys, ZoneName,
+    Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, KeyState, KeyTimes, Policy, Role,
+    SiteFolder, Time, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
@@ -77,9 +77,15 @@ struct Line {
     state: KeyState,
 }
 
+const GENERATED: &str = "generated";
+
 impl Line {
+    fn name(&self) -> String {
+        format!("{} {}", self.zone, self.role)
+    }
+
     fn text(&self) -> String {
-        let what = format!("{} {}", self.zone, self.role);
+        let what = self.name();
         let size = if self.bits == 256 || self.bits == 384 {
             String::new()
         } else {
@@ -109,23 +115,38 @@ impl Arguments {
             folder: &folder,
             tokens: SiteTokens::new(&folder),
             lines: Vec::new(),
-            made: 0,
         };
         let result = zones
             .iter()
             .try_for_each(|zone| run.zone(zone, output, &progress));
         drop(progress);
-        let Run { lines, made, .. } = run;
+        let lines = run.lines;
+        let made: Vec<_> = lines
+            .iter()
+            .filter(|line| line.done == GENERATED)
+            .map(Line::name)
+            .collect();
         if self.report.json {
             output.json(&Report {
                 version: 1,
                 keys: lines,
             })?;
         }
-        if made > 0 && self.backup == BackupChoice::None {
+        if !made.is_empty() && self.backup == BackupChoice::None {
             output.warn("these keys have no backup: who loses their token loses them (--backup wrap)");
         }
-        result.map_err(|failure| if made > 0 { failure.part_way() } else { failure })
+        result.map_err(|failure| {
+            if made.is_empty() {
+                return failure;
+            }
+            if !self.activate {
+                let made = made.join(", ");
+                output.say(format!(
+                    "made before it failed, and made twice if not left out of the next run: {made}"
+                ));
+            }
+            failure.part_way()
+        })
     }
 }
 
@@ -136,7 +157,6 @@ struct Run<'a> {
     folder: &'a SiteFolder,
     tokens: SiteTokens<'a>,
     lines: Vec<Line>,
-    made: usize,
 }
 
 /// What one zone is given.
@@ -177,7 +197,7 @@ impl Run<'_> {
                 (_, Some(lock)) => {
                     let key = self.make(&zone, role, spec, &keys)?;
                     let line = Line {
-                        done: "generated",
+                        done: GENERATED,
                         key_tag: Some(key.key_tag()),
                         id: Some(key.id),
                         ..self.line(&zone, role, spec)
@@ -187,7 +207,6 @@ impl Run<'_> {
                     if let Err(error) = self.folder.write_keys(&keys, lock) {
                         return Err(self.undo(id, &reference, error.into()));
                     }
-                    self.made += 1;
                     line
                 }
             };
@@ -287,16 +306,11 @@ impl Run<'_> {
     }
 
     /// Destroys a key that will not be recorded; if that fails too, both are told.
-    fn undo(&self, id: KeyId, reference: &key_metadata::KeyReference, failure: Failure) -> Failure {
+    fn undo(&self, id: KeyId, reference: &KeyReference, failure: Failure) -> Failure {
         match self.tokens.destroy(id, reference) {
             Ok(()) => failure,
-            Err(error) => {
-                let left = Failure::from(error).within(format!("key {id} is in its token, and in no record"));
-                Failure::new(
-                    Exit::PartWay,
-                    format!("{}{}", failure, left).trim_end().replace('\n', "; "),
-                )
-            }
+            Err(error) => failure
+                .and(Failure::from(error).within(format!("key {id} is in its token, and in no record"))),
         }
     }
 

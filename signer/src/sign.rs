@@ -55,27 +55,43 @@ impl Arguments {
             tokens: SiteTokens::new(&folder),
             dry_run: self.dry_run,
         };
-        let mut zones = Vec::new();
+        let (mut signed, mut failed) = (Vec::new(), Vec::new());
         for zone in self.zones.zones(&folder)? {
-            let signed = run.zone(&zone, output).map_err(|failure| {
-                let failure = failure.within(format!("zone {zone} was not signed"));
-                if zones.is_empty() {
-                    failure
-                } else {
-                    failure.part_way()
+            match run.zone(&zone, output) {
+                Ok(report) => {
+                    if !self.report.json {
+                        output.line(report.text(self.dry_run))?;
+                    }
+                    signed.push(report);
                 }
-            })?;
-            if !self.report.json {
-                output.line(signed.text(self.dry_run))?;
+                Err(failure) => {
+                    let failure = failure.within(format!("zone {zone} was not signed"));
+                    // One zone's mistake does not hold the others; a token that refuses must not be asked again.
+                    if failure.exit() == Exit::Credential {
+                        return Err(failure);
+                    }
+                    failed.push(failure);
+                }
             }
-            zones.push(signed);
         }
+        let some = !signed.is_empty();
         if self.report.json {
-            output.json(&Report { version: 1, zones })
-        } else {
-            Ok(())
+            output.json(&Report {
+                version: 1,
+                zones: signed,
+            })?;
         }
+        result(some, failed, output)
     }
+}
+
+/// The failure of a run, after all but the last were shown; part-way if some zones were signed.
+fn result(some_signed: bool, mut failed: Vec<Failure>, output: &Output) -> Outcome {
+    let Some(last) = failed.pop() else { return Ok(()) };
+    for failure in &failed {
+        output.failure(failure);
+    }
+    Err(if some_signed { last.part_way() } else { last })
 }
 
 impl Signed {
