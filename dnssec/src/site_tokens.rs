@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use key_metadata::site::WhichTpm;
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder, TokenAddress,
-    TokenName, TokenUri, TpmHandle,
+    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
+    TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
 
@@ -198,12 +198,42 @@ impl<'a> SiteTokens<'a> {
                     Extractability::Never => {}
                     Extractability::Wrapped => return Err(SiteTokenError::TpmExtractable(name.clone())),
                 }
+                self.check_auth(tpm, auth)?;
                 let blob = tpm.create_key(spec, Some(auth)).map_err(token_error)?;
                 let public_key = blob.public_key(spec.algorithm()).map_err(token_error)?;
                 replace(&self.site.tpm_key_path(id), |out| out.write_all(&blob.to_bytes()))?;
                 Ok((public_key, KeyReference::Tpm(name.clone())))
             }
         }
+    }
+
+    /// Has a key that the TPM made earlier sign, if the site has one: a TPM takes any authorisation value for a new key, and a mistyped one
+    /// would be found when nobody knows it any more.
+    fn check_auth(&self, tpm: &tpm::Tpm, auth: &SecretString) -> Result<(), SiteTokenError> {
+        let Ok(entries) = fs::read_dir(self.site.path("keys/tpm")) else {
+            return Ok(());
+        };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            // Files that are none of ours, and keys of other TPMs, say nothing about this one.
+            let Some(blob) = fs::read(&path)
+                .ok()
+                .and_then(|bytes| tpm::KeyBlob::from_bytes(&bytes).ok())
+            else {
+                continue;
+            };
+            let Some(algorithm) = Algorithm::ALL
+                .into_iter()
+                .find(|algorithm| blob.public_key(*algorithm).is_ok())
+            else {
+                continue;
+            };
+            if let Ok(key) = tpm.load(&blob, Some(auth)) {
+                key.sign(algorithm, b"is this the authorisation value?")
+                    .map_err(token_error)?;
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// The name of the token that holds a key.
