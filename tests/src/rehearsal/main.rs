@@ -58,8 +58,8 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
         &["generate", "--role", "ksk", "--role", "zsk", "--activate"],
     )?;
     say("4. The signed zones");
-    let signed = runner.run("keyrite-signer", &["sign", "--json"])?;
-    let signatures = report::signatures(&signed)?;
+    let (lines, signatures) = report::signed(&runner.run("keyrite-signer", &["sign", "--json"])?)?;
+    say(&lines);
     say("5. What others say of them");
     let table = report::verify(&runner, &rig)?;
     let leaked = rig.leaked_handles()?;

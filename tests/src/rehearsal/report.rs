@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::step::{Problem, Runner, say};
 
-/// How many signatures `keyrite-signer sign --json` says it made.
-pub fn signatures(json: &str) -> Result<u64, Problem> {
+/// What `keyrite-signer sign --json` says it did: a line for each zone, and how many signatures it made in all.
+pub fn signed(json: &str) -> Result<(String, u64), Problem> {
     let zones = document(json)?["zones"]
         .as_array()
         .map_or_else(Vec::new, Vec::clone);
@@ -20,7 +20,21 @@ pub fn signatures(json: &str) -> Result<u64, Problem> {
             ZONES.len()
         )));
     }
-    Ok(zones.iter().filter_map(|zone| zone["signatures"].as_u64()).sum())
+    let number = |zone: &Value, field: &str| zone[field].as_u64().map_or(0, |number| number);
+    let (mut lines, mut total) = (String::new(), 0);
+    for zone in &zones {
+        let (name, signatures) = (
+            zone["zone"].as_str().map_or("?", |name| name),
+            number(zone, "signatures"),
+        );
+        let _ = writeln!(
+            lines,
+            "{name}: {signatures} signatures in {} ms",
+            number(zone, "milliseconds")
+        );
+        total += signatures;
+    }
+    Ok((lines, total))
 }
 
 /// Asks the referees about each zone; the table to print, or the first that was not content.
@@ -51,17 +65,20 @@ pub fn verify(runner: &Runner<'_>, rig: &Rig) -> Result<String, Problem> {
             if !content {
                 return Err(Problem(format!("{tool} refuses {zone}:\n{said}")));
             }
-            let _ = writeln!(table, "  {tool:<18} {}", last_word(&said));
+            let _ = writeln!(table, "  {tool:<18} {}", verdict(&said));
         }
     }
     Ok(table)
 }
 
-/// The verdict in a referee's output: its last line that says one, else that it had nothing to say.
-fn last_word(said: &str) -> &str {
+/// The verdict in a referee's output, in its own words.
+fn verdict(said: &str) -> &str {
+    let says_so = |line: &&str| line.contains("verified") || line.contains("fully signed");
     said.lines()
-        .rfind(|line| line.contains("verified"))
-        .map_or("no error", str::trim)
+        .rfind(says_so)
+        .map_or("content, without a word", |line| {
+            line.trim_end_matches([' ', ':'])
+        })
 }
 
 /// "KSK 123, ZSK 456" for each zone.
