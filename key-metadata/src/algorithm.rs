@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::written_as_text;
+
 /// A DNSSEC algorithm that Keyrite generates keys for and signs with.
 ///
 /// Numbers and mnemonics are those of the IANA registry "DNS Security Algorithm Numbers".
@@ -135,19 +137,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-impl From<Algorithm> for String {
-    fn from(algorithm: Algorithm) -> Self {
-        algorithm.mnemonic().to_owned()
-    }
-}
-
-impl TryFrom<String> for Algorithm {
-    type Error = AlgorithmError;
-
-    fn try_from(text: String) -> Result<Self, AlgorithmError> {
-        text.parse()
-    }
-}
+written_as_text!(Algorithm, AlgorithmError);
 
 /// An algorithm that keys in records can have, and that Keyrite neither generates keys for nor signs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -246,19 +236,7 @@ impl fmt::Display for KeyAlgorithm {
     }
 }
 
-impl From<KeyAlgorithm> for String {
-    fn from(algorithm: KeyAlgorithm) -> Self {
-        algorithm.to_string()
-    }
-}
-
-impl TryFrom<String> for KeyAlgorithm {
-    type Error = AlgorithmError;
-
-    fn try_from(text: String) -> Result<Self, AlgorithmError> {
-        text.parse()
-    }
-}
+written_as_text!(KeyAlgorithm, AlgorithmError);
 
 /// An algorithm with its key size: all that a token needs to know to generate a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

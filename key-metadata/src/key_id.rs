@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::written_as_text;
+
 /// Names one key for ever, in its token (as CKA_ID) and in the site's files: 16 bytes, written as 32 hex digits.
 ///
 /// Random, so that no token can hand one out twice; never derived from a tag or a label, which can repeat.
@@ -55,16 +57,4 @@ impl fmt::Debug for KeyId {
     }
 }
 
-impl From<KeyId> for String {
-    fn from(id: KeyId) -> Self {
-        id.to_string()
-    }
-}
-
-impl TryFrom<String> for KeyId {
-    type Error = KeyIdError;
-
-    fn try_from(text: String) -> Result<Self, KeyIdError> {
-        text.parse()
-    }
-}
+written_as_text!(KeyId, KeyIdError);

@@ -14,6 +14,7 @@ use crate::life::{KeyState, KeyTimes};
 use crate::public_key::PublicKey;
 use crate::role::Role;
 use crate::site::TokenName;
+use crate::text::written_as_text;
 use crate::time::Time;
 use crate::token_uri::TokenUri;
 
@@ -190,19 +191,7 @@ impl fmt::Display for KeyReference {
     }
 }
 
-impl From<KeyReference> for String {
-    fn from(reference: KeyReference) -> Self {
-        reference.to_string()
-    }
-}
-
-impl TryFrom<String> for KeyReference {
-    type Error = KeyReferenceError;
-
-    fn try_from(text: String) -> Result<Self, KeyReferenceError> {
-        text.parse()
-    }
-}
+written_as_text!(KeyReference, KeyReferenceError);
 
 /// A key as `keys/<zone>.yaml` writes it, with what people look for (tags, size, digest) beside what it follows from.
 #[derive(Serialize, Deserialize, JsonSchema)]

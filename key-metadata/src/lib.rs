@@ -14,6 +14,7 @@ pub mod schema;
 pub mod site;
 pub mod span;
 pub mod store;
+mod text;
 pub mod time;
 pub mod token_address;
 pub mod token_uri;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::Advice;
 use crate::key_record::KeyReference;
+use crate::text::written_as_text;
 use crate::token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
 use crate::version::Version1;
 use crate::yaml::{self, YamlError};
@@ -50,19 +51,7 @@ impl fmt::Display for SiteWord {
     }
 }
 
-impl From<SiteWord> for String {
-    fn from(word: SiteWord) -> Self {
-        word.0
-    }
-}
-
-impl TryFrom<String> for SiteWord {
-    type Error = SiteWordError;
-
-    fn try_from(text: String) -> Result<Self, SiteWordError> {
-        text.parse()
-    }
-}
+written_as_text!(SiteWord, SiteWordError);
 
 /// The tokens and zones of a site, as `site.yaml` has them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::written_as_text;
+
 /// A span of whole seconds, written as `90s`, `15m`, `6h`, `14d`, `2w` or a sum of them such as `1d12h`.
 ///
 /// A month and a year have no fixed length (signers take 30 or 31 days for a month), so they are refused.
@@ -96,19 +98,7 @@ impl fmt::Display for Span {
     }
 }
 
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
-        span.to_string()
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = SpanError;
-
-    fn try_from(text: String) -> Result<Self, SpanError> {
-        text.parse()
-    }
-}
+written_as_text!(Span, SpanError);
 
 #[cfg(test)]
 mod tests {

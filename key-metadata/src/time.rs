@@ -7,6 +7,8 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::written_as_text;
+
 /// An instant in UTC, in whole seconds, written as `2026-11-23T10:07:31Z` (RFC 3339).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
@@ -55,16 +57,4 @@ impl fmt::Display for Time {
     }
 }
 
-impl From<Time> for String {
-    fn from(time: Time) -> Self {
-        time.to_string()
-    }
-}
-
-impl TryFrom<String> for Time {
-    type Error = TimeError;
-
-    fn try_from(text: String) -> Result<Self, TimeError> {
-        text.parse()
-    }
-}
+written_as_text!(Time, TimeError);

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::written_as_text;
 use crate::token_uri::{TokenUri, TokenUriError};
 
 /// How a TPM 2.0 is reached: the configuration of a TCTI of tpm2-tss, such as `device:/dev/tpmrm0`.
@@ -109,19 +110,7 @@ impl fmt::Display for TokenAddress {
     }
 }
 
-impl From<TokenAddress> for String {
-    fn from(address: TokenAddress) -> Self {
-        address.to_string()
-    }
-}
-
-impl TryFrom<String> for TokenAddress {
-    type Error = TokenAddressError;
-
-    fn try_from(text: String) -> Result<Self, TokenAddressError> {
-        text.parse()
-    }
-}
+written_as_text!(TokenAddress, TokenAddressError);
 
 /// A persistent handle of the owner's range, 0x81000000 to 0x817fffff (TCG Registry of Reserved TPM 2.0 Handles 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,19 +201,7 @@ impl fmt::Display for PinSource {
     }
 }
 
-impl From<PinSource> for String {
-    fn from(source: PinSource) -> Self {
-        source.to_string()
-    }
-}
-
-impl TryFrom<String> for PinSource {
-    type Error = PinSourceError;
-
-    fn try_from(text: String) -> Result<Self, PinSourceError> {
-        text.parse()
-    }
-}
+written_as_text!(PinSource, PinSourceError);
 
 #[cfg(test)]
 mod tests {

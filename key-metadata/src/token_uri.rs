@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::key_id::KeyId;
+use crate::text::written_as_text;
 
 /// The label of a PKCS#11 token: 1 to 32 bytes of UTF-8 without control characters or blanks at its ends (CK_TOKEN_INFO pads with blanks).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -223,19 +224,7 @@ impl fmt::Display for TokenUri {
     }
 }
 
-impl From<TokenUri> for String {
-    fn from(uri: TokenUri) -> Self {
-        uri.to_string()
-    }
-}
-
-impl TryFrom<String> for TokenUri {
-    type Error = TokenUriError;
-
-    fn try_from(text: String) -> Result<Self, TokenUriError> {
-        text.parse()
-    }
-}
+written_as_text!(TokenUri, TokenUriError);
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::written_as_text;
+
 /// The apex of a zone as an absolute name: lower case, no final dot, `.` for the root.
 ///
 /// Labels are 1 to 63 printable ASCII characters without dot, quote, backslash, semicolon, parentheses, `@`, `$` and blank; the whole
@@ -114,19 +116,7 @@ impl fmt::Display for ZoneName {
     }
 }
 
-impl From<ZoneName> for String {
-    fn from(name: ZoneName) -> Self {
-        name.0
-    }
-}
-
-impl TryFrom<String> for ZoneName {
-    type Error = ZoneNameError;
-
-    fn try_from(text: String) -> Result<Self, ZoneNameError> {
-        text.parse()
-    }
-}
+written_as_text!(ZoneName, ZoneNameError);
 
 #[cfg(test)]
 mod tests {
