@@ -6,8 +6,8 @@ use dnssec::SiteTokens;
 use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
 use key_metadata::site::SiteZone;
 use key_metadata::{
-    Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, KeyState, KeyTimes, Policy, Role,
-    SiteFolder, Time, TokenName, ZoneKeys, ZoneName,
+    Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeySpec, KeyState, KeyTimes,
+    Policy, Role, SiteFolder, Time, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ struct Report {
 struct Line {
     zone: ZoneName,
     role: Role,
-    algorithm: Algorithm,
+    algorithm: KeyAlgorithm,
     bits: u16,
     token: TokenName,
     /// `generated`, `there already` or `would generate`.
@@ -187,12 +187,7 @@ impl Run<'_> {
             let spec = self.spec(&zone, role)?;
             let active = |key: &&KeyRecord| key.role == role && key.state == KeyState::Active;
             let line = match (keys.keys().iter().find(active), &lock) {
-                (Some(key), _) if self.arguments.activate => Line {
-                    done: "there already",
-                    key_tag: Some(key.key_tag()),
-                    id: Some(key.id),
-                    ..self.line(&zone, role, spec)
-                },
+                (Some(key), _) if self.arguments.activate => self.there_already(&zone, key)?,
                 (_, None) => self.line(&zone, role, spec),
                 (_, Some(lock)) => {
                     let key = self.make(&zone, role, spec, &keys)?;
@@ -219,6 +214,32 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The report on an active key that is left alone; it must be what was asked for.
+    fn there_already(&self, zone: &Zone<'_>, key: &KeyRecord) -> Outcome<Line> {
+        let (role, algorithm) = (key.role, key.algorithm());
+        if let Some(wanted) = self.arguments.algorithm
+            && KeyAlgorithm::from(wanted) != algorithm
+        {
+            let error = format!(
+                "zone {} has an active {role} of {algorithm}, and {wanted} was asked for",
+                zone.name
+            );
+            let hint = "--activate is for the first keys of a zone; another algorithm comes in by a rollover";
+            return Err(Failure::new(Exit::Failed, error).hint(hint.to_owned()));
+        }
+        Ok(Line {
+            zone: zone.name.clone(),
+            role,
+            algorithm,
+            bits: key.public_key.bits(),
+            token: self.tokens.token_of(key)?.clone(),
+            done: "there already",
+            key_tag: Some(key.key_tag()),
+            id: Some(key.id),
+            state: key.state,
+        })
+    }
+
     /// The report on a key that is yet to be made.
     fn line(&self, zone: &Zone<'_>, role: Role, spec: KeySpec) -> Line {
         let state = if self.arguments.activate {
@@ -229,7 +250,7 @@ impl Run<'_> {
         Line {
             zone: zone.name.clone(),
             role,
-            algorithm: spec.algorithm(),
+            algorithm: spec.algorithm().into(),
             bits: spec.bits(),
             token: zone.entry.token.clone(),
             done: "would generate",
