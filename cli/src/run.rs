@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::failure::Outcome;
 use crate::output::Output;
@@ -10,6 +11,14 @@ use crate::output::Output;
 /// Parses the command line, runs `verb`, shows its failure, and gives the exit code. Usage errors end with 2.
 pub fn run<A: Parser>(verb: impl FnOnce(A, &mut Output) -> Outcome) -> ExitCode {
     silence_the_tpm_libraries();
+    // A core dump would hold the PIN. Where it cannot be turned off, the user's own limit stands.
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
     let mut output = Output::default();
     match verb(A::parse(), &mut output) {
         Ok(()) => ExitCode::SUCCESS,
