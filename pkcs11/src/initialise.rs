@@ -23,6 +23,18 @@ pub enum Initialised {
     AlreadyThere,
 }
 
+/// What [`Token::initialise`] would find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prospect {
+    /// A token of that label with its user PIN: nothing would be done.
+    AlreadyThere,
+    /// A slot for it, or a token of that label without a user PIN.
+    Possible {
+        /// How long its PINs may be.
+        pin_length: PinLengthLimits,
+    },
+}
+
 /// Whose PIN it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinOwner {
@@ -192,27 +204,71 @@ impl Token {
             user_pin,
             lock,
         };
-        let tokens = run.tokens()?;
-        match run.of_label(&tokens)? {
-            Some(token) if token.info.user_pin_initialized() => Ok(Initialised::AlreadyThere),
-            Some(token) => {
+        let tokens = all(module, label, &run.lock)?;
+        match target(&tokens, label)? {
+            Target::Complete => Ok(Initialised::AlreadyThere),
+            Target::WithoutUserPin(token) => {
                 run.check_pins(token)?;
                 run.set_user_pin()?;
                 Ok(Initialised::Completed)
             }
-            None => {
-                let Some(free) = tokens.iter().find(|token| !token.info.token_initialized()) else {
-                    return Err(InitialiseError::NoFreeSlot {
-                        label: label.clone(),
-                        others: labels(&tokens),
-                    });
-                };
-                run.check_pins(free)?;
-                run.init_token(free)?;
+            Target::Free(slot) => {
+                run.check_pins(slot)?;
+                run.init_token(slot)?;
                 run.set_user_pin()?;
                 Ok(Initialised::New)
             }
         }
+    }
+
+    /// What [`Token::initialise`] would find; changes nothing.
+    pub fn prospect(module: &Module, label: &TokenLabel) -> Result<Prospect, InitialiseError> {
+        let lock = module
+            .lock()
+            .map_err(|held| failed(label, InitialiseStep::Find)(held.into()))?;
+        Ok(match target(&all(module, label, &lock)?, label)? {
+            Target::Complete => Prospect::AlreadyThere,
+            Target::WithoutUserPin(token) | Target::Free(token) => Prospect::Possible {
+                pin_length: token.pin_length_limits(),
+            },
+        })
+    }
+}
+
+/// Where a token of some label is, or can be.
+enum Target<'t> {
+    Complete,
+    WithoutUserPin(&'t Occupied),
+    Free(&'t Occupied),
+}
+
+fn target<'t>(tokens: &'t [Occupied], label: &TokenLabel) -> Result<Target<'t>, InitialiseError> {
+    match of_label(tokens, label)? {
+        Some(token) if token.info.user_pin_initialized() => Ok(Target::Complete),
+        Some(token) => Ok(Target::WithoutUserPin(token)),
+        None => {
+            let free = tokens.iter().find(|token| !token.info.token_initialized());
+            free.map(Target::Free).ok_or_else(|| InitialiseError::NoFreeSlot {
+                label: label.clone(),
+                others: labels(tokens),
+            })
+        }
+    }
+}
+
+fn all(module: &Module, label: &TokenLabel, lock: &ModuleLock) -> Result<Vec<Occupied>, InitialiseError> {
+    Occupied::all(module, lock).map_err(|call| failed(label, InitialiseStep::Find)(call.into()))
+}
+
+fn of_label<'t>(tokens: &'t [Occupied], label: &TokenLabel) -> Result<Option<&'t Occupied>, InitialiseError> {
+    let labelled: Vec<&Occupied> = tokens.iter().filter(|token| token.is_labelled(label)).collect();
+    match labelled.as_slice() {
+        [] => Ok(None),
+        [token] => Ok(Some(token)),
+        several => Err(InitialiseError::Ambiguous {
+            label: label.clone(),
+            count: several.len(),
+        }),
     }
 }
 
@@ -234,26 +290,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn tokens(&self) -> Result<Vec<Occupied>, InitialiseError> {
-        Occupied::all(self.module, &self.lock)
-            .map_err(|call| failed(self.label, InitialiseStep::Find)(call.into()))
-    }
-
-    fn of_label<'t>(&self, tokens: &'t [Occupied]) -> Result<Option<&'t Occupied>, InitialiseError> {
-        let labelled: Vec<&Occupied> = tokens
-            .iter()
-            .filter(|token| token.is_labelled(self.label))
-            .collect();
-        match labelled.as_slice() {
-            [] => Ok(None),
-            [token] => Ok(Some(token)),
-            several => Err(InitialiseError::Ambiguous {
-                label: self.label.clone(),
-                count: several.len(),
-            }),
-        }
-    }
-
     fn check_pins(&self, token: &Occupied) -> Result<(), InitialiseError> {
         let limits = token.pin_length_limits();
         for (pin, owner) in [
@@ -280,8 +316,8 @@ impl Run<'_> {
     }
 
     fn set_user_pin(&self) -> Result<(), InitialiseError> {
-        let tokens = self.tokens()?;
-        let Some(token) = self.of_label(&tokens)? else {
+        let tokens = all(self.module, self.label, &self.lock)?;
+        let Some(token) = of_label(&tokens, self.label)? else {
             return Err(InitialiseError::Vanished {
                 label: self.label.clone(),
             });

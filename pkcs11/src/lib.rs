@@ -31,7 +31,7 @@ pub use call::CallError;
 pub use destroy::DestroyError;
 pub use family::Family;
 pub use generate::GenerateError;
-pub use initialise::{InitialiseError, InitialiseStep, Initialised, PinOwner};
+pub use initialise::{InitialiseError, InitialiseStep, Initialised, PinOwner, Prospect};
 pub use key::{FindError, Key, PublicKeyError};
 pub use list::{FoundKey, ListError};
 pub use lock::{LOCK_TIMEOUT, LockError};

@@ -24,8 +24,6 @@ pub struct TokenInfo {
     pub serial: String,
     /// The firmware's version, `major.minor`.
     pub firmware: String,
-    /// Whether its user PIN was set; before that no user can log in.
-    pub user_pin_initialised: bool,
     /// How long a PIN may be.
     pub pin_length: PinLengthLimits,
 }
@@ -125,7 +123,6 @@ impl Occupied {
             model: self.info.model().to_owned(),
             serial: self.info.serial_number().to_owned(),
             firmware: format!("{}.{}", firmware.major(), firmware.minor()),
-            user_pin_initialised: self.info.user_pin_initialized(),
             pin_length: self.pin_length_limits(),
         }
     }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tpm::{PersistentKind, Tpm};
 use zeroize::Zeroizing;
 
-/// The length of a PIN that is drawn, in hex digits: 128 bits.
+/// The length of a PIN that is drawn, in hex digits, unless its token takes only a shorter one: 128 bits.
 const LENGTH: usize = 32;
 
 /// What came of sealing a PIN.
@@ -18,10 +18,12 @@ pub struct Sealed {
     pub new: bool,
 }
 
-/// The PIN that is sealed at `handle`; if there is none, one is drawn and sealed there, read back, and only then given.
+/// The PIN that is sealed at `handle`; if there is none, one of at most `longest` bytes is drawn and sealed there, read back, and only then
+/// given.
 pub fn sealed_pin(
     tpm: &Tpm,
     handle: TpmHandle,
+    longest: usize,
     owner_auth: Option<&SecretString>,
     what: &str,
 ) -> Outcome<Sealed> {
@@ -43,7 +45,7 @@ pub fn sealed_pin(
         }
         None => {}
     }
-    let pin = draw(tpm)?;
+    let pin = draw(tpm, LENGTH.min(longest))?;
     tpm.seal(&pin, handle, owner_auth)?;
     let read_back = tpm.unseal(handle)?;
     if read_back.expose_secret() != pin.expose_secret() {
@@ -56,7 +58,7 @@ pub fn sealed_pin(
 }
 
 /// A PIN of the TPM's and the system's generator together: as good as the better of the two.
-fn draw(tpm: &Tpm) -> Outcome<SecretString> {
+fn draw(tpm: &Tpm, length: usize) -> Outcome<SecretString> {
     let mut system = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *system)
         .map_err(|error| Failure::of(Exit::Failed, &error).within("the system's generator failed"))?;
@@ -66,5 +68,5 @@ fn draw(tpm: &Tpm) -> Outcome<SecretString> {
     mixed.update(tpm.random(32)?.expose_secret());
     let digest = Zeroizing::new(<[u8; 32]>::from(mixed.finalize()));
     let digits = Zeroizing::new(hex::encode(*digest));
-    Ok(digits.chars().take(LENGTH).collect::<String>().into())
+    Ok(digits.chars().take(length).collect::<String>().into())
 }

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use cli::{Exit, Failure, NewPin, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::site::SiteToken;
 use key_metadata::{PinSource, SiteFolder, Tcti, TokenAddress, TokenName, TokenUri, TpmHandle};
-use pkcs11::{Initialised, Module, Token};
+use pkcs11::{Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 use serde::Serialize;
 use tpm::Tpm;
@@ -131,14 +131,15 @@ impl Run<'_> {
         // A site whose PKCS#11 tokens name no module is refused on reading.
         let path = uri.module_path.as_deref().map_or(Path::new(""), |path| path);
         let module = Module::load(path)?;
-        if let Ok(open) = Token::open(&module, uri)
-            && open.info()?.user_pin_initialised
-        {
-            return Ok(vec![format!(
-                "'{}' is there, with its user PIN; nothing to do",
-                uri.token
-            )]);
-        }
+        let pin_length = match Token::prospect(&module, &uri.token)? {
+            Prospect::AlreadyThere => {
+                return Ok(vec![format!(
+                    "'{}' is there, with its user PIN; nothing to do",
+                    uri.token
+                )]);
+            }
+            Prospect::Possible { pin_length } => pin_length,
+        };
         if self.arguments.dry_run {
             return Ok(vec![
                 format!("would initialise '{}'", uri.token),
@@ -146,8 +147,13 @@ impl Run<'_> {
             ]);
         }
         let mut done = Vec::new();
-        let so_pin = self.new_pin(&so_source, "SO PIN", &mut done)?;
-        let user_pin = self.new_pin(&user_source, "user PIN", &mut done)?;
+        let longest = if pin_length.max == 0 {
+            usize::MAX
+        } else {
+            pin_length.max
+        };
+        let so_pin = self.new_pin(&so_source, "SO PIN", longest, &mut done)?;
+        let user_pin = self.new_pin(&user_source, "user PIN", longest, &mut done)?;
         let initialised = Token::initialise(&module, &uri.token, &so_pin, &user_pin).map_err(|error| {
             let partial = error.is_partial() || !done.is_empty();
             if partial {
@@ -179,7 +185,7 @@ impl Run<'_> {
             )]);
         }
         let mut done = Vec::new();
-        self.sealed(*handle, "authorisation value of its keys", &mut done)?;
+        self.sealed(*handle, "authorisation value of its keys", usize::MAX, &mut done)?;
         Ok(done)
     }
 
@@ -200,21 +206,33 @@ impl Run<'_> {
     }
 
     /// A PIN to be set. One that is to be sealed is sealed first: a run that is killed never leaves a token with a PIN that is nowhere.
-    fn new_pin(&self, source: &PinSource, what: &str, done: &mut Vec<String>) -> Outcome<SecretString> {
+    fn new_pin(
+        &self,
+        source: &PinSource,
+        what: &str,
+        longest: usize,
+        done: &mut Vec<String>,
+    ) -> Outcome<SecretString> {
         match cli::read_new_pin(
             source,
             &format!("the {what} of token '{}'", self.name),
             &self.site.site,
         )? {
             NewPin::Given(pin) => Ok(pin),
-            NewPin::ToBeSealed(handle) => self.sealed(handle, what, done),
+            NewPin::ToBeSealed(handle) => self.sealed(handle, what, longest, done),
         }
     }
 
-    fn sealed(&self, handle: TpmHandle, what: &str, done: &mut Vec<String>) -> Outcome<SecretString> {
+    fn sealed(
+        &self,
+        handle: TpmHandle,
+        what: &str,
+        longest: usize,
+        done: &mut Vec<String>,
+    ) -> Outcome<SecretString> {
         let tpm = Tpm::connect(self.folder.site().only_tpm(handle)?.1)?;
         let owner_auth = owner_auth(self.arguments.owner_auth.as_deref())?;
-        let sealed = sealed_pin(&tpm, handle, owner_auth.as_ref(), &format!("the {what}"))?;
+        let sealed = sealed_pin(&tpm, handle, longest, owner_auth.as_ref(), &format!("the {what}"))?;
         let how = if sealed.new {
             "drawn at random and sealed"
         } else {
