@@ -9,7 +9,7 @@ use domain::base::name::ToName;
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Name, Record};
 use domain::crypto::common::PublicKey as Verifier;
-use domain::dnssec::sign::records::{OwnerRrs, RecordsIter, Rrset};
+use domain::dnssec::sign::records::RecordsIter;
 use domain::rdata::dnssec::{ProtoRrsig, Timestamp};
 use domain::rdata::{Dnskey, Rrsig, ZoneRecordData};
 use domain::zonefile::inplace::Entry;
@@ -17,7 +17,7 @@ use key_metadata::{Advice, Time, ZoneName};
 
 use crate::balance::unbalanced;
 use crate::denial_check::Denials;
-use crate::zone::{ILL_FORMED, Owner, ZoneRecord, flatten, reader};
+use crate::zone::{ILL_FORMED, NameRecords, Owner, ZoneRecord, ZoneRrset, flatten, reader};
 
 /// What was checked of a good zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,9 @@ pub fn check(text: &str, zone: &ZoneName, now: Time) -> Result<Checked, CheckErr
             check.nothing_signed(&name);
             continue;
         }
-        let at_cut = name.is_zone_cut(&apex);
-        cut = at_cut.then(|| name.owner().clone());
-        check.name(&name, at_cut);
-        denials.name(&name, at_cut);
+        cut = name.is_zone_cut(&apex).then(|| name.owner().clone());
+        check.name(&name);
+        denials.name(&name);
     }
     let chain = denials.finish(&mut check.problems);
     if !check.problems.is_empty() {
@@ -196,7 +195,8 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn name(&mut self, name: &OwnerRrs<'_, Owner, ZoneRecordData<Bytes, Owner>>, at_cut: bool) {
+    fn name(&mut self, name: &NameRecords<'_>) {
+        let at_cut = name.is_zone_cut(self.apex);
         let rrsigs: Vec<_> = name
             .records()
             .filter_map(|record| match record.data() {
@@ -233,11 +233,7 @@ impl<'a> Check<'a> {
     }
 
     /// Each signature is good, and each algorithm of the DNSKEY RRset has one (RFC 4035 2.2).
-    fn rrset(
-        &mut self,
-        rrset: &Rrset<'_, Owner, ZoneRecordData<Bytes, Owner>>,
-        rrsigs: &[&Rrsig<Bytes, Owner>],
-    ) {
+    fn rrset(&mut self, rrset: &ZoneRrset<'_>, rrsigs: &[&Rrsig<Bytes, Owner>]) {
         let mut good = Vec::new();
         for rrsig in rrsigs {
             match self.verify(rrset, rrsig) {
@@ -262,11 +258,7 @@ impl<'a> Check<'a> {
     }
 
     /// Whether the signature is good, and then whether a key with the SEP bit made it.
-    fn verify(
-        &self,
-        rrset: &Rrset<'_, Owner, ZoneRecordData<Bytes, Owner>>,
-        rrsig: &Rrsig<Bytes, Owner>,
-    ) -> Result<bool, &'static str> {
+    fn verify(&self, rrset: &ZoneRrset<'_>, rrsig: &Rrsig<Bytes, Owner>) -> Result<bool, &'static str> {
         if rrsig.signer_name() != self.apex {
             return Err("its signer is not the zone");
         }
@@ -305,7 +297,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn nothing_signed(&mut self, name: &OwnerRrs<'_, Owner, ZoneRecordData<Bytes, Owner>>) {
+    fn nothing_signed(&mut self, name: &NameRecords<'_>) {
         let made_by_signing = |rtype| matches!(rtype, Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3);
         if name.records().any(|record| made_by_signing(record.rtype())) {
             self.problems
@@ -313,7 +305,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn problem(&mut self, rrset: &Rrset<'_, Owner, ZoneRecordData<Bytes, Owner>>, what: &str) {
+    fn problem(&mut self, rrset: &ZoneRrset<'_>, what: &str) {
         self.problems
             .push(format!("{} {} {what}", rrset.owner(), rrset.rtype()));
     }

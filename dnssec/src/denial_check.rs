@@ -6,11 +6,10 @@ use bytes::Bytes;
 use domain::base::iana::Rtype;
 use domain::base::name::ToName;
 use domain::dnssec::common::nsec3_default_hash;
-use domain::dnssec::sign::records::OwnerRrs;
 use domain::rdata::nsec3::OwnerHash;
 use domain::rdata::{Nsec3, ZoneRecordData};
 
-use crate::zone::Owner;
+use crate::zone::{NameRecords, Owner};
 
 /// What the chain must say, gathered name by name in canonical order, and what it says.
 pub(crate) struct Denials<'a> {
@@ -37,7 +36,8 @@ impl<'a> Denials<'a> {
     }
 
     /// Takes an authoritative name or a zone cut.
-    pub(crate) fn name(&mut self, name: &OwnerRrs<'_, Owner, ZoneRecordData<Bytes, Owner>>, at_cut: bool) {
+    pub(crate) fn name(&mut self, name: &NameRecords<'_>) {
+        let at_cut = name.is_zone_cut(self.apex);
         let mut types = BTreeSet::new();
         let mut denial_only = true;
         for record in name.records() {

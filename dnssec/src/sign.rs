@@ -11,16 +11,16 @@ use domain::dnssec::sign::denial::nsec::{GenerateNsecConfig, generate_nsecs};
 use domain::dnssec::sign::denial::nsec3::{GenerateNsec3Config, generate_nsec3s};
 use domain::dnssec::sign::error::SigningError;
 use domain::dnssec::sign::keys::signingkey::SigningKey as DomainKey;
-use domain::dnssec::sign::records::{DefaultSorter, RecordsIter, Rrset};
+use domain::dnssec::sign::records::{DefaultSorter, RecordsIter};
 use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
 use domain::rdata::dnssec::Timestamp;
-use domain::rdata::{ZoneRecordData, nsec3::Nsec3param};
+use domain::rdata::nsec3::Nsec3param;
 use key_metadata::policy::{Denial, ParentSignal};
 use key_metadata::{Advice, KeyAlgorithm, KeyRecord, Policy, Role, Time, ZoneName};
 
 use crate::apex::{key_records, set_serial};
 use crate::signing_key::{KeySignError, Seam, ZoneKey};
-use crate::zone::{Owner, Zone, ZoneRecord};
+use crate::zone::{Owner, Zone, ZoneRecord, ZoneRrset};
 
 /// The figures of one signing.
 #[derive(Clone, Debug)]
@@ -322,11 +322,7 @@ impl<'a> Signers<'a> {
     }
 
     /// The keys that sign an RRset: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1).
-    fn of(
-        &self,
-        rrset: &Rrset<'_, Owner, ZoneRecordData<bytes::Bytes, Owner>>,
-        apex: &Owner,
-    ) -> &[Signer<'a>] {
+    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner) -> &[Signer<'a>] {
         match rrset.rtype() {
             Rtype::DNSKEY | Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => &self.dnskey,
             _ => &self.zone,
@@ -336,7 +332,7 @@ impl<'a> Signers<'a> {
 
 fn sign_rrset(
     signer: &Signer<'_>,
-    rrset: &Rrset<'_, Owner, ZoneRecordData<bytes::Bytes, Owner>>,
+    rrset: &ZoneRrset<'_>,
     plan: &SignPlan,
     scratch: &mut Vec<u8>,
 ) -> Result<ZoneRecord, SignError> {

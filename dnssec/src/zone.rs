@@ -11,6 +11,7 @@ use domain::base::name::FlattenInto;
 use domain::base::rdata::{ComposeRecordData, ParseRecordData};
 use domain::base::{Name, ParsedName, Record};
 use domain::dep::octseq::Parser;
+use domain::dnssec::sign::records::{OwnerRrs, Rrset};
 use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 use key_metadata::{Advice, ZoneName};
@@ -30,7 +31,11 @@ pub(crate) fn reader(text: &[u8], apex: &Owner) -> Zonefile {
 }
 
 pub(crate) type Owner = Name<Bytes>;
-pub(crate) type ZoneRecord = Record<Owner, ZoneRecordData<Bytes, Owner>>;
+pub(crate) type ZoneData = ZoneRecordData<Bytes, Owner>;
+pub(crate) type ZoneRecord = Record<Owner, ZoneData>;
+/// The records of one name.
+pub(crate) type NameRecords<'a> = OwnerRrs<'a, Owner, ZoneData>;
+pub(crate) type ZoneRrset<'a> = Rrset<'a, Owner, ZoneData>;
 
 /// A zone, checked to be one: in canonical order, one SOA, NS at the apex, no record twice, one TTL for each RRset.
 #[derive(Debug)]

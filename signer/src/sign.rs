@@ -60,7 +60,11 @@ impl Arguments {
             match run.zone(&zone, output) {
                 Ok(report) => {
                     if !self.report.json {
-                        output.line(report.text(self.dry_run))?;
+                        output.line(if self.dry_run {
+                            report.plan()
+                        } else {
+                            report.text()
+                        })?;
                     }
                     signed.push(report);
                 }
@@ -74,37 +78,53 @@ impl Arguments {
                 }
             }
         }
-        let some = !signed.is_empty();
+        let failure = last_of(failed, output);
+        let failure = failure.map(|failure| {
+            if signed.is_empty() {
+                failure
+            } else {
+                failure.part_way()
+            }
+        });
         if self.report.json {
             output.json(&Report {
                 version: 1,
                 zones: signed,
             })?;
         }
-        result(some, failed, output)
+        failure.map_or(Ok(()), Err)
     }
 }
 
-/// The failure of a run, after all but the last were shown; part-way if some zones were signed.
-fn result(some_signed: bool, mut failed: Vec<Failure>, output: &Output) -> Outcome {
-    let Some(last) = failed.pop() else { return Ok(()) };
-    for failure in &failed {
+/// The last of several failures; the others are shown.
+fn last_of(mut failures: Vec<Failure>, output: &Output) -> Option<Failure> {
+    let last = failures.pop();
+    for failure in &failures {
         output.failure(failure);
     }
-    Err(if some_signed { last.part_way() } else { last })
+    last
 }
 
 impl Signed {
-    fn text(&self, dry_run: bool) -> String {
-        let keys = self
-            .keys
+    fn key_tags(&self) -> String {
+        self.keys
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
-            .join(", ");
-        if dry_run {
-            return format!("{}: would sign with {keys}, serial {}", self.zone, self.serial);
-        }
+            .join(", ")
+    }
+
+    fn plan(&self) -> String {
+        format!(
+            "{}: would sign with {}, serial {}",
+            self.zone,
+            self.key_tags(),
+            self.serial
+        )
+    }
+
+    fn text(&self) -> String {
+        let keys = self.key_tags();
         format!(
             "{}: serial {}, {} signatures by {keys} over {} RRsets, {} denial records, checked",
             self.zone, self.serial, self.signatures, self.rrsets, self.denials
