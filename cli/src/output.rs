@@ -96,19 +96,23 @@ pub fn table<const N: usize>(heading: [&str; N], rows: impl IntoIterator<Item = 
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar over `length` pieces of `what`.
+    /// A bar over `length` pieces of `what`. It is drawn with the first piece: a PIN may be asked for before.
     pub fn new(what: &str, length: u64) -> Self {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(Some(length), target);
+        let mut bar = ProgressBar::with_draw_target(Some(length), target).with_message(what.to_owned());
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}, {eta} left") {
-            bar.set_style(style);
+            bar = bar.with_style(style);
         }
-        bar.set_message(what.to_owned());
         Self(bar)
+    }
+
+    /// Runs something that writes to the terminal, without the bar in its way.
+    pub fn without<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.0.suspend(write)
     }
 
     /// One more piece is done.

@@ -206,7 +206,7 @@ impl Run<'_> {
                 }
             };
             if !self.arguments.report.json {
-                output.line(line.text())?;
+                progress.without(|| output.line(line.text()))?;
             }
             self.lines.push(line);
             progress.step();
