@@ -11,7 +11,6 @@ mod bus;
 mod connect;
 mod keys;
 mod lockout;
-mod resource_manager;
 mod seal;
 mod srk;
 
