@@ -14,6 +14,11 @@ pub struct ZoneChoice {
 }
 
 impl ZoneChoice {
+    /// Whether no zone was named, so that all are meant.
+    pub const fn is_all(&self) -> bool {
+        self.zones.is_empty()
+    }
+
     /// The chosen zones, each of them one of the site.
     pub fn zones(&self, site: &SiteFolder) -> Outcome<Vec<ZoneName>> {
         let all = &site.site().zones;

@@ -16,6 +16,9 @@ use serde::Serialize;
 pub struct Arguments {
     #[command(flatten)]
     zones: ZoneChoice,
+    /// Make keys for every zone of the site
+    #[arg(long, conflicts_with = "zones")]
+    all: bool,
     /// What the keys are for, once for each: ksk, zsk or csk
     #[arg(long = "role", value_name = "ROLE", required = true)]
     roles: Vec<Role>,
@@ -106,6 +109,10 @@ impl Line {
 
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        if self.zones.is_all() && !self.all {
+            let failure = Failure::new(Exit::Usage, "no zone is named");
+            return Err(failure.hint("name zones with --zone, or take them all with --all".to_owned()));
+        }
         let folder = site.open()?;
         let zones = self.zones.zones(&folder)?;
         let progress = Progress::new("generating", (zones.len() * self.roles.len()) as u64);

@@ -55,7 +55,15 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
     say("3. A KSK and a ZSK for each zone");
     runner.show(
         "keyrite-keyctl",
-        &["generate", "--role", "ksk", "--role", "zsk", "--activate"],
+        &[
+            "generate",
+            "--all",
+            "--role",
+            "ksk",
+            "--role",
+            "zsk",
+            "--activate",
+        ],
     )?;
     say("4. The signed zones");
     let (lines, signatures) = report::signed(&runner.run("keyrite-signer", &["sign", "--json"])?)?;
