@@ -93,7 +93,7 @@ pub struct BundleEntry {
     pub at: Time,
 }
 
-/// How far a bundle was proved (docs/formats, "Drills").
+/// How far a bundle was proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum DrillLevel {
     /// Hashes, signatures, expiry, media.
