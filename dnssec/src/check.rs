@@ -12,12 +12,11 @@ use domain::crypto::common::PublicKey as Verifier;
 use domain::dnssec::sign::records::RecordsIter;
 use domain::rdata::dnssec::{ProtoRrsig, Timestamp};
 use domain::rdata::{Dnskey, Rrsig, ZoneRecordData};
-use domain::zonefile::inplace::Entry;
 use key_metadata::{Advice, Time, ZoneName};
 
-use crate::balance::unbalanced;
 use crate::denial_check::Denials;
-use crate::zone::{ILL_FORMED, NameRecords, Owner, ZoneRecord, ZoneRrset, flatten, reader};
+use crate::zone::{NameRecords, Owner, ZoneRecord, ZoneRrset};
+use crate::zone_reader::ZoneReader;
 
 /// What was checked of a good zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,18 +107,10 @@ fn read(text: &str, zone: &ZoneName) -> Result<(Owner, Vec<ZoneRecord>), CheckEr
         .with_final_dot()
         .parse::<Name<Bytes>>()
         .map_err(|error| syntax(&error))?;
-    if let Some(open) = unbalanced(text.as_bytes()) {
-        return Err(syntax(&format_args!("line {}: {}", open.line, open.what)));
-    }
-    let mut reader = reader(text.as_bytes(), &apex);
+    let mut reader = ZoneReader::new(text.as_bytes(), &apex).map_err(|error| syntax(&error))?;
     let mut records = Vec::new();
-    while let Some(entry) = reader.next_entry().map_err(|error| syntax(&error))? {
-        match entry {
-            Entry::Record(record) => {
-                records.push(flatten(record).ok_or_else(|| syntax(&ILL_FORMED))?);
-            }
-            Entry::Include { .. } => return Err(syntax(&"it has an $INCLUDE")),
-        }
+    while let Some((record, _)) = reader.next_record().map_err(|error| syntax(&error))? {
+        records.push(record);
     }
     records.sort_by(CanonicalOrd::canonical_cmp);
     Ok((apex, records))

@@ -13,6 +13,7 @@ mod sign;
 mod signing_key;
 mod site_tokens;
 mod zone;
+mod zone_reader;
 
 pub use check::{CheckError, Checked, check};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};

@@ -6,29 +6,13 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use domain::base::cmp::CanonicalOrd;
-use domain::base::iana::{Class, Rtype};
-use domain::base::name::FlattenInto;
-use domain::base::rdata::{ComposeRecordData, ParseRecordData};
-use domain::base::{Name, ParsedName, Record};
-use domain::dep::octseq::Parser;
+use domain::base::iana::Rtype;
+use domain::base::{Name, Record};
 use domain::dnssec::sign::records::{OwnerRrs, Rrset};
 use domain::rdata::ZoneRecordData;
-use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 use key_metadata::{Advice, ZoneName};
 
-use crate::balance::unbalanced;
-
-/// A reader of a zone file, relative names under `apex`.
-///
-/// The text gets a last line end where it has none: domain 0.12.3 indexes past its buffer at a text field that ends with the file.
-pub(crate) fn reader(text: &[u8], apex: &Owner) -> Zonefile {
-    let mut reader = Zonefile::with_capacity(text.len() + 1);
-    reader.extend_from_slice(text);
-    reader.extend_from_slice(b"\n");
-    reader.set_origin(apex.clone());
-    reader.set_default_class(Class::IN);
-    reader
-}
+use crate::zone_reader::{ReadError, ZoneReader};
 
 pub(crate) type Owner = Name<Bytes>;
 pub(crate) type ZoneData = ZoneRecordData<Bytes, Owner>;
@@ -136,23 +120,6 @@ const MADE_BY_SIGNING: [Rtype; 8] = [
     Rtype::ZONEMD,
 ];
 
-pub(crate) const ILL_FORMED: &str = "a name in the record has an empty label, or is too long";
-
-/// A record as it was read, if it is one on the wire too: domain 0.12.3 reads `a..` as a name with a root label inside, and panics over it
-/// later.
-pub(crate) fn flatten(record: ScannedRecord) -> Option<ZoneRecord> {
-    let record: ZoneRecord = record.try_flatten_into().ok()?;
-    let mut rdata = Vec::new();
-    // Appending to a Vec cannot fail.
-    let _ = record.data().compose_rdata(&mut rdata);
-    let mut parser = Parser::from_ref(rdata.as_slice());
-    let parsed = ZoneRecordData::<&[u8], ParsedName<&[u8]>>::parse_rdata(record.rtype(), &mut parser);
-    let good = Name::from_octets(record.owner().as_octets()).is_ok()
-        && matches!(parsed, Ok(Some(_)))
-        && parser.remaining() == 0;
-    good.then_some(record)
-}
-
 struct Placed {
     record: ZoneRecord,
     line: usize,
@@ -214,62 +181,22 @@ fn apex_name(zone: &ZoneName, file: &Path) -> Result<Owner, ZoneError> {
     })
 }
 
-/// The scanner's `line:column: reason` in words, and on the line that is meant: behind the end of a line it counts the next one.
-fn place_and_reason(error: &str) -> String {
-    let mut parts = error.splitn(3, ':');
-    let (Some(line), Some(column), Some(reason)) = (parts.next(), parts.next(), parts.next()) else {
-        return error.to_owned();
-    };
-    let place = match (line.parse::<usize>(), column) {
-        (Ok(next), "1") if next > 1 => (next - 1).to_string(),
-        _ => format!("{line}:{column}"),
-    };
-    let reason = match reason.trim() {
-        "bad symbol" => "a character that cannot stand here, or a quoted text that does not end",
-        "short buffer" | "unexpected end of entry" => "the record ends too early",
-        "expected rtype" => "a record type was expected here",
-        "trailing tokens" => "the record has more fields than its type",
-        "unbalanced parens" => "a parenthesis that has no other half",
-        "missing last owner" => "the first record has no owner name",
-        other => other,
-    };
-    format!("{place}: {reason}")
-}
-
 /// Every record of a zone file, with the line on which it ends.
 fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError> {
-    let syntax = |reason: String| ZoneError::Syntax {
-        file: file.to_owned(),
-        reason,
+    let failed = |error| match error {
+        ReadError::Syntax(reason) => ZoneError::Syntax {
+            file: file.to_owned(),
+            reason,
+        },
+        ReadError::Include { line } => ZoneError::Include {
+            file: file.to_owned(),
+            line,
+        },
     };
-    if let Some(open) = unbalanced(text) {
-        return Err(syntax(format!("{}: {}", open.line, open.what)));
-    }
-    let mut reader = reader(text, apex);
-    let (mut line, mut seen) = (1, 0);
+    let mut reader = ZoneReader::new(text, apex).map_err(failed)?;
     let mut placed = Vec::new();
-    while let Some(entry) = reader
-        .next_entry()
-        .map_err(|error| syntax(place_and_reason(&error.to_string())))?
-    {
-        // The reader stands behind the entry's line end.
-        let offset = reader.current_offset().min(text.len());
-        let part = text.get(seen..offset).map_or(&[][..], |part| part);
-        line += part.iter().filter(|byte| **byte == b'\n').count();
-        seen = offset;
-        let ends = if part.ends_with(b"\n") { line - 1 } else { line };
-        match entry {
-            Entry::Record(record) => {
-                let record = flatten(record).ok_or_else(|| syntax(format!("{ends}: {ILL_FORMED}")))?;
-                placed.push(Placed { record, line: ends });
-            }
-            Entry::Include { .. } => {
-                return Err(ZoneError::Include {
-                    file: file.to_owned(),
-                    line: ends,
-                });
-            }
-        }
+    while let Some((record, line)) = reader.next_record().map_err(failed)? {
+        placed.push(Placed { record, line });
     }
     Ok(placed)
 }
@@ -381,19 +308,18 @@ fn check_apex(placed: &[Placed], apex: &Owner, zone: &ZoneName, file: &Path) -> 
     }
 }
 
-/// The first SOA record of a zone file: nothing behind it is read.
+/// The first SOA record of a zone file: nothing behind it is read. A signed zone of ours has it in its first line.
 pub(crate) fn first_soa(text: &[u8], file: &Path, zone: &ZoneName) -> Option<ZoneRecord> {
-    if unbalanced(text).is_some() {
-        return None;
-    }
     let apex = apex_name(zone, file).ok()?;
-    let mut reader = reader(text, &apex);
-    while let Ok(Some(entry)) = reader.next_entry() {
-        if let Entry::Record(record) = entry
-            && record.rtype() == Rtype::SOA
-        {
-            return flatten(record);
+    let within = |text| {
+        let mut reader = ZoneReader::new(text, &apex).ok()?;
+        while let Ok(Some((record, _))) = reader.next_record() {
+            if record.rtype() == Rtype::SOA {
+                return Some(record);
+            }
         }
-    }
-    None
+        None
+    };
+    let first_line = text.split_inclusive(|byte| *byte == b'\n').next()?;
+    within(first_line).or_else(|| within(text))
 }
