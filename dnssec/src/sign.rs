@@ -16,7 +16,7 @@ use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
 use domain::rdata::dnssec::Timestamp;
 use domain::rdata::nsec3::Nsec3param;
 use key_metadata::policy::{Denial, ParentSignal};
-use key_metadata::{Advice, KeyAlgorithm, KeyRecord, Policy, Role, Time, ZoneName};
+use key_metadata::{Advice, KeyAlgorithm, KeyRecord, KeyState, Policy, Role, Time, ZoneName};
 
 use crate::apex::{key_records, set_serial};
 use crate::signing_key::{KeySignError, Seam, ZoneKey};
@@ -194,7 +194,7 @@ pub fn sign(
 
 /// Every algorithm of the DNSKEY RRset signs that RRset and the rest of the zone.
 fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
-    let signing = |key: &&ZoneKey| key.signs() && key.flags() & 0x0080 == 0;
+    let signing = |key: &&ZoneKey| key.record.state == KeyState::Active;
     if !keys.iter().any(|key| signing(&key)) {
         return Err(SignError::NoKeys(zone.clone()));
     }

@@ -134,9 +134,17 @@ impl<'a> SiteTokens<'a> {
         }
     }
 
-    /// Whether a token is open.
-    pub fn is_open(&self, name: &TokenName) -> bool {
-        self.open.contains_key(name)
+    /// Opens a token if it is not open yet; `pin` is asked for its user PIN only then.
+    pub fn open_with<E: From<SiteTokenError>>(
+        &mut self,
+        name: &TokenName,
+        pin: impl FnOnce(&Self) -> Result<SecretString, E>,
+    ) -> Result<(), E> {
+        if !self.open.contains_key(name) {
+            let pin = pin(self)?;
+            self.open(name, pin)?;
+        }
+        Ok(())
     }
 
     /// Opens a token with its user PIN; for a TPM, `pin` is the authorisation value of its keys, and is proved by the first signature.
@@ -254,16 +262,12 @@ impl<'a> SiteTokens<'a> {
             }
             OpenToken::Tpm { tpm, auth } => {
                 let path = self.site.tpm_key_path(key.id);
-                let bytes = match fs::read(&path) {
-                    Ok(bytes) => bytes,
-                    Err(source) => {
-                        return Err(SiteTokenError::Blob {
-                            id: key.id,
-                            path,
-                            source,
-                        });
-                    }
+                let unreadable = |source| SiteTokenError::Blob {
+                    id: key.id,
+                    path: path.clone(),
+                    source,
                 };
+                let bytes = fs::read(&path).map_err(unreadable)?;
                 let blob = tpm::KeyBlob::from_bytes(&bytes)
                     .map_err(|source| SiteTokenError::BlobContent { path, source })?;
                 Ok(SigningKey::Tpm(tpm.load(&blob, Some(auth)).map_err(token_error)?))
@@ -272,16 +276,9 @@ impl<'a> SiteTokens<'a> {
     }
 
     /// Destroys a key that was made and will not be used.
-    pub fn destroy(&self, id: KeyId, reference: &KeyReference) -> Result<(), SiteTokenError> {
-        let (name, _) = self
-            .site
-            .site()
-            .token_of(reference)
-            .ok_or_else(|| SiteTokenError::Elsewhere {
-                id,
-                reference: reference.clone(),
-            })?;
-        match self.opened(name)? {
+    pub fn destroy(&self, key: &KeyRecord) -> Result<(), SiteTokenError> {
+        let id = key.id;
+        match self.opened(self.token_of(key)?)? {
             OpenToken::Pkcs11 { token, .. } => token.destroy(id).map_err(token_error),
             OpenToken::Tpm { .. } => {
                 let path = self.site.tpm_key_path(id);

@@ -164,12 +164,11 @@ impl SiteFolder {
     /// The keys of a zone; none if there is no file.
     pub fn keys(&self, zone: &ZoneName) -> Result<ZoneKeys, StoreError> {
         let path = self.keys_path(zone);
-        match read_text(&path) {
-            Ok(text) => ZoneKeys::from_yaml(&text, zone).map_err(|source| StoreError::Keys { path, source }),
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(ZoneKeys::new(zone.clone()))
+        match read_if_there(&path)? {
+            Some(text) => {
+                ZoneKeys::from_yaml(&text, zone).map_err(|source| StoreError::Keys { path, source })
             }
-            Err(error) => Err(error),
+            None => Ok(ZoneKeys::new(zone.clone())),
         }
     }
 
@@ -195,17 +194,19 @@ impl SiteFolder {
     /// A policy: the site's own of that name, else the shipped one.
     pub fn policy(&self, name: &PolicyName) -> Result<Policy, StoreError> {
         let path = self.path(format!("policies/{name}.yaml"));
-        match read_text(&path) {
-            Ok(text) => Policy::from_yaml(&text).map_err(|source| StoreError::Policy { path, source }),
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name.to_string());
-                let (_, text) = shipped.ok_or_else(|| StoreError::NoPolicy {
-                    name: name.clone(),
-                    path: path.clone(),
-                })?;
-                Policy::from_yaml(text).map_err(|source| StoreError::Policy { path, source })
-            }
-            Err(error) => Err(error),
+        let own = read_if_there(&path)?;
+        let shipped = || {
+            SHIPPED
+                .iter()
+                .find(|(shipped, _)| *shipped == name.to_string())
+                .map(|(_, text)| *text)
+        };
+        match own.as_deref().or_else(shipped) {
+            Some(text) => Policy::from_yaml(text).map_err(|source| StoreError::Policy { path, source }),
+            None => Err(StoreError::NoPolicy {
+                name: name.clone(),
+                path,
+            }),
         }
     }
 }
@@ -274,8 +275,17 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     })
 }
 
+/// The text of a file of a site; `None` if there is no such file.
+fn read_if_there(path: &Path) -> Result<Option<String>, StoreError> {
+    match read_text(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a text file of a site.
-pub fn read_text(path: &Path) -> Result<String, StoreError> {
+fn read_text(path: &Path) -> Result<String, StoreError> {
     let io = |source| StoreError::Io {
         action: "read",
         path: path.to_owned(),

@@ -6,8 +6,8 @@ use dnssec::SiteTokens;
 use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
 use key_metadata::site::SiteZone;
 use key_metadata::{
-    Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeySpec, KeyState, KeyTimes,
-    Policy, Role, SiteFolder, Time, TokenName, ZoneKeys, ZoneName,
+    Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Policy, Role,
+    SiteFolder, Time, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
@@ -88,22 +88,19 @@ impl Line {
     }
 
     fn text(&self) -> String {
-        let what = self.name();
+        let what = match self.key_tag {
+            Some(tag) => format!("{} {tag}", self.name()),
+            None => self.name(),
+        };
         let size = if self.bits == 256 || self.bits == 384 {
             String::new()
         } else {
             format!(" {} bits", self.bits)
         };
-        match self.key_tag {
-            Some(tag) => format!(
-                "{what} {tag}: {}, {}{size}, {}, in token '{}'",
-                self.done, self.algorithm, self.state, self.token
-            ),
-            None => format!(
-                "{what}: {}, {}{size}, {}, in token '{}'",
-                self.done, self.algorithm, self.state, self.token
-            ),
-        }
+        format!(
+            "{what}: {}, {}{size}, {}, in token '{}'",
+            self.done, self.algorithm, self.state, self.token
+        )
     }
 }
 
@@ -204,10 +201,9 @@ impl Run<'_> {
                         id: Some(key.id),
                         ..self.line(&zone, role, spec)
                     };
-                    let (id, reference) = (key.id, key.reference.clone());
-                    keys.add(key);
+                    keys.add(key.clone());
                     if let Err(error) = self.folder.write_keys(&keys, lock) {
-                        return Err(self.undo(id, &reference, error.into()));
+                        return Err(self.undo(&key, error.into()));
                     }
                     line
                 }
@@ -289,13 +285,10 @@ impl Run<'_> {
     /// Makes a pair, and gives it only if its tags are free and it signs; otherwise it is destroyed again.
     fn make(&mut self, zone: &Zone<'_>, role: Role, spec: KeySpec, keys: &ZoneKeys) -> Outcome<KeyRecord> {
         let token = &zone.entry.token;
-        if !self.tokens.is_open(token) {
-            let tokens = &mut self.tokens;
-            let pin = self
-                .site
-                .user_pin(self.folder, token, |handle| Ok(tokens.unseal(handle)?))?;
-            self.tokens.open(token, pin)?;
-        }
+        let (site, folder) = (self.site, self.folder);
+        self.tokens.open_with(token, |tokens| {
+            site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
+        })?;
         let id = KeyId::from_random(random()?);
         let label = label(zone.name, role);
         let extractability = self.arguments.backup.extractability();
@@ -315,7 +308,7 @@ impl Run<'_> {
             provenance: vec![self.entry(Action::Generate, now)],
         };
         if let Err(failure) = self.prove(&key, keys, &zone.entry.foreign_key_tags) {
-            return Err(self.undo(id, &key.reference, failure));
+            return Err(self.undo(&key, failure));
         }
         if self.arguments.activate {
             key.activate(self.entry(Action::Activate, now));
@@ -334,11 +327,12 @@ impl Run<'_> {
     }
 
     /// Destroys a key that will not be recorded; if that fails too, both are told.
-    fn undo(&self, id: KeyId, reference: &KeyReference, failure: Failure) -> Failure {
-        match self.tokens.destroy(id, reference) {
+    fn undo(&self, key: &KeyRecord, failure: Failure) -> Failure {
+        match self.tokens.destroy(key) {
             Ok(()) => failure,
-            Err(error) => failure
-                .and(Failure::from(error).within(format!("key {id} is in its token, and in no record"))),
+            Err(error) => failure.and(
+                Failure::from(error).within(format!("key {} is in its token, and in no record", key.id)),
+            ),
         }
     }
 

@@ -69,12 +69,14 @@ impl Arguments {
                     signed.push(report);
                 }
                 Err(failure) => {
-                    let failure = failure.within(format!("zone {zone} was not signed"));
+                    failed.push(failure.within(format!("zone {zone} was not signed")));
                     // One zone's mistake does not hold the others; a token that refuses must not be asked again.
-                    if failure.exit() == Exit::Credential {
-                        return Err(failure);
+                    if failed
+                        .last()
+                        .is_some_and(|failure| failure.exit() == Exit::Credential)
+                    {
+                        break;
                     }
-                    failed.push(failure);
                 }
             }
         }
@@ -224,13 +226,10 @@ impl Run<'_> {
             });
         }
         let token = self.tokens.token_of(record)?;
-        if !self.tokens.is_open(token) {
-            let tokens = &mut self.tokens;
-            let pin = self
-                .site
-                .user_pin(self.folder, token, |handle| Ok(tokens.unseal(handle)?))?;
-            self.tokens.open(token, pin)?;
-        }
+        let (site, folder) = (self.site, self.folder);
+        self.tokens.open_with(token, |tokens| {
+            site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
+        })?;
         Ok(ZoneKey {
             record: record.clone(),
             signing: Some(self.tokens.signing_key(record)?),
