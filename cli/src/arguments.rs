@@ -1,14 +1,14 @@
 //! Options that several tools have.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use key_metadata::{PinSource, SiteFolder, TokenName, TpmHandle};
+use key_metadata::{SiteFolder, TokenName, TpmHandle};
 use secrecy::SecretString;
 
 use crate::failure::Outcome;
-use crate::pin::{parse_pin_source, read_pin};
+use crate::pin::{pin_source, read_pin};
 
 /// The site that a command works on.
 #[derive(Args, Debug)]
@@ -39,14 +39,8 @@ impl SiteArguments {
         unseal: impl FnOnce(TpmHandle) -> Outcome<SecretString>,
     ) -> Outcome<SecretString> {
         let what = format!("the user PIN of token '{token}'");
-        let (source, folder) = match (
-            &self.pin,
-            site.site().tokens.get(token).and_then(|entry| entry.pin.clone()),
-        ) {
-            (Some(option), _) => (parse_pin_source("--pin", option)?, Path::new("")),
-            (None, Some(source)) => (source, self.site.as_path()),
-            (None, None) => (PinSource::Prompt, Path::new("")),
-        };
+        let of_site = site.site().tokens.get(token).and_then(|entry| entry.pin.as_ref());
+        let (source, folder) = pin_source(("--pin", self.pin.as_deref()), of_site, &self.site)?;
         read_pin(&source, &what, folder, unseal)
     }
 }

@@ -19,6 +19,6 @@ pub use documents::DocumentVerb;
 pub use failure::{Exit, Failure, Outcome};
 pub use operator::{now, operator};
 pub use output::{Output, Progress, table};
-pub use pin::{NewPin, parse_pin_source, read_new_pin, read_pin};
+pub use pin::{NewPin, parse_pin_source, pin_source, read_new_pin, read_pin};
 pub use run::run;
 pub use zones::ZoneChoice;

@@ -26,6 +26,20 @@ pub fn parse_pin_source(option: &str, value: &OsStr) -> Outcome<PinSource> {
     })
 }
 
+/// Where a PIN comes from, and the folder that a relative file of it is in: the option's value and the working directory, else what the
+/// site says and its folder, else the terminal.
+pub fn pin_source<'a>(
+    option: (&str, Option<&OsStr>),
+    of_site: Option<&PinSource>,
+    site: &'a Path,
+) -> Outcome<(PinSource, &'a Path)> {
+    match (option, of_site) {
+        ((name, Some(value)), _) => Ok((parse_pin_source(name, value)?, Path::new(""))),
+        ((_, None), Some(source)) => Ok((source.clone(), site)),
+        ((_, None), None) => Ok((PinSource::Prompt, site)),
+    }
+}
+
 /// Reads a PIN. `what` names it in a prompt or an error ("the user PIN of token 'cr'"), relative files are in `folder`, `unseal` asks the
 /// site's TPM.
 pub fn read_pin(

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args as ClapArgs;
 use cli::{Exit, Failure, NewPin, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::site::SiteToken;
-use key_metadata::{PinSource, SiteFolder, Tcti, TokenAddress, TokenName, TokenUri, TpmHandle};
+use key_metadata::{PinSource, SiteFolder, TokenAddress, TokenName, TokenUri, TpmHandle};
 use pkcs11::{Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -65,7 +65,7 @@ impl Arguments {
             };
             let result = match &token.address {
                 TokenAddress::Pkcs11(uri) => run.pkcs11(uri),
-                TokenAddress::Tpm(tcti) => run.tpm(tcti),
+                TokenAddress::Tpm(_) => run.tpm(),
             };
             let done = result.map_err(|failure| {
                 if report.tokens.is_empty() {
@@ -127,7 +127,13 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn pkcs11(&self, uri: &TokenUri) -> Outcome<Vec<String>> {
-        let (so_source, user_source) = (self.so_source()?, self.user_source()?);
+        let (arguments, token, site) = (self.arguments, self.token, self.site.site.as_path());
+        let so_source = cli::pin_source(
+            ("--so-pin", arguments.so_pin.as_deref()),
+            token.so_pin.as_ref(),
+            site,
+        )?;
+        let user_source = cli::pin_source(("--pin", self.site.pin.as_deref()), token.pin.as_ref(), site)?;
         // A site whose PKCS#11 tokens name no module is refused on reading.
         let path = uri.module_path.as_deref().map_or(Path::new(""), |path| path);
         let module = Module::load(path)?;
@@ -143,7 +149,7 @@ impl Run<'_> {
         if self.arguments.dry_run {
             return Ok(vec![
                 format!("would initialise '{}'", uri.token),
-                format!("SO PIN from {so_source}, user PIN from {user_source}"),
+                format!("SO PIN from {}, user PIN from {}", so_source.0, user_source.0),
             ]);
         }
         let mut done = Vec::new();
@@ -152,8 +158,8 @@ impl Run<'_> {
         } else {
             pin_length.max
         };
-        let so_pin = self.new_pin(&so_source, "SO PIN", longest, &mut done)?;
-        let user_pin = self.new_pin(&user_source, "user PIN", longest, &mut done)?;
+        let so_pin = self.new_pin(so_source, "SO PIN", longest, &mut done)?;
+        let user_pin = self.new_pin(user_source, "user PIN", longest, &mut done)?;
         let initialised = Token::initialise(&module, &uri.token, &so_pin, &user_pin).map_err(|error| {
             let partial = error.is_partial() || !done.is_empty();
             if partial {
@@ -173,7 +179,7 @@ impl Run<'_> {
     }
 
     /// A TPM's own keys have an authorisation value, which can be sealed like a PIN; nothing else is to be done.
-    fn tpm(&self, _: &Tcti) -> Outcome<Vec<String>> {
+    fn tpm(&self) -> Outcome<Vec<String>> {
         let Some(PinSource::Tpm(handle)) = &self.token.pin else {
             return Ok(vec![
                 "a TPM that seals nothing for itself; nothing to do".to_owned(),
@@ -189,35 +195,15 @@ impl Run<'_> {
         Ok(done)
     }
 
-    fn so_source(&self) -> Outcome<PinSource> {
-        match (&self.arguments.so_pin, &self.token.so_pin) {
-            (Some(option), _) => cli::parse_pin_source("--so-pin", option),
-            (None, Some(source)) => Ok(source.clone()),
-            (None, None) => Ok(PinSource::Prompt),
-        }
-    }
-
-    fn user_source(&self) -> Outcome<PinSource> {
-        match (&self.site.pin, &self.token.pin) {
-            (Some(option), _) => cli::parse_pin_source("--pin", option),
-            (None, Some(source)) => Ok(source.clone()),
-            (None, None) => Ok(PinSource::Prompt),
-        }
-    }
-
     /// A PIN to be set. One that is to be sealed is sealed first: a run that is killed never leaves a token with a PIN that is nowhere.
     fn new_pin(
         &self,
-        source: &PinSource,
+        (source, folder): (PinSource, &Path),
         what: &str,
         longest: usize,
         done: &mut Vec<String>,
     ) -> Outcome<SecretString> {
-        match cli::read_new_pin(
-            source,
-            &format!("the {what} of token '{}'", self.name),
-            &self.site.site,
-        )? {
+        match cli::read_new_pin(&source, &format!("the {what} of token '{}'", self.name), folder)? {
             NewPin::Given(pin) => Ok(pin),
             NewPin::ToBeSealed(handle) => self.sealed(handle, what, longest, done),
         }
