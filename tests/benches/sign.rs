@@ -6,8 +6,7 @@
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run is a failure")]
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use dnssec::SiteTokens;
@@ -41,34 +40,19 @@ fn main() {
 
 /// Rates of the loop and of the signer, the better of two runs each, in turn.
 fn measure(rig: &Rig) -> (f64, f64) {
-    run(rig, &mut tool("keyrite-tpm-init", &["provision"]));
-    run(rig, &mut tool("keyrite-tpm-init", &["token"]));
+    run(rig, &tool("keyrite-tpm-init"), "provision");
+    run(rig, &tool("keyrite-tpm-init"), "token");
     run(
         rig,
-        &mut tool(
-            "keyrite-keyctl",
-            &[
-                "generate",
-                "--zone",
-                "cr",
-                "--role",
-                "ksk",
-                "--role",
-                "zsk",
-                "--activate",
-            ],
-        ),
+        &tool("keyrite-keyctl"),
+        "generate --zone cr --role ksk --role zsk --activate",
     );
+    let own = std::env::current_exe().expect("this executable");
     let (mut raw, mut signer) = (0f64, 0f64);
     for _ in 0..2 {
-        let own = std::env::current_exe().expect("this executable");
-        let printed = run(rig, Command::new(own).args(["--raw", "."]));
-        raw = raw.max(printed.trim().parse().expect("a rate"));
+        raw = raw.max(run(rig, &own, "--raw .").trim().parse().expect("a rate"));
         let start = Instant::now();
-        let report = run(
-            rig,
-            &mut tool("keyrite-signer", &["sign", "--zone", "cr", "--json"]),
-        );
+        let report = run(rig, &tool("keyrite-signer"), "sign --zone cr --json");
         let seconds = start.elapsed().as_secs_f64();
         let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
         signer = signer.max(report["zones"][0]["signatures"].as_f64().expect("a number") / seconds);
@@ -105,18 +89,16 @@ fn raw(site: &Path) -> f64 {
 }
 
 /// A tool of the suite, built beside this benchmark.
-fn tool(name: &str, arguments: &[&str]) -> Command {
+fn tool(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this executable");
-    let mut command = Command::new(own.ancestors().nth(2).expect("target/release").join(name));
-    command.args(arguments);
-    command
+    own.ancestors().nth(2).expect("target/release").join(name)
 }
 
-fn run(rig: &Rig, command: &mut Command) -> String {
-    let output = command
-        .current_dir(rig.site())
-        .env_clear()
-        .envs(rig.environment().iter().map(|(name, value)| (name, value)))
+/// Runs a program with these words; what it prints.
+fn run(rig: &Rig, program: &Path, words: &str) -> String {
+    let output = rig
+        .command(program)
+        .args(words.split(' '))
         .env("TSS2_LOG", "all+NONE")
         .output()
         .expect("it starts");

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use keyrite_tests::Rig;
 
@@ -46,18 +46,14 @@ pub fn replay(script: &str, rig: &Rig, tools: &Path) -> Result<Replayed, Box<dyn
 fn shell(command: &str, rig: &Rig, tools: &Path) -> Command {
     let mut path = OsString::from(tools);
     path.push(":/usr/sbin:/usr/bin:/sbin:/bin");
-    let mut shell = Command::new("sh");
+    let mut shell = rig.command("sh");
     shell
         .args(["-c", &format!("umask 077; exec 2>&1; {command}")])
-        .current_dir(rig.site())
-        .env_clear()
         .env("PATH", path)
         .env("HOME", rig.site())
         .env("LC_ALL", "C.UTF-8")
         .env("TZ", "UTC")
         .env("POLICIES", concat!(env!("CARGO_MANIFEST_DIR"), "/../policies"))
-        .env("FIXTURES", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
-        .envs(rig.environment().iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null());
+        .env("FIXTURES", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));
     shell
 }

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use keyrite_tests::Rig;
 
@@ -23,11 +22,10 @@ pub fn search(rig: &Rig, printed: &str) -> Result<(), Box<dyn Error>> {
         }
     }
     for handle in SEALED {
-        let output = Command::new("tpm2_unseal")
+        let output = rig
+            .command("tpm2_unseal")
             .args(["-c", handle])
-            .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .envs(rig.environment().iter().map(|(name, value)| (name, value)))
             .output()?;
         if output.status.success() {
             secrets.push(String::from_utf8(output.stdout)?);

@@ -1,9 +1,11 @@
 //! A site with its tokens running.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sandbox::{Abrmd, SOFTHSM_MODULE, SoftHsm, Swtpm, tpm2_pkcs11_module};
 
@@ -65,9 +67,16 @@ impl Rig {
         &self.site
     }
 
-    /// The variables with which the tools reach the tokens.
-    pub fn environment(&self) -> &[(String, String)] {
-        &self.environment
+    /// A command in the site's folder, whose environment has the variables with which tools reach the tokens, and nothing else; no input.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        command
+            .current_dir(&self.site)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null());
+        command
     }
 
     /// Transient objects and sessions that were left in the TPM; `None` behind the resource manager, which shows each program only its own.

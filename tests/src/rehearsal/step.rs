@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use keyrite_tests::Rig;
 
@@ -50,12 +50,10 @@ impl<'a> Runner<'a> {
     /// Runs a tool of the suite, shows the command, and gives its stdout; its talk goes to stderr as it comes.
     pub fn run(&self, tool: &str, arguments: &[&str]) -> Result<String, Problem> {
         say(&format!("$ {tool} {}", arguments.join(" ")));
-        let output = Command::new(self.tools.join(tool))
+        let output = self
+            .rig
+            .command(self.tools.join(tool))
             .args(arguments)
-            .current_dir(self.rig.site())
-            .env_clear()
-            .envs(self.rig.environment().iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| Problem(format!("{tool} does not start: {error}")))?;
@@ -70,12 +68,11 @@ impl<'a> Runner<'a> {
 
     /// Runs somebody else's tool in the site's folder; whether it was content, and what it said.
     pub fn referee(&self, tool: &str, arguments: &[&str]) -> Result<(bool, String), Problem> {
-        let output = Command::new(tool)
+        let output = self
+            .rig
+            .command(tool)
             .args(arguments)
-            .current_dir(self.rig.site())
-            .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdin(Stdio::null())
             .output()
             .map_err(|error| Problem(format!("{tool} does not start: {error}")))?;
         let text = [output.stdout, output.stderr].concat();
