@@ -1,6 +1,6 @@
 //! `site.yaml`: the tokens and the zones of a site.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +11,7 @@ use crate::advice::Advice;
 use crate::key_record::KeyReference;
 use crate::text::written_as_text;
 use crate::token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
+use crate::tpm_setup::{Recipient, TpmSetup};
 use crate::version::Version1;
 use crate::yaml::{self, YamlError};
 use crate::zone_name::ZoneName;
@@ -65,6 +66,13 @@ pub struct Site {
     /// The zones.
     #[serde(deserialize_with = "yaml::unique_map")]
     pub zones: BTreeMap<ZoneName, SiteZone>,
+    /// Who keeps the auth values of the TPMs, by name.
+    #[serde(
+        default,
+        deserialize_with = "yaml::unique_map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub custodians: BTreeMap<SiteWord, Recipient>,
 }
 
 /// A token of the site.
@@ -79,6 +87,9 @@ pub struct SiteToken {
     /// Where the SO PIN comes from; only PKCS#11 tokens have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub so_pin: Option<PinSource>,
+    /// How a TPM is set up; PKCS#11 tokens have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<TpmSetup>,
 }
 
 /// A zone of the site.
@@ -129,6 +140,20 @@ pub enum SiteError {
         /// What is wrong with its address.
         reason: &'static str,
     },
+    /// A set-up for a token that is no TPM.
+    #[error("tokens.{token}.setup: only a TPM has one")]
+    Setup {
+        /// The token.
+        token: TokenName,
+    },
+    /// A handle or an index that two things of the site are to be kept at.
+    #[error("tokens.{token}.setup: {place} is taken by something else of the site")]
+    SamePlace {
+        /// The token.
+        token: TokenName,
+        /// The handle or index.
+        place: String,
+    },
     /// An SO PIN for a TPM.
     #[error("tokens.{token}.so-pin: a TPM has no SO PIN")]
     SoPin {
@@ -162,6 +187,7 @@ impl Site {
     pub fn from_yaml(text: &str) -> Result<Self, SiteError> {
         let site: Self = yaml::parse(text)?;
         site.check_tokens()?;
+        site.check_setups()?;
         for (zone, entry) in &site.zones {
             if !site.tokens.contains_key(&entry.token) {
                 let known = site
@@ -184,6 +210,9 @@ impl Site {
         let mut seen: BTreeMap<String, &TokenName> = BTreeMap::new();
         for (name, token) in &self.tokens {
             let identity = match &token.address {
+                TokenAddress::Pkcs11(_) if token.setup.is_some() => {
+                    return Err(SiteError::Setup { token: name.clone() });
+                }
                 TokenAddress::Pkcs11(uri) if uri.module_path.is_none() => {
                     let reason = "it names no module; add '?module-path=/path/to/module.so'";
                     return Err(SiteError::Address {
@@ -214,6 +243,37 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Nothing of a set-up may take the place of another thing of it, or of a sealed PIN.
+    fn check_setups(&self) -> Result<(), SiteError> {
+        for (name, _) in self.tpms() {
+            let setup = self.tpm_setup(name);
+            let mut seen: BTreeSet<String> = self.sealed_pins().map(String::from).collect();
+            seen.insert(TpmHandle::SRK.to_string());
+            for place in setup.places() {
+                if !seen.insert(place.clone()) {
+                    let token = name.clone();
+                    return Err(SiteError::SamePlace { token, place });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How a TPM of the site is set up.
+    pub fn tpm_setup(&self, name: &TokenName) -> TpmSetup {
+        let setup = self.tokens.get(name).and_then(|token| token.setup.clone());
+        setup.map_or_else(TpmSetup::default, |setup| setup)
+    }
+
+    /// The handles at which PINs are sealed in the site's TPM.
+    pub fn sealed_pins(&self) -> impl Iterator<Item = TpmHandle> {
+        let sources = self.tokens.values().flat_map(|token| [&token.pin, &token.so_pin]);
+        sources.filter_map(|source| match source {
+            Some(PinSource::Tpm(handle)) => Some(*handle),
+            Some(PinSource::Prompt | PinSource::File(_) | PinSource::Fd(_)) | None => None,
+        })
     }
 
     /// The site's one TPM, where the PIN of `handle` is sealed.

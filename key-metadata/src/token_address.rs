@@ -113,7 +113,8 @@ impl fmt::Display for TokenAddress {
 written_as_text!(TokenAddress, TokenAddressError);
 
 /// A persistent handle of the owner's range, 0x81000000 to 0x817fffff (TCG Registry of Reserved TPM 2.0 Handles 2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct TpmHandle(u32);
 
 /// A text that is no persistent handle of the owner.
@@ -122,6 +123,11 @@ pub struct TpmHandle(u32);
 pub struct TpmHandleError;
 
 impl TpmHandle {
+    /// The storage root key's: TCG Registry of Reserved TPM 2.0 Handles and Localities 1.1, 2.3.1.
+    pub const SRK: Self = Self(0x8100_0001);
+    /// Where an attestation key is kept when the site says nothing else.
+    pub(crate) const ATTESTATION_KEY: Self = Self(0x8101_0020);
+
     /// The handle's number.
     pub const fn number(self) -> u32 {
         self.0
@@ -155,6 +161,8 @@ impl fmt::Display for TpmHandle {
         write!(f, "{:#010x}", self.0)
     }
 }
+
+written_as_text!(TpmHandle, TpmHandleError);
 
 /// Where a PIN comes from; never the PIN itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
