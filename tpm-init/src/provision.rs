@@ -6,9 +6,8 @@ use std::path::Path;
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::{SiteFolder, Tcti, TokenName};
-use secrecy::SecretString;
 use serde::Serialize;
-use tpm::{Srk, SrkError, SrkState, Tpm};
+use tpm::{AuthValue, Srk, SrkError, SrkState, Tpm};
 
 /// The options of `provision`.
 #[derive(Args)]
@@ -132,7 +131,7 @@ impl Arguments {
 }
 
 /// The owner's authorisation, where its source was given.
-pub fn owner_auth(option: Option<&OsStr>) -> Outcome<Option<SecretString>> {
+pub fn owner_auth(option: Option<&OsStr>) -> Outcome<Option<AuthValue>> {
     let Some(value) = option else { return Ok(None) };
     let source = cli::parse_pin_source("--owner-auth", value)?;
     let secret = cli::read_pin(
@@ -146,5 +145,5 @@ pub fn owner_auth(option: Option<&OsStr>) -> Outcome<Option<SecretString>> {
             ))
         },
     )?;
-    Ok(Some(secret))
+    Ok(Some(AuthValue::from_text(&secret)?))
 }

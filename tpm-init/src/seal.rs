@@ -4,7 +4,7 @@ use cli::{Exit, Failure, Outcome};
 use key_metadata::TpmHandle;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use tpm::{PersistentKind, Tpm};
+use tpm::{AuthValue, PersistentKind, Tpm};
 use zeroize::Zeroizing;
 
 /// The length of a PIN that is drawn, in hex digits, unless its token takes only a shorter one: 128 bits.
@@ -24,7 +24,7 @@ pub fn sealed_pin(
     tpm: &Tpm,
     handle: TpmHandle,
     longest: usize,
-    owner_auth: Option<&SecretString>,
+    owner_auth: Option<&AuthValue>,
     what: &str,
 ) -> Outcome<Sealed> {
     match tpm.persistent_kind(handle)? {

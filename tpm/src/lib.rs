@@ -11,10 +11,13 @@
 //! The C library below logs on standard error, also what we expect and handle. Only the environment silences it: a binary starts with
 //! `TSS2_LOG=all+NONE`.
 
+mod auth;
 mod blob;
 mod command;
 mod create;
 mod engine;
+mod esys;
+mod hierarchy;
 mod info;
 mod load;
 mod lockout;
@@ -29,9 +32,11 @@ mod template;
 mod tpm;
 mod turn;
 
+pub use auth::{AuthValue, AuthValueError};
 pub use blob::{KeyBlob, KeyBlobError};
 pub use command::CommandError;
 pub use create::CreateError;
+pub use hierarchy::{Hierarchy, HierarchyError, LockoutParameters};
 pub use info::{Firmware, Info};
 pub use load::{LoadError, LoadedKey, SignError};
 pub use lockout::Lockout;

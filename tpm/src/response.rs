@@ -25,6 +25,15 @@ impl ResponseCode {
         Self { code: number, text }
     }
 
+    /// A code that the C library gave.
+    pub(crate) fn raw(code: u32) -> Self {
+        let text = known(code).map_or("a response code", |text| text).to_owned();
+        Self {
+            code: Some(code),
+            text,
+        }
+    }
+
     /// The number; `None` where tss-esapi refused before anything was asked.
     pub const fn number(&self) -> Option<u32> {
         self.code
@@ -61,6 +70,8 @@ pub(crate) const NO_SLOT: [u32; 4] = [0x902, 0x903, 0x905, 0x906];
 pub(crate) const LOCKOUT: u32 = 0x921;
 /// TPM_RC_VALUE, TPM_RC_ASYMMETRIC, TPM_RC_KEY_SIZE, TPM_RC_CURVE and others, of parameters that a TPM does not offer.
 pub(crate) const NOT_OFFERED: [u32; 7] = [0x081, 0x083, 0x084, 0x087, 0x08a, 0x096, 0x0a6];
+/// TPM_RC_DISABLED: the command is switched off.
+pub(crate) const DISABLED: u32 = 0x120;
 /// TPM_RC_AUTH_FAIL: a wrong auth value, counted.
 pub(crate) const AUTH_FAIL: u32 = 0x08e;
 /// TPM_RC_INTEGRITY: a private part that this TPM did not wrap.

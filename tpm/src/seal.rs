@@ -9,6 +9,7 @@ use tss_esapi::structures::{
     Digest, KeyedHashScheme, Public, PublicBuilder, PublicKeyedHashParameters, SensitiveData,
 };
 
+use crate::auth::AuthValue;
 use crate::command::CommandError;
 use crate::engine::Engine;
 use crate::persistent::PersistentKind;
@@ -157,7 +158,7 @@ impl Tpm {
         &self,
         secret: &SecretString,
         handle: TpmHandle,
-        owner_auth: Option<&SecretString>,
+        owner_auth: Option<&AuthValue>,
     ) -> Result<(), SealError> {
         let length = secret.expose_secret().len();
         if !(1..=MAX_SEALED).contains(&length) {
@@ -202,7 +203,7 @@ impl Engine {
         &mut self,
         secret: &SecretString,
         handle: TpmHandle,
-        owner_auth: Option<&SecretString>,
+        owner_auth: Option<&AuthValue>,
     ) -> Result<(), SealError> {
         let tcti = self.tcti.clone();
         let session = self.salted()?;

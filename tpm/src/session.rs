@@ -5,13 +5,15 @@ use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::{KeyHandle, ObjectHandle, SessionHandle};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
-use tss_esapi::interface_types::resource_handles::Hierarchy;
+use tss_esapi::interface_types::resource_handles::Hierarchy as EsapiHierarchy;
 use tss_esapi::interface_types::session_handles::AuthSession;
 use tss_esapi::structures::{Auth, SymmetricDefinition};
 use tss_esapi::{Context, Error, WrapperErrorKind};
 
+use crate::auth::AuthValue;
 use crate::command::CommandError;
 use crate::engine::{Engine, Held};
+use crate::hierarchy::Hierarchy;
 use crate::srk::SrkError;
 use crate::template::SrkTemplate;
 
@@ -44,7 +46,7 @@ impl Engine {
         let template = SrkTemplate::Tcg.public();
         let key = self.run("TPM2_CreatePrimary", Some(AuthSession::Password), |context| {
             Ok(context
-                .create_primary(Hierarchy::Null, template?, None, None, None, None)?
+                .create_primary(EsapiHierarchy::Null, template?, None, None, None, None)?
                 .key_handle)
         })?;
         let session = self.hold(key.into()).start_session(key)?;
@@ -91,37 +93,55 @@ impl Engine {
         self.run(command, Some(session), send)
     }
 
-    /// Sends a command that the owner authorises.
-    pub(crate) fn run_as_owner<T>(
+    /// Sends a command that a hierarchy authorises; `auth` is `None` where its auth value is empty.
+    pub(crate) fn run_as<T>(
         &mut self,
-        owner_auth: Option<&SecretString>,
+        hierarchy: Hierarchy,
+        auth: Option<&AuthValue>,
         protect: Protect,
         command: &'static str,
         send: impl FnOnce(&mut Context) -> Result<T, Error>,
     ) -> Result<T, CommandError> {
-        // An empty auth is no secret; it needs no session.
-        let Some(owner_auth) = owner_auth else {
-            return self.run(command, Some(AuthSession::Password), send);
-        };
-        if let Some(session) = self.session {
-            return self.run_with_owner_auth(session, owner_auth, protect, command, send);
+        match (auth, protect) {
+            // An empty auth is no secret; it needs no session.
+            (None, Protect::Nothing) => return self.run(command, Some(AuthSession::Password), send),
+            (Some(_), _) | (None, Protect::Response | Protect::Both) => {}
+        }
+        // Whoever has looked at the SRK wants the session salted to it.
+        if self.srk.is_some()
+            && let Ok(session) = self.salted()
+        {
+            return self.run_with_auth(session, hierarchy, auth, protect, command, send);
         }
         let (mut engine, session) = self.unrooted()?;
-        engine.run_with_owner_auth(session, owner_auth, protect, command, send)
+        engine.run_with_auth(session, hierarchy, auth, protect, command, send)
     }
 
-    fn run_with_owner_auth<T>(
+    fn run_with_auth<T>(
         &mut self,
         session: AuthSession,
-        owner_auth: &SecretString,
+        hierarchy: Hierarchy,
+        auth: Option<&AuthValue>,
         protect: Protect,
         command: &'static str,
         send: impl FnOnce(&mut Context) -> Result<T, Error>,
     ) -> Result<T, CommandError> {
-        self.set_auth(ObjectHandle::Owner, Some(owner_auth))?;
+        self.set_hierarchy_auth(hierarchy, auth)?;
         let result = self.run_in(session, protect, command, send);
-        self.set_auth(ObjectHandle::Owner, None)?;
+        self.set_hierarchy_auth(hierarchy, None)?;
         result
+    }
+
+    /// Tells the library the auth value of a hierarchy, or makes it forget it.
+    fn set_hierarchy_auth(
+        &mut self,
+        hierarchy: Hierarchy,
+        auth: Option<&AuthValue>,
+    ) -> Result<(), CommandError> {
+        self.run("Esys_TR_SetAuth", None, |context| {
+            let value = auth.map_or(Ok(Auth::default()), AuthValue::value)?;
+            context.tr_set_auth(hierarchy.object(), value)
+        })
     }
 
     /// Tells the library the auth value of an object, or makes it forget it.

@@ -1,17 +1,18 @@
 //! The storage root key (SRK): the parent of everything that we keep in a TPM.
 
 use key_metadata::{Advice, Tcti};
-use secrecy::SecretString;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle};
 use tss_esapi::interface_types::dynamic_handles::Persistent;
-use tss_esapi::interface_types::resource_handles::{Hierarchy, Provision};
+use tss_esapi::interface_types::resource_handles::{Hierarchy as EsapiHierarchy, Provision};
 use tss_esapi::structures::Public;
 use tss_esapi::traits::Marshall as _;
 use tss_esapi::{Error, WrapperErrorKind};
 
+use crate::auth::AuthValue;
 use crate::command::CommandError;
 use crate::engine::{Engine, Held};
+use crate::hierarchy::Hierarchy;
 use crate::name::Name;
 use crate::response::{BAD_AUTH, NV_SPACE, ResponseCode};
 use crate::session::Protect;
@@ -177,7 +178,7 @@ impl Tpm {
     /// Sees to an SRK: makes one from [`SrkTemplate::Tcg`] where there is none, and otherwise checks the one there by making it again.
     ///
     /// Both take the owner auth, if the TPM has one. The lockout auth is never tried.
-    pub fn ensure_srk(&self, owner_auth: Option<&SecretString>) -> Result<Srk, SrkError> {
+    pub fn ensure_srk(&self, owner_auth: Option<&AuthValue>) -> Result<Srk, SrkError> {
         let mut engine = self.engine();
         let tcti = engine.tcti.clone();
         match engine.srk_state(owner_auth)? {
@@ -194,7 +195,7 @@ impl Tpm {
     }
 
     /// What is at the SRK's handle; changes nothing. It takes the owner auth, if the TPM has one, to make the key again for comparison.
-    pub fn srk_state(&self, owner_auth: Option<&SecretString>) -> Result<SrkState, SrkError> {
+    pub fn srk_state(&self, owner_auth: Option<&AuthValue>) -> Result<SrkState, SrkError> {
         self.engine().srk_state(owner_auth)
     }
 
@@ -248,7 +249,7 @@ impl Engine {
         Ok(srk)
     }
 
-    fn srk_state(&mut self, owner_auth: Option<&SecretString>) -> Result<SrkState, SrkError> {
+    fn srk_state(&mut self, owner_auth: Option<&AuthValue>) -> Result<SrkState, SrkError> {
         if !self.is_persistent(SRK)? {
             return Ok(SrkState::Absent);
         }
@@ -273,7 +274,7 @@ impl Engine {
     fn primary_name(
         &mut self,
         template: SrkTemplate,
-        owner_auth: Option<&SecretString>,
+        owner_auth: Option<&AuthValue>,
     ) -> Result<Name, SrkError> {
         let mut key = self.primary(template, owner_auth)?;
         let handle = key.handle();
@@ -283,18 +284,24 @@ impl Engine {
     fn primary(
         &mut self,
         template: SrkTemplate,
-        owner_auth: Option<&SecretString>,
+        owner_auth: Option<&AuthValue>,
     ) -> Result<Held<'_>, SrkError> {
-        let made = self.run_as_owner(owner_auth, Protect::Nothing, "TPM2_CreatePrimary", |context| {
-            context.create_primary(Hierarchy::Owner, template.public()?, None, None, None, None)
-        });
+        let made = self.run_as(
+            Hierarchy::Owner,
+            owner_auth,
+            Protect::Nothing,
+            "TPM2_CreatePrimary",
+            |context| {
+                context.create_primary(EsapiHierarchy::Owner, template.public()?, None, None, None, None)
+            },
+        );
         match made {
             Ok(made) => Ok(self.hold(made.key_handle.into())),
             Err(error) => Err(SrkError::by_owner(error, &self.tcti)),
         }
     }
 
-    fn create_srk(&mut self, owner_auth: Option<&SecretString>) -> Result<Name, SrkError> {
+    fn create_srk(&mut self, owner_auth: Option<&AuthValue>) -> Result<Name, SrkError> {
         let mut key = self.primary(SrkTemplate::Tcg, owner_auth)?;
         let handle = key.handle();
         let name = key.name(handle)?;
@@ -308,12 +315,18 @@ impl Engine {
         &mut self,
         object: ObjectHandle,
         number: u32,
-        owner_auth: Option<&SecretString>,
+        owner_auth: Option<&AuthValue>,
     ) -> Result<(), CommandError> {
-        let kept = self.run_as_owner(owner_auth, Protect::Nothing, "TPM2_EvictControl", |context| {
-            let place = Persistent::Persistent(PersistentTpmHandle::new(number)?);
-            context.evict_control(Provision::Owner, object, place)
-        })?;
+        let kept = self.run_as(
+            Hierarchy::Owner,
+            owner_auth,
+            Protect::Nothing,
+            "TPM2_EvictControl",
+            |context| {
+                let place = Persistent::Persistent(PersistentTpmHandle::new(number)?);
+                context.evict_control(Provision::Owner, object, place)
+            },
+        )?;
         self.close(kept);
         Ok(())
     }

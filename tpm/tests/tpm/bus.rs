@@ -10,7 +10,7 @@ use keyrite_tpm::Tpm;
 use sandbox::Swtpm;
 use secrecy::ExposeSecret;
 
-use crate::{handle, secret, tool, with_state};
+use crate::{auth, handle, secret, tool, with_state};
 
 /// A listener on another loopback address, which passes on and records every byte in both directions.
 struct Tap {
@@ -108,7 +108,7 @@ fn no_secret_crosses_the_bus_in_the_clear() {
         tool(swtpm, "tpm2_changeauth -c owner OWNER-AUTH-VALUE");
         let tap = Tap::on(swtpm, &Lie::default());
         let tpm = Tpm::connect(&tap.tcti.parse().unwrap()).unwrap();
-        let owner = secret("OWNER-AUTH-VALUE");
+        let owner = auth("OWNER-AUTH-VALUE");
         let early = tpm.random(32).unwrap();
         tpm.ensure_srk(Some(&owner)).unwrap();
         tpm.seal(&secret("SEALED-SECRET-VALUE"), handle(0x8102_0000), Some(&owner))

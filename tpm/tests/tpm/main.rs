@@ -9,6 +9,7 @@
 
 mod bus;
 mod connect;
+mod hierarchy;
 mod keys;
 mod lockout;
 mod seal;
@@ -17,7 +18,7 @@ mod srk;
 use std::path::Path;
 
 use key_metadata::TpmHandle;
-use keyrite_tpm::Tpm;
+use keyrite_tpm::{AuthValue, Tpm};
 use sandbox::Swtpm;
 use secrecy::SecretString;
 
@@ -67,6 +68,10 @@ fn tool(swtpm: &Swtpm, line: &str) -> String {
 
 fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
+}
+
+fn auth(text: &str) -> AuthValue {
+    AuthValue::from_text(&secret(text)).unwrap()
 }
 
 fn handle(number: u32) -> TpmHandle {

@@ -2,7 +2,7 @@ use key_metadata::Advice;
 use keyrite_tpm::{PersistentKind, SealError, UnsealError};
 use secrecy::ExposeSecret;
 
-use crate::{handle, secret, tool, with_state, with_tpm};
+use crate::{auth, handle, secret, tool, with_state, with_tpm};
 
 const PLACE: u32 = 0x8102_0000;
 
@@ -84,7 +84,7 @@ fn what_is_not_sealed_is_not_given() {
 fn the_owner_may_have_an_auth_value() {
     with_tpm(|tpm, swtpm| {
         tool(swtpm, "tpm2_changeauth -c owner theirs");
-        for wrong in [None, Some(secret("wrong"))] {
+        for wrong in [None, Some(auth("wrong"))] {
             let error = tpm
                 .seal(&secret("1234"), handle(PLACE), wrong.as_ref())
                 .unwrap_err();
@@ -93,7 +93,7 @@ fn the_owner_may_have_an_auth_value() {
                 "{error}"
             );
         }
-        tpm.seal(&secret("1234"), handle(PLACE), Some(&secret("theirs")))
+        tpm.seal(&secret("1234"), handle(PLACE), Some(&auth("theirs")))
             .unwrap();
         assert_eq!(tpm.unseal(handle(PLACE)).unwrap().expose_secret(), "1234");
     });

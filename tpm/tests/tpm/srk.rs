@@ -4,7 +4,7 @@ use std::process::Command;
 use keyrite_tpm::{Srk, SrkError, SrkState, SrkTemplate, Tpm};
 use sandbox::{Swtpm, tpm2_pkcs11_module};
 
-use crate::{secret, tool, with_state};
+use crate::{auth, secret, tool, with_state};
 
 #[test]
 fn made_once_and_recognised_after() {
@@ -131,13 +131,13 @@ fn owned_by_someone_else() {
         );
         assert!(error.hint().unwrap().contains("--owner-auth"));
         assert!(matches!(
-            tpm.ensure_srk(Some(&secret("wrong"))),
+            tpm.ensure_srk(Some(&auth("wrong"))),
             Err(SrkError::OwnerAuth { .. })
         ));
-        let name = tpm.ensure_srk(Some(&secret("theirs"))).unwrap().name().clone();
+        let name = tpm.ensure_srk(Some(&auth("theirs"))).unwrap().name().clone();
         assert!(matches!(tpm.srk_state(None), Err(SrkError::OwnerAuth { .. })));
         assert!(matches!(
-            tpm.srk_state(Some(&secret("theirs"))),
+            tpm.srk_state(Some(&auth("theirs"))),
             Ok(SrkState::Matches { .. })
         ));
         // Everyday use takes no owner auth.
