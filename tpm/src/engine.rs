@@ -93,11 +93,7 @@ impl Engine {
         let handle = self.run("TPM2_ReadPublic", None, |context| {
             context.tr_from_tpm_public(TpmHandle::Persistent(PersistentTpmHandle::new(number)?))
         })?;
-        Ok(Held {
-            engine: self,
-            handle,
-            end: End::Close,
-        })
+        Ok(self.hold_open(handle))
     }
 
     /// Keeps a transient object or a session until the guard is dropped.
@@ -109,13 +105,18 @@ impl Engine {
         }
     }
 
-    /// Makes the library forget a persistent object.
-    pub(crate) fn close(&mut self, handle: ObjectHandle) {
-        drop(Held {
+    /// Keeps the library's entry of something persistent until the guard is dropped.
+    pub(crate) fn hold_open(&mut self, handle: ObjectHandle) -> Held<'_> {
+        Held {
             engine: self,
             handle,
             end: End::Close,
-        });
+        }
+    }
+
+    /// Makes the library forget a persistent object.
+    pub(crate) fn close(&mut self, handle: ObjectHandle) {
+        drop(self.hold_open(handle));
     }
 
     /// The Name that the library has of an object.

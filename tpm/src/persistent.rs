@@ -54,7 +54,7 @@ impl Engine {
     }
 }
 
-fn kind(public: &Public) -> PersistentKind {
+pub(crate) fn kind(public: &Public) -> PersistentKind {
     match public {
         Public::KeyedHash {
             object_attributes: a, ..

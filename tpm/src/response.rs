@@ -78,6 +78,8 @@ pub(crate) const AUTH_FAIL: u32 = 0x08e;
 pub(crate) const INTEGRITY: u32 = 0x09f;
 /// TPM_RC_BAD_AUTH: a wrong auth value, not counted.
 pub(crate) const BAD_AUTH: u32 = 0x0a2;
+/// TPM_RC_NV_DEFINED: something is at that handle or index.
+pub(crate) const NV_DEFINED: u32 = 0x14c;
 /// TPM_RC_NV_SPACE.
 pub(crate) const NV_SPACE: u32 = 0x14b;
 

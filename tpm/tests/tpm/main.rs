@@ -12,6 +12,7 @@ mod connect;
 mod hierarchy;
 mod keys;
 mod lockout;
+mod nv;
 mod seal;
 mod srk;
 

@@ -1,0 +1,128 @@
+use key_metadata::{Advice, NvIndex};
+use keyrite_tpm::{Anchor, AnchorError, AnchorState, Holds, PersistentKind};
+
+use crate::{auth, handle, secret, tool, with_state, with_tpm};
+
+fn index(text: &str) -> NvIndex {
+    text.parse().unwrap()
+}
+
+#[test]
+fn anchors_are_made_recognised_and_written() {
+    with_tpm(|tpm, swtpm| {
+        let (log, counter) = (index("0x01800020"), index("0x01800021"));
+        for (anchor, place) in [(Anchor::Log, log), (Anchor::Counter, counter)] {
+            assert_eq!(tpm.anchor(anchor, place).unwrap(), AnchorState::Absent);
+            tpm.define_anchor(anchor, place, None).unwrap();
+            let name = anchor.name(place, Holds::Nothing).unwrap();
+            assert_eq!(
+                tpm.anchor(anchor, place).unwrap(),
+                AnchorState::Ours {
+                    name,
+                    holds: Holds::Nothing
+                }
+            );
+            assert!(matches!(
+                tpm.define_anchor(anchor, place, None),
+                Err(AnchorError::Taken { .. })
+            ));
+        }
+        let first = tpm.raise_counter(counter).unwrap();
+        assert_eq!(tpm.raise_counter(counter).unwrap(), first + 1);
+        assert_eq!(tpm.counter(counter).unwrap(), first + 1);
+        assert!(matches!(
+            tpm.anchor(Anchor::Counter, counter).unwrap(),
+            AnchorState::Ours {
+                holds: Holds::Something,
+                ..
+            }
+        ));
+        // tpm2-tools agrees with the name, reads without a password, and cannot write without the policy.
+        let seen = tool(swtpm, "tpm2_nvreadpublic 0x01800021");
+        let name = Anchor::Counter
+            .name(counter, Holds::Something)
+            .unwrap()
+            .to_string();
+        assert!(seen.contains(&name), "{seen}");
+        tool(swtpm, "tpm2_nvread 0x01800021 -s 8");
+        for denied in ["tpm2_nvincrement 0x01800021", "tpm2_nvincrement -C o 0x01800021"] {
+            let words: Vec<_> = denied.split(' ').collect();
+            assert!(
+                !swtpm.tool(words[0], &words[1..]).unwrap().status.success(),
+                "{denied}"
+            );
+        }
+    });
+}
+
+#[test]
+fn what_is_there_is_listed_and_removed_by_name() {
+    with_tpm(|tpm, swtpm| {
+        tpm.seal(&secret("1234"), handle(0x8102_0000), None).unwrap();
+        tool(swtpm, "tpm2_nvdefine 0x01800020 -s 16 -a ownerread|ownerwrite");
+        tpm.change_auth(keyrite_tpm::Hierarchy::Owner, None, Some(&auth("mine")))
+            .unwrap();
+        assert!(matches!(
+            tpm.anchor(Anchor::Log, index("0x01800020")).unwrap(),
+            AnchorState::Foreign { .. }
+        ));
+        let objects = tpm.persistent_objects().unwrap();
+        assert_eq!(
+            objects.iter().map(|o| (o.handle, o.kind)).collect::<Vec<_>>(),
+            [
+                (0x8100_0001, PersistentKind::StorageKey),
+                (0x8102_0000, PersistentKind::SealedData)
+            ]
+        );
+        let [entry] = &tpm.nv_entries().unwrap()[..] else {
+            panic!("one index")
+        };
+        assert_eq!((entry.index, entry.size), (0x0180_0020, 16));
+        // Not what was expected there, then without the owner, then rightly.
+        let sealed = &objects[1];
+        let other = tpm
+            .evict(sealed.handle, &objects[0].name, Some(&auth("mine")))
+            .unwrap_err();
+        assert!(other.to_string().contains("not") && other.hint().is_some());
+        assert!(
+            tpm.evict(sealed.handle, &sealed.name, None)
+                .unwrap_err()
+                .is_credential()
+        );
+        assert!(
+            tpm.undefine_nv(entry.index, &entry.name, None)
+                .unwrap_err()
+                .is_credential()
+        );
+        tpm.evict(sealed.handle, &sealed.name, Some(&auth("mine")))
+            .unwrap();
+        tpm.undefine_nv(entry.index, &entry.name, Some(&auth("mine")))
+            .unwrap();
+        assert_eq!(tpm.persistent_objects().unwrap().len(), 1);
+        assert!(tpm.nv_entries().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_full_tpm_is_no_surprise() {
+    let folder = tempfile::tempdir().unwrap();
+    with_state(folder.path(), |tpm, swtpm| {
+        let mut index_number = 0x0180_1000;
+        // Large ones first, then small ones into what is left.
+        for size in ["2048", "256", "8"] {
+            while swtpm
+                .tool("tpm2_nvdefine", &[&format!("{index_number:#x}"), "-s", size])
+                .unwrap()
+                .status
+                .success()
+            {
+                index_number += 1;
+            }
+        }
+        assert!(matches!(
+            tpm.define_anchor(Anchor::Log, index("0x01800020"), None),
+            Err(AnchorError::NoSpace { .. })
+        ));
+        assert!(tpm.nv_entries().unwrap().len() > 20);
+    });
+}
