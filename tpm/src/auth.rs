@@ -81,6 +81,10 @@ impl AuthValue {
     pub(crate) fn value(&self) -> Result<Auth, Error> {
         self.0.as_slice().try_into()
     }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 #[cfg(test)]

@@ -3,17 +3,14 @@
 use std::fmt;
 
 use key_metadata::{Advice, Tcti};
-use tss_esapi::constants::SessionType;
-use tss_esapi::handles::{AuthHandle, ObjectHandle, SessionHandle};
-use tss_esapi::interface_types::algorithm::HashingAlgorithm;
-use tss_esapi::interface_types::session_handles::PolicySession;
-use tss_esapi::structures::{Auth, SymmetricDefinition};
-use tss_esapi::{Error, WrapperErrorKind};
+use tss_esapi::handles::{AuthHandle, ObjectHandle};
+use tss_esapi::structures::Auth;
 
 use crate::auth::AuthValue;
 use crate::command::CommandError;
 use crate::engine::Engine;
 use crate::esys::Esys;
+use crate::policy::policy_secret;
 use crate::response::{AUTH_FAIL, BAD_AUTH, DISABLED, LOCKOUT};
 use crate::session::Protect;
 use crate::tpm::Tpm;
@@ -207,33 +204,17 @@ impl Tpm {
 
 impl Engine {
     fn check_auth(&mut self, hierarchy: Hierarchy, auth: Option<&AuthValue>) -> Result<(), HierarchyError> {
-        let trial = self.run("TPM2_StartAuthSession", None, |context| {
-            context
-                .start_auth_session(
-                    None,
-                    None,
-                    None,
-                    SessionType::Trial,
-                    SymmetricDefinition::AES_128_CFB,
-                    HashingAlgorithm::Sha256,
-                )?
-                .ok_or(Error::WrapperError(WrapperErrorKind::WrongValueFromTpm))
-        })?;
-        let mut engine = self.hold(SessionHandle::from(trial).into());
+        let (mut engine, trial) = self.trial_session()?;
         // A policy that nobody uses, for the authorisation that it asks for.
         let checked = engine.run_as(
             hierarchy,
             auth,
             Protect::Nothing,
             "TPM2_PolicySecret",
-            |context| {
-                let (session, handle) = (PolicySession::try_from(trial)?, hierarchy.auth_handle());
-                let empty = (Default::default(), Default::default(), Default::default());
-                context.policy_secret(session, handle, empty.0, empty.1, empty.2, None)
-            },
+            |context| policy_secret(context, trial, hierarchy.auth_handle()),
         );
         match checked {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => Err(engine.by_hierarchy(hierarchy, error)),
         }
     }

@@ -1,13 +1,13 @@
 //! Policies that stand in for a password: an object that is used by one command only.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use tss_esapi::constants::{CommandCode, SessionType};
-use tss_esapi::handles::SessionHandle;
+use tss_esapi::handles::{AuthHandle, KeyHandle, SessionHandle};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
-use tss_esapi::structures::SymmetricDefinition;
+use tss_esapi::structures::{Digest, Nonce, SymmetricDefinition};
 use tss_esapi::tss2_esys::TPM2_CC;
-use tss_esapi::{Error, WrapperErrorKind};
+use tss_esapi::{Context, Error, WrapperErrorKind};
 
 use crate::command::CommandError;
 use crate::engine::{Engine, Held};
@@ -28,13 +28,26 @@ impl Engine {
     /// A policy session, salted to the SRK where that was looked at; the guard flushes it.
     pub(crate) fn policy_session(&mut self) -> Result<(Held<'_>, AuthSession), CommandError> {
         let salt = self.srk.as_ref().map(|srk| srk.handle);
+        self.start_policy(SessionType::Policy, salt)
+    }
+
+    /// A session for a policy that nobody uses: it is started for what its commands ask for; the guard flushes it.
+    pub(crate) fn trial_session(&mut self) -> Result<(Held<'_>, AuthSession), CommandError> {
+        self.start_policy(SessionType::Trial, None)
+    }
+
+    fn start_policy(
+        &mut self,
+        kind: SessionType,
+        salt: Option<KeyHandle>,
+    ) -> Result<(Held<'_>, AuthSession), CommandError> {
         let session = self.run("TPM2_StartAuthSession", None, |context| {
             context
                 .start_auth_session(
                     salt,
                     None,
                     None,
-                    SessionType::Policy,
+                    kind,
                     SymmetricDefinition::AES_128_CFB,
                     HashingAlgorithm::Sha256,
                 )?
@@ -54,4 +67,28 @@ impl Engine {
         })?;
         Ok((held, session))
     }
+
+    /// Asks for a hierarchy's authorisation, in the session `by`, on behalf of a policy session.
+    pub(crate) fn policy_secret(
+        &mut self,
+        policy: AuthSession,
+        hierarchy: AuthHandle,
+        by: Option<AuthSession>,
+    ) -> Result<(), CommandError> {
+        self.run("TPM2_PolicySecret", by, |context| {
+            policy_secret(context, policy, hierarchy)
+        })
+    }
+}
+
+/// TPM2_PolicySecret without a limit in time or parameters.
+pub(crate) fn policy_secret(
+    context: &mut Context,
+    policy: AuthSession,
+    hierarchy: AuthHandle,
+) -> Result<(), Error> {
+    let (nonce, parameters, reference) = (Nonce::default(), Digest::default(), Nonce::default());
+    let policy = PolicySession::try_from(policy)?;
+    context.policy_secret(policy, hierarchy, nonce, parameters, reference, None)?;
+    Ok(())
 }

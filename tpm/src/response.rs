@@ -72,6 +72,8 @@ pub(crate) const LOCKOUT: u32 = 0x921;
 pub(crate) const NOT_OFFERED: [u32; 7] = [0x081, 0x083, 0x084, 0x087, 0x08a, 0x096, 0x0a6];
 /// TPM_RC_DISABLED: the command is switched off.
 pub(crate) const DISABLED: u32 = 0x120;
+/// TPM_RC_HIERARCHY: the hierarchy is disabled.
+pub(crate) const HIERARCHY: u32 = 0x085;
 /// TPM_RC_AUTH_FAIL: a wrong auth value, counted.
 pub(crate) const AUTH_FAIL: u32 = 0x08e;
 /// TPM_RC_INTEGRITY: a private part that this TPM did not wrap.

@@ -102,10 +102,9 @@ impl Engine {
         command: &'static str,
         send: impl FnOnce(&mut Context) -> Result<T, Error>,
     ) -> Result<T, CommandError> {
-        match (auth, protect) {
+        if let (None, Protect::Nothing) = (auth, protect) {
             // An empty auth is no secret; it needs no session.
-            (None, Protect::Nothing) => return self.run(command, Some(AuthSession::Password), send),
-            (Some(_), _) | (None, Protect::Response | Protect::Both) => {}
+            return self.run(command, Some(AuthSession::Password), send);
         }
         // Whoever has looked at the SRK wants the session salted to it.
         if self.srk.is_some()

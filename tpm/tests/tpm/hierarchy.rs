@@ -1,7 +1,7 @@
-use key_metadata::{Advice, Algorithm, KeySpec};
+use key_metadata::Advice;
 use keyrite_tpm::{Hierarchy, HierarchyError, LockoutParameters};
 
-use crate::{auth, secret, tool, with_state, with_tpm};
+use crate::{auth, lock, tool, with_state, with_tpm};
 
 #[test]
 fn auth_values_are_changed_and_checked() {
@@ -63,14 +63,7 @@ fn the_protection_is_set_and_lifted() {
         tpm.set_lockout_parameters(parameters).unwrap();
         let seen = tpm.lockout().unwrap();
         assert_eq!((seen.max, seen.interval, seen.recovery), (32, 7200, 86400));
-        tool(swtpm, "tpm2_dictionarylockout -s -n 1 -t 1000 -l 1000");
-        let key = tpm.create_key(
-            KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap(),
-            Some(&secret("right")),
-        );
-        let key = tpm.load(&key.unwrap(), Some(&secret("wrong"))).unwrap();
-        assert!(key.sign(Algorithm::EcdsaP256Sha256, b"data").is_err());
-        assert!(tpm.lockout().unwrap().in_lockout);
+        lock(tpm, swtpm);
         tpm.lift_lockout().unwrap();
         assert!(!tpm.lockout().unwrap().in_lockout);
         tpm.change_auth(Hierarchy::Lockout, None, Some(&auth("mine")))

@@ -14,11 +14,12 @@ mod keys;
 mod lockout;
 mod nv;
 mod seal;
+mod service;
 mod srk;
 
 use std::path::Path;
 
-use key_metadata::TpmHandle;
+use key_metadata::{Algorithm, KeySpec, TpmHandle};
 use keyrite_tpm::{AuthValue, Tpm};
 use sandbox::Swtpm;
 use secrecy::SecretString;
@@ -69,6 +70,16 @@ fn tool(swtpm: &Swtpm, line: &str) -> String {
 
 fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
+}
+
+/// Gives one wrong auth value where one is enough to lock the TPM.
+fn lock(tpm: &Tpm, swtpm: &Swtpm) {
+    tool(swtpm, "tpm2_dictionarylockout -s -n 1 -t 1000 -l 1000");
+    let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap();
+    let key = tpm.create_key(spec, Some(&secret("right"))).unwrap();
+    let key = tpm.load(&key, Some(&secret("wrong"))).unwrap();
+    assert!(key.sign(Algorithm::EcdsaP256Sha256, b"data").is_err());
+    assert!(tpm.lockout().unwrap().in_lockout);
 }
 
 fn auth(text: &str) -> AuthValue {
