@@ -4,14 +4,16 @@ use schemars::{Schema, schema_for};
 
 use crate::policy::Policy;
 use crate::site::Site;
+use crate::tpm_identity::TpmIdentity;
 use crate::zone_keys::ZoneKeys;
 
 /// The schemas, by the name of their file.
-pub fn all() -> [(&'static str, Schema); 3] {
+pub fn all() -> [(&'static str, Schema); 4] {
     [
         ("site.json", schema_for!(Site)),
         ("keys.json", schema_for!(ZoneKeys)),
         ("policy.json", schema_for!(Policy)),
+        ("identity.json", schema_for!(TpmIdentity)),
     ]
 }
 

@@ -7,12 +7,14 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
+use serde::Serialize;
 
 use crate::advice::Advice;
 use crate::key_id::KeyId;
 use crate::policy::{Policy, PolicyError, SHIPPED};
-use crate::site::{PolicyName, Site, SiteError};
-use crate::yaml;
+use crate::site::{PolicyName, Site, SiteError, TokenName};
+use crate::tpm_identity::TpmIdentity;
+use crate::yaml::{self, YamlError};
 use crate::zone_keys::{ZoneKeys, ZoneKeysError};
 use crate::zone_name::ZoneName;
 
@@ -69,6 +71,14 @@ pub enum StoreError {
         /// Where and why.
         source: PolicyError,
     },
+    /// The identity of a TPM says something that it must not.
+    #[error("{} is not the identity of a TPM", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: YamlError,
+    },
     /// No policy of that name.
     #[error("no policy is named '{name}': there is no {}, and the shipped ones are {}", path.display(), shipped_names())]
     NoPolicy {
@@ -77,11 +87,11 @@ pub enum StoreError {
         /// The file that would have it.
         path: PathBuf,
     },
-    /// The keys could not be put into YAML.
-    #[error("the keys of {zone} cannot be written as YAML")]
+    /// A file's content could not be put into YAML.
+    #[error("{} cannot be written as YAML", path.display())]
     Render {
-        /// The zone.
-        zone: ZoneName,
+        /// The file.
+        path: PathBuf,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -103,7 +113,7 @@ impl Advice for StoreError {
             }
             Self::Locked { .. } => Some("wait until it is done, then run this again".to_owned()),
             Self::Io { .. } | Self::TooLarge { .. } | Self::Site { .. } | Self::Keys { .. } => None,
-            Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } => None,
+            Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
         }
     }
 
@@ -184,11 +194,39 @@ impl SiteFolder {
 
     /// Replaces the keys of a zone. The lock is the one of [`Self::lock_keys`].
     pub fn write_keys(&self, keys: &ZoneKeys, _lock: &Lock) -> Result<(), StoreError> {
-        let text = yaml::render(keys).map_err(|source| StoreError::Render {
-            zone: keys.zone().clone(),
-            source: Box::new(source),
-        })?;
-        replace(&self.keys_path(keys.zone()), |out| out.write_all(text.as_bytes()))
+        write_yaml(&self.keys_path(keys.zone()), keys)
+    }
+
+    /// A file of `tpm/<name>/`, where what belongs to one TPM is.
+    pub fn tpm_path(&self, tpm: &TokenName, file: &str) -> PathBuf {
+        self.path(format!("tpm/{tpm}/{file}"))
+    }
+
+    /// What a TPM is known by; `None` until it is provisioned.
+    pub fn tpm_identity(&self, tpm: &TokenName) -> Result<Option<TpmIdentity>, StoreError> {
+        let path = self.tpm_path(tpm, "identity.yaml");
+        let Some(text) = read_if_there(&path)? else {
+            return Ok(None);
+        };
+        match TpmIdentity::from_yaml(&text) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(source) => Err(StoreError::Identity { path, source }),
+        }
+    }
+
+    /// Keeps other processes from provisioning the TPM until the lock is dropped.
+    pub fn lock_tpm(&self, tpm: &TokenName) -> Result<Lock, StoreError> {
+        lock_beside(&self.tpm_path(tpm, "identity.yaml"))
+    }
+
+    /// Replaces what a TPM is known by. The lock is the one of [`Self::lock_tpm`].
+    pub fn write_tpm_identity(
+        &self,
+        tpm: &TokenName,
+        identity: &TpmIdentity,
+        _lock: &Lock,
+    ) -> Result<(), StoreError> {
+        write_yaml(&self.tpm_path(tpm, "identity.yaml"), identity)
     }
 
     /// A policy: the site's own of that name, else the shipped one.
@@ -254,6 +292,14 @@ fn lock_beside(path: &Path) -> Result<Lock, StoreError> {
     }
 }
 
+fn write_yaml(path: &Path, content: &impl Serialize) -> Result<(), StoreError> {
+    let text = yaml::render(content).map_err(|source| StoreError::Render {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    replace(path, |out| out.write_all(text.as_bytes()))
+}
+
 /// Replaces the file at `path` with what `write` writes: all of it, on the disk, or none.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), StoreError> {
     let attempt = || {
@@ -276,7 +322,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
 }
 
 /// The text of a file of a site; `None` if there is no such file.
-fn read_if_there(path: &Path) -> Result<Option<String>, StoreError> {
+pub fn read_if_there(path: &Path) -> Result<Option<String>, StoreError> {
     match read_text(path) {
         Ok(text) => Ok(Some(text)),
         Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
