@@ -152,10 +152,6 @@ impl Tpm {
                 context.evict_control(Provision::Owner, open, place)
             },
         );
-        // The library has forgotten it with the command.
-        if gone.is_ok() {
-            object.keep();
-        }
         gone.map(drop).map_err(|error| by_owner(handle, error))
     }
 

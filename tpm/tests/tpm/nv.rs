@@ -1,5 +1,6 @@
 use key_metadata::{Advice, NvIndex};
 use keyrite_tpm::{Anchor, AnchorError, AnchorState, Holds, PersistentKind};
+use secrecy::ExposeSecret;
 
 use crate::{auth, handle, secret, tool, with_state, with_tpm};
 
@@ -124,5 +125,23 @@ fn a_full_tpm_is_no_surprise() {
             Err(AnchorError::NoSpace { .. })
         ));
         assert!(tpm.nv_entries().unwrap().len() > 20);
+    });
+}
+
+/// The C library must not remember what was there.
+#[test]
+fn an_evicted_handle_is_used_again() {
+    with_tpm(|tpm, _| {
+        let at = handle(0x8102_0000);
+        for text in ["first", "second"] {
+            tpm.seal(&secret(text), at, None).unwrap();
+            assert_eq!(tpm.unseal(at).unwrap().expose_secret(), text);
+            let objects = tpm.persistent_objects().unwrap();
+            let sealed = objects
+                .iter()
+                .find(|object| object.handle == at.number())
+                .unwrap();
+            tpm.evict(at.number(), &sealed.name, None).unwrap();
+        }
     });
 }
