@@ -299,7 +299,7 @@ fn sized<'b>(bytes: &'b [u8], part: &'static str) -> Result<(&'b [u8], &'b [u8])
         .ok_or(truncated)
 }
 
-fn with_size(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn with_size(bytes: &[u8]) -> Vec<u8> {
     let mut sized = u16::try_from(bytes.len())
         .map_or(u16::MAX, |length| length)
         .to_be_bytes()

@@ -4,6 +4,9 @@
 //! the TPM's few volatile slots is flushed again: after each call only [`LoadedKey`]s and one session are left, and nothing when the
 //! last clone is dropped.
 //!
+//! A TPM shows which one it is with an endorsement key ([`Tpm::endorsement_key`]) that its maker certified ([`Tpm::ek_certificates`]); a
+//! credential that it opens ([`Tpm::activate`]) shows that an attestation key is in the same one.
+//!
 //! No auth value and no sealed secret crosses the bus in the clear: they travel in a session salted to the storage root key
 //! ([`Tpm::ensure_srk`]), whose Name should be pinned ([`Tpm::pin_srk`]). The one session before there is a storage root key is salted to
 //! a primary of the null hierarchy, which stops a listener but not somebody who answers in the TPM's place.
@@ -11,11 +14,17 @@
 //! The C library below logs on standard error, also what we expect and handle. Only the environment silences it: a binary starts with
 //! `TSS2_LOG=all+NONE`.
 
+mod activation;
+mod attestation;
 mod auth;
 mod blob;
 mod command;
 mod contents;
 mod create;
+mod credential;
+mod ek_certificate;
+mod ek_template;
+mod endorsement;
 mod engine;
 mod esys;
 mod hierarchy;
@@ -26,6 +35,7 @@ mod name;
 mod nv;
 mod persistent;
 mod policy;
+mod public_key;
 mod random;
 mod response;
 mod seal;
@@ -36,11 +46,17 @@ mod template;
 mod tpm;
 mod turn;
 
+pub use activation::ActivateError;
+pub use attestation::{AttestationError, AttestationKey, AttestationKeyError, AttestationKeyState};
 pub use auth::{AuthValue, AuthValueError};
 pub use blob::{KeyBlob, KeyBlobError};
 pub use command::CommandError;
 pub use contents::{NvEntry, PersistentObject, RemoveError};
 pub use create::CreateError;
+pub use credential::{Credential, CredentialError};
+pub use ek_certificate::EkCertificate;
+pub use ek_template::EkTemplate;
+pub use endorsement::{EkOrigin, EndorsementError, EndorsementKey};
 pub use hierarchy::{Hierarchy, HierarchyError, LockoutParameters};
 pub use info::{Firmware, Info};
 pub use load::{LoadError, LoadedKey, SignError};
@@ -48,6 +64,7 @@ pub use lockout::Lockout;
 pub use name::{Name, NameError};
 pub use nv::{Anchor, AnchorError, AnchorState, Holds};
 pub use persistent::PersistentKind;
+pub use public_key::{EkPublicKey, EkPublicKeyError};
 pub use response::ResponseCode;
 pub use seal::{SealError, UnsealError};
 pub use service::{Enabled, Platform, Room, SelfTest};

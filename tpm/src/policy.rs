@@ -25,32 +25,34 @@ pub(crate) fn command_policy(command: CommandCode) -> [u8; 32] {
 }
 
 impl Engine {
-    /// A policy session, salted to the SRK where that was looked at; the guard flushes it.
+    /// A policy session, salted to the SRK where that was looked at; the guard flushes it. The policy's hash is SHA-256.
     pub(crate) fn policy_session(&mut self) -> Result<(Held<'_>, AuthSession), CommandError> {
+        self.policy_session_of(HashingAlgorithm::Sha256)
+    }
+
+    /// The same for a policy of another hash.
+    pub(crate) fn policy_session_of(
+        &mut self,
+        hash: HashingAlgorithm,
+    ) -> Result<(Held<'_>, AuthSession), CommandError> {
         let salt = self.srk.as_ref().map(|srk| srk.handle);
-        self.start_policy(SessionType::Policy, salt)
+        self.start_policy(SessionType::Policy, salt, hash)
     }
 
     /// A session for a policy that nobody uses: it is started for what its commands ask for; the guard flushes it.
     pub(crate) fn trial_session(&mut self) -> Result<(Held<'_>, AuthSession), CommandError> {
-        self.start_policy(SessionType::Trial, None)
+        self.start_policy(SessionType::Trial, None, HashingAlgorithm::Sha256)
     }
 
     fn start_policy(
         &mut self,
         kind: SessionType,
         salt: Option<KeyHandle>,
+        hash: HashingAlgorithm,
     ) -> Result<(Held<'_>, AuthSession), CommandError> {
         let session = self.run("TPM2_StartAuthSession", None, |context| {
             context
-                .start_auth_session(
-                    salt,
-                    None,
-                    None,
-                    kind,
-                    SymmetricDefinition::AES_128_CFB,
-                    HashingAlgorithm::Sha256,
-                )?
+                .start_auth_session(salt, None, None, kind, SymmetricDefinition::AES_128_CFB, hash)?
                 .ok_or(Error::WrapperError(WrapperErrorKind::WrongValueFromTpm))
         })?;
         Ok((self.hold(SessionHandle::from(session).into()), session))

@@ -54,6 +54,11 @@ impl ResponseCode {
         self.base() == Some(base)
     }
 
+    /// The TPM refused one of the command's parameters: a format-one code with the bit P (TPM 2.0 part 2, 6.6.3).
+    pub(crate) fn is_parameter(&self) -> bool {
+        matches!(self.code, Some(code) if code < 0x1000 && code & 0x0c0 == 0x0c0)
+    }
+
     /// The layers TCTI (10), SAPI, ESAPI: the TPM itself was not heard.
     pub(crate) fn is_transport(&self) -> bool {
         matches!(self.code, Some(code) if code >> 16 == 0x0a)

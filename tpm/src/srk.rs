@@ -332,7 +332,7 @@ impl Engine {
     }
 
     /// The public area and the Name of an object, of which neither can be another's.
-    fn public(&mut self, object: ObjectHandle) -> Result<(Public, Name), CommandError> {
+    pub(crate) fn public(&mut self, object: ObjectHandle) -> Result<(Public, Name), CommandError> {
         let public = self.read_public(object)?;
         let name = self.name(object)?;
         // The library's Name is that of the key which it will salt sessions with; ours, of what was read now. A liar changes one of them.
@@ -358,7 +358,7 @@ impl Engine {
 }
 
 /// The Name of a marshalled public area, whose bytes 2 and 3 are the hash algorithm (TPM 2.0 part 1, 16); `None` for a hash that we lack.
-fn name_of(area: &[u8]) -> Option<Name> {
+pub(crate) fn name_of(area: &[u8]) -> Option<Name> {
     let algorithm = area.get(2..4)?;
     let digest = match algorithm {
         [0x00, 0x0b] => Sha256::digest(area).to_vec(),

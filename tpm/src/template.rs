@@ -86,7 +86,7 @@ impl SrkTemplate {
     }
 }
 
-fn without_unique(public: Public) -> Option<Public> {
+pub(crate) fn without_unique(public: Public) -> Option<Public> {
     match public {
         Public::Rsa {
             object_attributes,

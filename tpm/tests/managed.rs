@@ -5,7 +5,7 @@
 use std::process::{Command, ExitCode};
 
 use key_metadata::{Algorithm, KeySpec};
-use keyrite_tpm::Tpm;
+use keyrite_tpm::{Credential, EkPublicKey, EkTemplate, Tpm};
 use libtest_mimic::{Arguments, Failed, Trial};
 use sandbox::{Abrmd, Swtpm};
 use secrecy::{ExposeSecret, SecretString};
@@ -46,6 +46,13 @@ fn inside() {
     let tpm = Tpm::connect(&Abrmd::TCTI.parse().unwrap()).unwrap();
     tpm.ensure_srk(None).unwrap();
     let (handle, pin) = (0x8102_0000.try_into().unwrap(), SecretString::from("1234"));
+    let (at, template) = (0x8101_0020.try_into().unwrap(), EkTemplate::P384);
+    let ak = tpm.create_attestation_key(at, template, None, None).unwrap();
+    let ek = tpm.endorsement_key(template, None).unwrap();
+    let ek = EkPublicKey::from_spki(&ek.spki).unwrap();
+    let credential = Credential::make(template, &ek, ak.name(), b"secret").unwrap();
+    let given = tpm.activate(&credential, at, template, None).unwrap();
+    assert_eq!(given.as_slice(), b"secret");
     tpm.seal(&pin, handle, None).unwrap();
     assert_eq!(tpm.unseal(handle).unwrap().expose_secret(), "1234");
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap();

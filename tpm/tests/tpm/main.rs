@@ -7,8 +7,10 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod attestation;
 mod bus;
 mod connect;
+mod endorsement;
 mod hierarchy;
 mod keys;
 mod lockout;

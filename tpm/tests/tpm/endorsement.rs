@@ -1,0 +1,171 @@
+//! Endorsement keys and their certificates, on software TPMs that swtpm_setup has made certificates for.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use key_metadata::Advice;
+use keyrite_tpm::{EkOrigin, EkTemplate, EndorsementError, Hierarchy, Tpm};
+use sandbox::Swtpm;
+
+use crate::{auth, tool, with_state};
+
+/// Runs a test with a TPM that has endorsement keys at their handles and certificates for them.
+pub(crate) fn with_certified(test: impl FnOnce(&Tpm, &Swtpm)) {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    with_state(&folder.path().join("tpm"), test);
+}
+
+fn certify(folder: &Path) {
+    let file = |name: &str| folder.join(name).display().to_string();
+    let ca = format!(
+        "statedir = {0}\nsigningkey = {0}/key.pem\nissuercert = {0}/issuer.pem\ncertserial = {0}/serial\n",
+        file("ca")
+    );
+    let setup = format!(
+        "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = {}\ncreate_certs_tool_options = {}\n",
+        file("ca.conf"),
+        file("ca.options")
+    );
+    let options = "--platform-manufacturer Keyrite\n--platform-version 1\n--platform-model test\n";
+    for (name, text) in [
+        ("ca.conf", ca.as_str()),
+        ("setup.conf", &setup),
+        ("ca.options", options),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    for name in ["ca", "tpm"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    let output = Command::new("swtpm_setup")
+        .args([
+            "--tpm2",
+            "--tpmstate",
+            &file("tpm"),
+            "--config",
+            &file("setup.conf"),
+        ])
+        .args(["--create-ek-cert", "--create-platform-cert", "--lock-nvram"])
+        .output()
+        .expect("swtpm_setup must be installed (Debian: swtpm-tools)");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[test]
+fn certificates_are_read_and_fit_the_keys() {
+    with_certified(|tpm, swtpm| {
+        let certificates = tpm.ek_certificates().unwrap();
+        let indices: Vec<_> = certificates.iter().map(|certificate| certificate.index).collect();
+        assert_eq!(indices, [0x01c0_0002, 0x01c0_0016]);
+        for certificate in certificates {
+            let template = EkTemplate::of_certificate(certificate.index).unwrap();
+            let key = tpm.endorsement_key(template, None).unwrap();
+            let kept = if template == EkTemplate::Rsa2048 {
+                0x8101_0001
+            } else {
+                0x8101_0016
+            };
+            assert_eq!(key.origin, EkOrigin::Read { handle: kept });
+            // openssl says what key the certificate holds.
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("ek.der");
+            fs::write(&file, &certificate.der).unwrap();
+            let pem = openssl(&["x509", "-inform", "der", "-noout", "-pubkey", "-in"], &file);
+            fs::write(&file, pem).unwrap();
+            let spki = openssl(&["pkey", "-pubin", "-outform", "der", "-in"], &file);
+            assert_eq!(key.spki, spki);
+            // Without the kept one it is made again, and is the same.
+            tool(swtpm, &format!("tpm2_evictcontrol -Q -C o -c {kept:#x}"));
+            let again = tpm.endorsement_key(template, None).unwrap();
+            assert_eq!(again.origin, EkOrigin::Recomputed);
+            assert_eq!((again.spki, again.name), (key.spki, key.name));
+        }
+    });
+}
+
+fn openssl(arguments: &[&str], file: &Path) -> Vec<u8> {
+    let output = Command::new("openssl")
+        .args(arguments)
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+#[test]
+fn a_tpm_without_certificates_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    with_state(folder.path(), |tpm, swtpm| {
+        assert_eq!(tpm.ek_certificates().unwrap(), []);
+        // Longer than one answer, with padding behind; an index that was never written holds none.
+        let attributes = "ownerread|ownerwrite|authread|authwrite|no_da";
+        tool(
+            swtpm,
+            &format!("tpm2_nvdefine -Q 0x1c0000a -C o -s 1500 -a {attributes}"),
+        );
+        assert_eq!(tpm.ek_certificates().unwrap(), []);
+        let data = [&[0x30, 0x82, 5, 0][..], &[7; 0x500], &[0xff; 216]].concat();
+        let file = folder.path().join("data");
+        fs::write(&file, &data).unwrap();
+        tool(
+            swtpm,
+            &format!("tpm2_nvwrite -Q 0x1c0000a -C o -i {}", file.display()),
+        );
+        let certificates = tpm.ek_certificates().unwrap();
+        assert_eq!(certificates.len(), 1);
+        assert_eq!(certificates[0].index, 0x01c0_000a);
+        assert_eq!(certificates[0].der, data[..0x504]);
+    });
+}
+
+/// Every template, made by the TPM from our public area; tpm2_createek makes the same where it has one.
+#[test]
+fn every_template_gives_its_key_again() {
+    let folder = tempfile::tempdir().unwrap();
+    with_state(folder.path(), |tpm, swtpm| {
+        for template in EkTemplate::ALL {
+            let first = tpm.endorsement_key(template, None).unwrap();
+            assert_eq!(first.origin, EkOrigin::Recomputed);
+            assert_eq!(tpm.endorsement_key(template, None).unwrap(), first, "{template}");
+        }
+        for (algorithm, template) in [("rsa", EkTemplate::Rsa2048), ("ecc", EkTemplate::P256)] {
+            tool(swtpm, &format!("tpm2_createek -Q -G {algorithm} -c 0x81010005"));
+            let kept = tpm.endorsement_key(template, None).unwrap();
+            assert_eq!(kept.origin, EkOrigin::Read { handle: 0x8101_0005 });
+            tool(swtpm, "tpm2_evictcontrol -Q -C o -c 0x81010005");
+            assert_eq!(tpm.endorsement_key(template, None).unwrap().name, kept.name);
+            tool(swtpm, "tpm2_flushcontext -t");
+        }
+    });
+}
+
+#[test]
+fn the_endorsement_auth_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    with_state(folder.path(), |tpm, _| {
+        let (right, wrong) = (auth("mine"), auth("wrong"));
+        let free = tpm.endorsement_key(EkTemplate::P256, None).unwrap();
+        tpm.change_auth(Hierarchy::Endorsement, None, Some(&right))
+            .unwrap();
+        for given in [None, Some(&wrong)] {
+            let error = tpm.endorsement_key(EkTemplate::P256, given).unwrap_err();
+            assert!(
+                matches!(error, EndorsementError::AuthRefused { .. }) && error.is_credential(),
+                "{error}"
+            );
+        }
+        assert_eq!(tpm.endorsement_key(EkTemplate::P256, Some(&right)).unwrap(), free);
+        assert_eq!(tpm.lockout().unwrap().counter, 0);
+    });
+}
