@@ -5,7 +5,8 @@
 //! last clone is dropped.
 //!
 //! A TPM shows which one it is with an endorsement key ([`Tpm::endorsement_key`]) that its maker certified ([`Tpm::ek_certificates`]); a
-//! credential that it opens ([`Tpm::activate`]) shows that an attestation key is in the same one.
+//! credential that it opens ([`Tpm::activate`]) shows that an attestation key is in the same one, and that key signs what happens there
+//! ([`Tpm::attest`]).
 //!
 //! No auth value and no sealed secret crosses the bus in the clear: they travel in a session salted to the storage root key
 //! ([`Tpm::ensure_srk`]), whose Name should be pinned ([`Tpm::pin_srk`]). The one session before there is a storage root key is salted to
@@ -36,6 +37,7 @@ mod nv;
 mod persistent;
 mod policy;
 mod public_key;
+mod quote;
 mod random;
 mod response;
 mod seal;
@@ -65,6 +67,7 @@ pub use name::{Name, NameError};
 pub use nv::{Anchor, AnchorError, AnchorState, Holds};
 pub use persistent::PersistentKind;
 pub use public_key::{EkPublicKey, EkPublicKeyError};
+pub use quote::{AttestError, Quote, QuoteError};
 pub use response::ResponseCode;
 pub use seal::{SealError, UnsealError};
 pub use service::{Enabled, Platform, Room, SelfTest};

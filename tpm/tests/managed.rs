@@ -53,6 +53,7 @@ fn inside() {
     let credential = Credential::make(template, &ek, ak.name(), b"secret").unwrap();
     let given = tpm.activate(&credential, at, template, None).unwrap();
     assert_eq!(given.as_slice(), b"secret");
+    tpm.attest(at, b"nonce").unwrap().verify(&ak, b"nonce").unwrap();
     tpm.seal(&pin, handle, None).unwrap();
     assert_eq!(tpm.unseal(handle).unwrap().expose_secret(), "1234");
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap();
