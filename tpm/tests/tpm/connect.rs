@@ -84,6 +84,20 @@ fn random_bytes_with_and_without_an_srk() {
 }
 
 #[test]
+fn bytes_that_test_the_generator_come_in_any_number_and_take_no_session() {
+    with_tpm(|tpm, swtpm| {
+        for length in [0, 1, 63, 64, 65, 1000] {
+            assert_eq!(tpm.throwaway_random(length).unwrap().len(), length);
+        }
+        assert_ne!(
+            *tpm.throwaway_random(64).unwrap(),
+            *tpm.throwaway_random(64).unwrap()
+        );
+        assert!(swtpm.leaked_handles().unwrap().is_empty());
+    });
+}
+
+#[test]
 fn clones_share_the_connection_between_threads() {
     with_tpm(|tpm, _| {
         std::thread::scope(|scope| {
