@@ -72,6 +72,13 @@ impl Failure {
         self
     }
 
+    /// Adds a cause below those that it has.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
     /// Adds what to do next; an earlier hint stays.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::advice::Advice;
 use crate::text::written_as_text;
 use crate::time::Time;
 use crate::token_address::TpmHandle;
@@ -93,6 +94,16 @@ pub struct ObjectName(String);
     "a TPM object's name is the number of its hash algorithm and a digest, such as 000b and 64 hex digits"
 )]
 pub struct ObjectNameError;
+
+impl Advice for ObjectNameError {
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
 
 impl FromStr for ObjectName {
     type Err = ObjectNameError;

@@ -1,8 +1,14 @@
 //! What `keyrite-tpm-init` decides, apart from the TPM and the token that it asks: checks, plans, and the tests of random bytes.
 
+pub mod checks;
 mod finding;
+pub mod page;
+pub mod plan;
 pub mod random_test;
+pub mod report;
 mod sample_size;
+pub mod state;
+pub mod step;
 
 pub use finding::{Finding, Verdict};
 pub use random_test::{RandomReport, RandomTest};

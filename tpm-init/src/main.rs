@@ -1,8 +1,17 @@
 //! `keyrite-tpm-init`: a TPM 2.0 and the tokens whose PIN it keeps, from new to ready.
 
+mod check;
+mod custodians;
+mod draw;
+mod execute;
+mod genuine;
+mod look;
 mod provision;
 mod seal;
+mod target;
 mod token;
+mod token_check;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -21,8 +30,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// See to the storage root key of the site's TPM
+    /// Check a TPM or a PKCS#11 token, line by line; changes nothing
+    Check(check::Arguments),
+    /// Say what provisioning would change, by handle and Name; changes nothing
+    Plan(provision::PlanArguments),
+    /// Set a TPM up: storage root key, log identity, protection, auth values; run again, it completes what was stopped
     Provision(provision::Arguments),
+    /// Check a TPM against the report of its provisioning; changes nothing
+    Verify(verify::Arguments),
     /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so
     Token(token::Arguments),
     #[command(flatten)]
@@ -32,7 +47,10 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Check(verb) => verb.run(&arguments.site, output),
+            Verb::Plan(verb) => verb.run(&arguments.site, output),
             Verb::Provision(verb) => verb.run(&arguments.site, output),
+            Verb::Verify(verb) => verb.run(&arguments.site, output),
             Verb::Token(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }

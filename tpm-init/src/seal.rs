@@ -3,9 +3,10 @@
 use cli::{Exit, Failure, Outcome};
 use key_metadata::TpmHandle;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use tpm::{AuthValue, PersistentKind, Tpm};
 use zeroize::Zeroizing;
+
+use crate::draw::draw;
 
 /// The length of a PIN that is drawn, in hex digits, unless its token takes only a shorter one: 128 bits.
 const LENGTH: usize = 32;
@@ -45,7 +46,7 @@ pub fn sealed_pin(
         }
         None => {}
     }
-    let pin = draw(tpm, LENGTH.min(longest))?;
+    let pin = draw_pin(tpm, LENGTH.min(longest))?;
     tpm.seal(&pin, handle, owner_auth)?;
     let read_back = tpm.unseal(handle)?;
     if read_back.expose_secret() != pin.expose_secret() {
@@ -57,16 +58,8 @@ pub fn sealed_pin(
     Ok(Sealed { pin, new: true })
 }
 
-/// A PIN of the TPM's and the system's generator together: as good as the better of the two.
-fn draw(tpm: &Tpm, length: usize) -> Outcome<SecretString> {
-    let mut system = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *system)
-        .map_err(|error| Failure::of(Exit::Failed, &error).within("the system's generator failed"))?;
-    let mut mixed = Sha256::new();
-    mixed.update(b"keyrite PIN v1");
-    mixed.update(*system);
-    mixed.update(tpm.random(32)?.expose_secret());
-    let digest = Zeroizing::new(<[u8; 32]>::from(mixed.finalize()));
-    let digits = Zeroizing::new(hex::encode(*digest));
+/// A PIN of that many hex digits.
+fn draw_pin(tpm: &Tpm, length: usize) -> Outcome<SecretString> {
+    let digits = Zeroizing::new(hex::encode(*draw(tpm, "keyrite PIN v1")?));
     Ok(digits.chars().take(length).collect::<String>().into())
 }

@@ -11,9 +11,10 @@ use pkcs11::{Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 use serde::Serialize;
 use tpm::Tpm;
+use tpm_init::step::HierarchyName;
 
-use crate::provision::owner_auth;
 use crate::seal::sealed_pin;
+use crate::target::read_auth;
 
 /// The options of `token`.
 #[derive(ClapArgs)]
@@ -217,7 +218,7 @@ impl Run<'_> {
         done: &mut Vec<String>,
     ) -> Outcome<SecretString> {
         let tpm = Tpm::connect(self.folder.site().only_tpm(handle)?.1)?;
-        let owner_auth = owner_auth(self.arguments.owner_auth.as_deref())?;
+        let owner_auth = read_auth(HierarchyName::Owner, self.arguments.owner_auth.as_deref())?;
         let sealed = sealed_pin(&tpm, handle, longest, owner_auth.as_ref(), &format!("the {what}"))?;
         let how = if sealed.new {
             "drawn at random and sealed"

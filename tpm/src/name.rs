@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use key_metadata::Advice;
+
 /// The Name of an object: its hash algorithm's number and the digest of its public area (TPM 2.0 part 1, 16), written as hex digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name(Vec<u8>);
@@ -13,6 +15,16 @@ pub struct Name(Vec<u8>);
     "a TPM object's name is the number of its hash algorithm and a digest, such as 000b and 64 hex digits"
 )]
 pub struct NameError;
+
+impl Advice for NameError {
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
 
 impl Name {
     /// The bytes, algorithm first.

@@ -1,6 +1,6 @@
 //! The public half of a TPM's key, as a SubjectPublicKeyInfo and back.
 
-use key_metadata::{Algorithm, PublicKey};
+use key_metadata::{Advice, Algorithm, PublicKey};
 use pkcs1::RsaPublicKey;
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode;
@@ -38,6 +38,16 @@ pub enum EkPublicKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no SubjectPublicKeyInfo of an RSA, P-256 or P-384 key")]
 pub struct EkPublicKeyError;
+
+impl Advice for EkPublicKeyError {
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
 
 impl EkPublicKey {
     /// Reads a DER SubjectPublicKeyInfo (RFC 5280, 4.1.2.7).

@@ -59,6 +59,11 @@ impl ResponseCode {
         matches!(self.code, Some(code) if code < 0x1000 && code & 0x0c0 == 0x0c0)
     }
 
+    /// The TPM is in failure mode, and answers nothing else (TPM_RC_FAILURE).
+    pub fn is_failure_mode(&self) -> bool {
+        self.is(FAILURE)
+    }
+
     /// The layers TCTI (10), SAPI, ESAPI: the TPM itself was not heard.
     pub(crate) fn is_transport(&self) -> bool {
         matches!(self.code, Some(code) if code >> 16 == 0x0a)

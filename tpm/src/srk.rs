@@ -199,6 +199,11 @@ impl Tpm {
         self.engine().srk_state(owner_auth)
     }
 
+    /// The Name that the SRK will have when it is made from [`SrkTemplate::Tcg`]; changes nothing.
+    pub fn srk_to_be(&self, owner_auth: Option<&AuthValue>) -> Result<Name, SrkError> {
+        self.engine().primary_name(SrkTemplate::Tcg, owner_auth)
+    }
+
     /// The Name of the SRK, without making it again: its public area fits a template that we know, and its Name the pinned one.
     pub fn srk_name(&self) -> Result<Name, SrkError> {
         Ok(self.engine().srk()?.name)

@@ -1,0 +1,365 @@
+//! `check`: what a TPM is and how it is set up, line by line; changes nothing.
+
+use clap::Args;
+use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
+use key_metadata::TokenName;
+use serde::Serialize;
+use tpm::{AttestationKeyState, HierarchyError, SelfTest, SrkError, Tpm};
+use tpm_init::checks::{self, Expected, LockoutProbe, Make};
+use tpm_init::random_test::FirstBlocks;
+use tpm_init::state::{AuthState, Place, TpmState};
+use tpm_init::step::HierarchyName;
+use tpm_init::{Finding, RandomTest};
+
+use crate::draw::system;
+use crate::genuine;
+use crate::look::{Look, look};
+use crate::provision::read_report;
+use crate::target::{Auths, Target, TargetArguments};
+use crate::token_check;
+
+/// The options of `check`.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// Inspect this PKCS#11 token of site.yaml instead of a TPM
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tpm", "owner_auth", "endorsement_auth", "lockout_auth"])]
+    token: Option<TokenName>,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    version: u32,
+    of: &'a str,
+    conditions: &'a [&'static str],
+    ok: bool,
+    findings: &'a [Finding],
+}
+
+/// How many bytes of the generator are tested.
+const SAMPLE: usize = 64 << 10;
+
+impl Arguments {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let (of, checked) = match &self.token {
+            Some(token) => {
+                let folder = site.open()?;
+                let findings = token_check::findings(site, &folder, token)?;
+                (format!("token '{token}'"), Checked::of(findings))
+            }
+            None => {
+                let (target, given) = self.target.open(site)?;
+                (format!("TPM '{}'", target.name), everything(&target, given)?)
+            }
+        };
+        checked.tell(&of, &self.report, output)
+    }
+}
+
+/// What was looked at, and what all checks say of it.
+pub struct Checked {
+    /// What it is, in words; the first is the most pressing.
+    pub conditions: Vec<&'static str>,
+    /// In the order of the procedure.
+    pub findings: Vec<Finding>,
+    /// What a TPM was seen to be; `None` in failure mode, and for a token.
+    pub state: Option<TpmState>,
+}
+
+impl Checked {
+    fn of(findings: Vec<Finding>) -> Self {
+        Self {
+            conditions: Vec::new(),
+            findings,
+            state: None,
+        }
+    }
+
+    /// Shows it; a check that says no is a failure.
+    pub fn tell(&self, of: &str, report: &ReportArguments, output: &mut Output) -> Outcome {
+        let no: Vec<&str> = self
+            .findings
+            .iter()
+            .filter(|finding| finding.verdict.says_no())
+            .map(|finding| finding.check.as_str())
+            .collect();
+        if report.json {
+            output.json(&Document {
+                version: 1,
+                of,
+                conditions: &self.conditions,
+                ok: no.is_empty(),
+                findings: &self.findings,
+            })?;
+        } else {
+            let conditions = self.conditions.join("; ");
+            output.line(if conditions.is_empty() {
+                of.to_owned()
+            } else {
+                format!("{of}: {conditions}")
+            })?;
+            let rows = self.findings.iter().map(|finding| {
+                [
+                    finding.check.clone(),
+                    finding.verdict.to_string(),
+                    finding.evidence.clone(),
+                ]
+            });
+            output.result(table(["CHECK", "VERDICT", "EVIDENCE"], rows))?;
+            for finding in &self.findings {
+                if let Some(remedy) = &finding.remedy {
+                    output.line(format!("{}: {remedy}", finding.check))?;
+                }
+            }
+        }
+        if no.is_empty() {
+            return Ok(());
+        }
+        let mut names = no;
+        names.dedup();
+        Err(Failure::new(
+            Exit::SaysNo,
+            format!("{of}: not in order: {}", names.join(", ")),
+        ))
+    }
+}
+
+/// Looks at a TPM of whatever state.
+pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
+    let test = Tpm::self_test(&target.tcti)?;
+    if let Some(failure) = test.failure.as_ref().filter(|failure| failure.is_failure_mode()) {
+        return Ok(Checked {
+            conditions: vec!["in failure mode"],
+            ..Checked::of(checks::failed(&failure.to_string()))
+        });
+    }
+    let tpm = Tpm::connect(&target.tcti)?;
+    let found = look(target, &tpm, given)?;
+    let findings = findings(target, &tpm, &found, &test)?.findings;
+    Ok(Checked {
+        conditions: checks::conditions(&found.state, &found.known, &findings),
+        findings,
+        state: Some(found.state),
+    })
+}
+
+/// Refuses a TPM that is not fit to be provisioned, before anything is changed.
+pub fn refuse_unfit(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Outcome {
+    let (mut findings, _) = what_it_is(target, tpm, found, test)?;
+    checks::accept(&mut findings, &target.setup.accepted);
+    // Whose it is, is the plan's business.
+    findings.retain(|finding| finding.verdict.says_no() && finding.check != "ownership");
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let text = format!("the TPM '{}' is not fit to be provisioned", target.name);
+    let failure = findings
+        .iter()
+        .fold(Failure::new(Exit::SaysNo, text), |failure, finding| {
+            failure.because(format!("{}: {}", finding.check, finding.evidence))
+        });
+    Err(failure.hint(findings.first().and_then(|finding| finding.remedy.clone())))
+}
+
+/// What all checks say.
+pub struct Findings {
+    /// In the order of the procedure.
+    pub findings: Vec<Finding>,
+    /// The start of the generator's output, to be compared after a restart.
+    pub random: FirstBlocks,
+}
+
+/// All checks of a TPM that answers.
+pub fn findings(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Outcome<Findings> {
+    let (mut all, random) = what_it_is(target, tpm, found, test)?;
+    let Look {
+        state,
+        known,
+        lockout,
+        ..
+    } = found;
+    let identity = known.identity.as_ref();
+    all.push(checks::storage_root_key(&state.storage_root_key, identity));
+    all.push(checks::bus_protection(salted(tpm), identity));
+    all.push(checks::auth_values(state, known));
+    all.push(checks::dictionary_attack(state, lockout, probe(tpm, found)?));
+    all.push(checks::clear(state));
+    all.push(log_identity(target, tpm, found)?);
+    all.push(pcr_policy(target));
+    all.push(checks::evidence(known));
+    all.push(checks::resume(known));
+    checks::accept(&mut all, &target.setup.accepted);
+    Ok(Findings {
+        findings: all,
+        random,
+    })
+}
+
+/// The checks of what a TPM is, whatever is set up in it.
+fn what_it_is(
+    target: &Target,
+    tpm: &Tpm,
+    found: &Look,
+    test: &SelfTest,
+) -> Outcome<(Vec<Finding>, FirstBlocks)> {
+    let info = tpm.info()?;
+    let make = if info.is_software() {
+        Make::Software
+    } else {
+        Make::Hardware
+    };
+    let state = &found.state;
+    let keys: Vec<String> = tpm.offered_keys()?.iter().map(ToString::to_string).collect();
+    let places = [
+        &state.storage_root_key,
+        &state.attestation_key,
+        &state.log_index,
+        &state.log_counter,
+    ];
+    let to_come = places
+        .into_iter()
+        .filter(|place| **place == Place::Absent)
+        .count();
+    let lacks = tpm.lacks()?;
+    let to_come = u32::try_from(to_come).map_or(0, |count| count);
+    let endorsement = genuine::endorsement_key(target, tpm, found)?;
+    let roca = genuine::roca(tpm, &endorsement)?;
+    let mut all = vec![
+        checks::self_test(test),
+        checks::identity(state, make),
+        checks::hierarchies(tpm.enabled()?, tpm.platform()?, make),
+        checks::ownership(
+            state,
+            &found.known,
+            &Expected {
+                places: target.places(),
+            },
+        ),
+        checks::capabilities(&lacks, &keys, tpm.room()?, to_come),
+        endorsement.finding,
+    ];
+    all.extend(genuine::firmware(&info, roca)?);
+    let mut random = RandomTest::new();
+    random.feed(&tpm.throwaway_random(SAMPLE)?);
+    let random = random.finish()?;
+    all.push(match read_report(target)? {
+        Some(report) => random.finding_after(&report.random),
+        None => random.finding(),
+    });
+    Ok((all, random.first_blocks))
+}
+
+/// Whether a session salted to the storage root key works.
+fn salted(tpm: &Tpm) -> Result<(), String> {
+    match tpm.srk_name().and_then(|_| tpm.random(16)) {
+        Ok(_) => Ok(()),
+        Err(SrkError::Absent { .. }) => Err("there is no storage root key to salt a session to".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks the lockout hierarchy for an authorisation that changes nothing, where its auth value is known.
+fn probe(tpm: &Tpm, found: &Look) -> Outcome<LockoutProbe> {
+    let auth = match (found.state.lockout_auth, found.auths.get(&HierarchyName::Lockout)) {
+        (AuthState::Empty, _) => None,
+        (AuthState::Set, Some(auth)) => Some(auth),
+        (AuthState::Set, None) => return Ok(LockoutProbe::NotTried),
+    };
+    match tpm.check_auth(HierarchyName::Lockout.hierarchy(), auth) {
+        Ok(()) => Ok(LockoutProbe::Open),
+        Err(HierarchyError::Blocked { recovery, .. }) => Ok(LockoutProbe::Blocked(recovery)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The attestation key signs something new, and the log's anchors are those that were set up.
+fn log_identity(target: &Target, tpm: &Tpm, found: &Look) -> Outcome<Finding> {
+    let (check, provision) = ("log-identity", "keyrite-tpm-init provision");
+    let state = &found.state;
+    let missing: Vec<&str> = [
+        (&state.attestation_key, "attestation key"),
+        (&state.log_index, "log index"),
+        (&state.log_counter, "log counter"),
+    ]
+    .into_iter()
+    .filter(|(place, _)| !matches!(place, Place::Ours { .. }))
+    .map(|(_, what)| what)
+    .collect();
+    if !missing.is_empty() {
+        let foreign = [&state.attestation_key, &state.log_index, &state.log_counter]
+            .into_iter()
+            .any(|place| matches!(place, Place::Foreign { .. }));
+        let remedy = if foreign {
+            "something foreign is in its place: name another in site.yaml, or provision --remove HANDLE"
+        } else {
+            provision
+        };
+        return Ok(Finding::fail(
+            check,
+            format!("there is no {}", missing.join(", no ")),
+            remedy,
+        ));
+    }
+    let Some(identity) = &found.known.identity else {
+        return Ok(Finding::unknown(
+            check,
+            "all three are there, and not proved to be this site's",
+            provision,
+        ));
+    };
+    let key = &identity.attestation_key;
+    if state.attestation_key.name() != Some(&key.name.to_string()) {
+        let evidence = format!(
+            "the attestation key at {} is not the one that was proved, {}",
+            key.handle, key.name
+        );
+        return Ok(Finding::fail(
+            check,
+            evidence,
+            "find out who changed it; then provision --another-tpm",
+        ));
+    }
+    let AttestationKeyState::Ours(public) = tpm.attestation_key(key.handle)? else {
+        return Ok(Finding::fail(check, "the attestation key is gone", provision));
+    };
+    let nonce = system()?;
+    let quote = tpm.attest(key.handle, &*nonce)?;
+    if let Err(error) = quote.verify(&public, &*nonce) {
+        return Ok(Finding::fail(
+            check,
+            error.to_string(),
+            "do not trust this TPM's log",
+        ));
+    }
+    let counter = tpm.counter(target.setup.log_counter)?;
+    let risen_to = identity.log_counter.risen_to;
+    if counter < risen_to {
+        let evidence = format!("the counter is at {counter}, and was at {risen_to} before");
+        return Ok(Finding::fail(
+            check,
+            evidence,
+            "a counter never goes back: this is another one, or another TPM",
+        ));
+    }
+    let evidence = format!(
+        "the attestation key signed a new nonce; proved under {} on {}; the counter is at {counter}",
+        identity.endorsement_key.template, key.proved
+    );
+    Ok(Finding::pass(check, evidence))
+}
+
+/// Whether PINs that are sealed depend on how the machine was started.
+fn pcr_policy(target: &Target) -> Finding {
+    match &target.setup.pcr_policy {
+        None => Finding::pass(
+            "pcr-policy",
+            "none: sealed PINs are bound to the TPM, not to how the machine was started",
+        ),
+        Some(_) => Finding::unknown("pcr-policy", "not looked at", "keyrite-tpm-init pcr show"),
+    }
+}
