@@ -1,5 +1,5 @@
 //! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd) and a SoftHSM store, each in a folder of the
-//! caller's and gone when dropped; TPMs with a maker's certificates, genuine or not; and somebody at the line
+//! caller's and gone when dropped; TPMs with a maker's certificates, genuine or not, and in failure mode; and somebody at the line
 //! between a program and its TPM.
 //!
 //! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
@@ -8,6 +8,7 @@
 mod abrmd;
 mod daemon;
 mod ek_ca;
+mod failed;
 mod loopback;
 mod manufactured;
 mod softhsm;
