@@ -3,7 +3,7 @@
 //! A transcript is Markdown; the lines `$ command` of its `console` blocks are run by sh in the site's folder with a cleared environment,
 //! and what they print (stdout and stderr together) and their exit code (`? N`, when it is not 0) must be what the file says. `[..]`
 //! stands for anything within a line. A first line `<!-- stack: tpm -->` takes another stack than SoftHSM. `SNAPSHOTS=overwrite` writes
-//! what was seen.
+//! what was seen. What asks at a terminal is run by `at-terminal ANSWER... -- COMMAND`.
 //!
 //! After each transcript: no secret that was used may stand in any file of the site or in what was printed, and the TPM holds no handle.
 
