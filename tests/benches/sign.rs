@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use dnssec::SiteTokens;
 use key_metadata::{PinSource, Role, SiteFolder};
-use keyrite_tests::{Rig, Stack};
+use keyrite_tests::{Rig, Stack, TpmState};
 
 /// Signatures of the loop.
 const RAW: u32 = 500;
@@ -28,7 +28,7 @@ fn main() {
     );
     for stack in Stack::ALL {
         let folder = tempfile::tempdir().expect("a folder");
-        let rig = Rig::new(folder.path(), stack).expect("the stack");
+        let rig = Rig::new(folder.path(), stack, TpmState::Fresh).expect("the stack");
         let (raw, signer) = measure(&rig);
         println!(
             "{:<12} {raw:>14.0} {signer:>14.0} {:>6.2}",

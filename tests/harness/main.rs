@@ -2,13 +2,15 @@
 //!
 //! A transcript is Markdown; the lines `$ command` of its `console` blocks are run by sh in the site's folder with a cleared environment,
 //! and what they print (stdout and stderr together) and their exit code (`? N`, when it is not 0) must be what the file says. `[..]`
-//! stands for anything within a line. A first line `<!-- stack: tpm -->` takes another stack than SoftHSM. `SNAPSHOTS=overwrite` writes
-//! what was seen.
+//! stands for anything within a line. `SNAPSHOTS=overwrite` writes what was seen. A first line `<!-- stack: tpm -->` takes another stack
+//! than SoftHSM, and `<!-- stack: softhsm, tpm: manufactured -->` another TPM than a fresh one (`Stack`, `TpmState`). What asks at a
+//! terminal is run by `at-terminal ANSWER... -- COMMAND`.
 //!
 //! After each transcript: no secret that was used may stand in any file of the site or in what was printed, and the TPM holds no handle.
 
 #![expect(clippy::expect_used, reason = "a harness that cannot run is a failure")]
 
+mod equipment;
 mod replay;
 mod secrets;
 
@@ -17,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use keyrite_tests::{Rig, Stack};
+use keyrite_tests::{Rig, Stack, TpmState};
 use libtest_mimic::{Arguments, Trial};
 use snapbox::{Assert, Data};
 
@@ -33,15 +35,22 @@ fn main() -> ExitCode {
         trials.push(Trial::test(name, move || Ok(check(&path, &tools)?)));
     }
     assert!(!trials.is_empty(), "there are no transcripts");
+    trials.extend(equipment::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Builds the tools that ship, and returns the folder that has them.
 fn build_tools() -> PathBuf {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
-        .status()
-        .expect("cargo runs");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+    // What `cargo test` says of this package: ring's build script would take it for a change, and half of the tools be built each time.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
+    let status = build.status().expect("cargo runs");
     assert!(status.success(), "the tools do not build");
     let executable = std::env::current_exe().expect("a test binary");
     executable.ancestors().nth(2).expect("target/debug").to_owned()
@@ -50,7 +59,8 @@ fn build_tools() -> PathBuf {
 fn check(path: &Path, tools: &Path) -> Result<(), Box<dyn Error>> {
     let script = fs::read_to_string(path)?;
     let folder = tempfile::Builder::new().prefix("keyrite-").tempdir()?;
-    let rig = Rig::new(folder.path(), stack_of(&script)?)?;
+    let (stack, tpm) = attributes(&script)?;
+    let rig = Rig::new(folder.path(), stack, tpm)?;
     let replay::Replayed { seen, printed } = replay::replay(&script, &rig, tools)?;
     Assert::new()
         // A backslash is one: there are no Windows paths here.
@@ -65,13 +75,19 @@ fn check(path: &Path, tools: &Path) -> Result<(), Box<dyn Error>> {
     secrets::search(&rig, &printed)
 }
 
-fn stack_of(script: &str) -> Result<Stack, String> {
+/// What the first line says of the stack and its TPM.
+fn attributes(script: &str) -> Result<(Stack, TpmState), String> {
+    let (mut stack, mut tpm) = (Stack::SoftHsm, TpmState::Fresh);
     let first = script.lines().next().map_or("", |line| line);
-    match first
-        .strip_prefix("<!-- stack: ")
-        .and_then(|rest| rest.strip_suffix(" -->"))
-    {
-        Some(name) => name.parse(),
-        None => Ok(Stack::SoftHsm),
+    let comment = first
+        .strip_prefix("<!-- ")
+        .and_then(|rest| rest.strip_suffix(" -->"));
+    for attribute in comment.into_iter().flat_map(|comment| comment.split(", ")) {
+        match attribute.split_once(": ") {
+            Some(("stack", name)) => stack = name.parse()?,
+            Some(("tpm", name)) => tpm = name.parse()?,
+            Some(_) | None => return Err(format!("the first line's '{attribute}' is neither stack nor tpm")),
+        }
     }
+    Ok((stack, tpm))
 }

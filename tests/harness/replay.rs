@@ -46,9 +46,10 @@ pub fn replay(script: &str, rig: &Rig, tools: &Path) -> Result<Replayed, Box<dyn
 fn shell(command: &str, rig: &Rig, tools: &Path) -> Command {
     let mut path = OsString::from(tools);
     path.push(":/usr/sbin:/usr/bin:/sbin:/bin");
-    let mut shell = rig.command("sh");
+    // In a session of its own: at the terminal of whoever runs the tests, the tools would ask there.
+    let mut shell = rig.command("setsid");
     shell
-        .args(["-c", &format!("umask 077; exec 2>&1; {command}")])
+        .args(["--wait", "sh", "-c", &format!("umask 077; exec 2>&1; {command}")])
         .env("PATH", path)
         .env("HOME", rig.site())
         .env("LC_ALL", "C.UTF-8")

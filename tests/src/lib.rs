@@ -2,9 +2,11 @@
 
 mod rig;
 mod stack;
+mod tpm_state;
 
 pub use rig::Rig;
 pub use stack::Stack;
+pub use tpm_state::TpmState;
 
 use std::path::PathBuf;
 

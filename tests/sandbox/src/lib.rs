@@ -1,17 +1,25 @@
 //! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd) and a SoftHSM store, each in a folder of the
-//! caller's and gone when dropped.
+//! caller's and gone when dropped; TPMs with a maker's certificates, genuine or not, and in failure mode; and somebody at the line
+//! between a program and its TPM.
 //!
 //! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
 //! no process behind.
 
 mod abrmd;
 mod daemon;
+mod ek_ca;
+mod failed;
+mod loopback;
+mod manufactured;
 mod softhsm;
 mod swtpm;
+mod tap;
 
 pub use abrmd::Abrmd;
+pub use ek_ca::EkCa;
 pub use softhsm::SoftHsm;
 pub use swtpm::Swtpm;
+pub use tap::{Cut, Ended, Tap};
 
 /// SoftHSM's module, of Debian's package softhsm2.
 pub const SOFTHSM_MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";

@@ -7,37 +7,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::daemon::Daemon;
+use crate::loopback::{self, PORTS};
 
 /// A running swtpm, on a loopback address of its own. Dropping it shuts the TPM down in order (TPM2_Shutdown) and ends the process.
 pub struct Swtpm {
+    host: String,
     tcti: String,
     state: PathBuf,
     _daemon: Daemon,
 }
-
-const PORT: u16 = 2321;
 
 impl Swtpm {
     /// Starts a TPM whose state is in the folder `state`, which is made if it is not there; its state outlives it.
     pub fn start(state: &Path) -> io::Result<Self> {
         fs::create_dir_all(state)?;
         let state = fs::canonicalize(state)?;
-        let mut last = io::Error::other("swtpm was not started");
-        // Another run may hold the address: draw again.
-        for _ in 0..5 {
-            match Self::start_at(&state, &random_loopback()?) {
-                Ok(swtpm) => return Ok(swtpm),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        loopback::somewhere(|host| Self::start_at(&state, host))
     }
 
     fn start_at(state: &Path, host: &str) -> io::Result<Self> {
         let log = state.join("swtpm.log");
         let dir = format!("dir={}", state.display());
-        let server = format!("type=tcp,port={PORT},bindaddr={host}");
-        let ctrl = format!("type=tcp,port={},bindaddr={host}", PORT + 1);
+        let [server, ctrl] = PORTS.map(|port| format!("type=tcp,port={port},bindaddr={host}"));
         let arguments = [
             "socket",
             "--tpm2",
@@ -51,9 +42,10 @@ impl Swtpm {
             "not-need-init,startup-clear",
         ];
         let mut daemon = Daemon::start("swtpm", &arguments.map(AsRef::as_ref), &[], &log)?;
-        daemon.wait_until("swtpm", &log, || TcpStream::connect((host, PORT + 1)).is_ok())?;
+        daemon.wait_until("swtpm", &log, || TcpStream::connect((host, PORTS[1])).is_ok())?;
         Ok(Self {
-            tcti: format!("swtpm:host={host},port={PORT}"),
+            host: host.to_owned(),
+            tcti: loopback::tcti(host),
             state: state.to_owned(),
             _daemon: daemon,
         })
@@ -62,6 +54,11 @@ impl Swtpm {
     /// The TCTI configuration that reaches it.
     pub fn tcti(&self) -> &str {
         &self.tcti
+    }
+
+    /// The address that it listens at.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     /// The folder with its state.
@@ -79,6 +76,19 @@ impl Swtpm {
             .output()
     }
 
+    /// The same, where it must succeed: what it printed, or an error that says what it said.
+    pub fn must(&self, name: &str, arguments: &[&str]) -> io::Result<Vec<u8>> {
+        let output = self.tool(name, arguments)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(io::Error::other(format!(
+            "{name} {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        )))
+    }
+
     /// The transient objects and loaded sessions that are in the TPM, by handle; both lists are empty where every tool cleans up.
     pub fn leaked_handles(&self) -> io::Result<Vec<String>> {
         let mut handles = Vec::new();
@@ -87,20 +97,22 @@ impl Swtpm {
             "handles-loaded-session",
             "handles-saved-session",
         ] {
-            let output = self.tool("tpm2_getcap", &[capability])?;
-            if !output.status.success() {
-                return Err(io::Error::other(format!(
-                    "tpm2_getcap {capability}: {}",
-                    String::from_utf8_lossy(&output.stderr)
-                )));
-            }
+            let listed = self.must("tpm2_getcap", &[capability])?;
             handles.extend(
-                String::from_utf8_lossy(&output.stdout)
+                String::from_utf8_lossy(&listed)
                     .lines()
                     .map(|line| format!("{capability} {line}")),
             );
         }
         Ok(handles)
+    }
+
+    /// Flushes what a killed program left in the TPM, as the kernel's resource manager does when a program is gone.
+    pub fn flush_leaked_handles(&self) -> io::Result<()> {
+        for kind in ["-t", "-l", "-s"] {
+            self.must("tpm2_flushcontext", &[kind])?;
+        }
+        Ok(())
     }
 }
 
@@ -109,16 +121,4 @@ impl Drop for Swtpm {
         // An unclean stop counts as a dictionary-attack failure at the next start.
         let _ = self.tool("tpm2_shutdown", &["-c"]);
     }
-}
-
-/// An address of 127.0.0.0/8, drawn at random.
-fn random_loopback() -> io::Result<String> {
-    let mut bytes = [0; 3];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(format!(
-        "127.{}.{}.{}",
-        bytes[0].max(1),
-        bytes[1],
-        bytes[2].clamp(1, 254)
-    ))
 }

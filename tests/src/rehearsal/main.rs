@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use keyrite_tests::{Rig, Stack};
+use keyrite_tests::{Rig, Stack, TpmState};
 use step::{Problem, Runner, say};
 
 /// Rehearse the main job on software tokens: provision a TPM, initialise a token, make keys, sign eight zones, verify them
@@ -46,7 +46,7 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
         arguments.stack,
         folder.display()
     ));
-    let rig = Rig::new(&folder, arguments.stack)?;
+    let rig = Rig::new(&folder, arguments.stack, TpmState::Fresh)?;
     let runner = Runner::new(&rig)?;
     say("1. The TPM's storage root key");
     runner.show("keyrite-tpm-init", &["provision"])?;

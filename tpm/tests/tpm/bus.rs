@@ -1,113 +1,19 @@
 //! What somebody sees who listens between us and the TPM.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread;
-
 use key_metadata::{Algorithm, KeySpec};
 use keyrite_tpm::Tpm;
-use sandbox::Swtpm;
+use sandbox::{Swtpm, Tap};
 use secrecy::ExposeSecret;
 
 use crate::{auth, handle, secret, tool, with_state};
-
-/// A listener on another loopback address, which passes on and records every byte in both directions.
-struct Tap {
-    tcti: String,
-    record: Arc<Mutex<Vec<u8>>>,
-}
-
-/// Bytes of the TPM's answers that are exchanged for others, and how many answers are still to be changed.
-#[derive(Clone, Default)]
-struct Lie {
-    exchange: Vec<(Vec<u8>, Vec<u8>)>,
-    left: Arc<Mutex<usize>>,
-}
-
-impl Lie {
-    fn tell(&self, answer: &mut [u8]) {
-        let mut left = self.left.lock().unwrap();
-        let mut told = false;
-        for (truth, lie) in &self.exchange {
-            let found = answer.windows(truth.len()).position(|window| window == truth);
-            if let Some(at) = found.filter(|_| *left > 0) {
-                answer[at..at + lie.len()].copy_from_slice(lie);
-                told = true;
-            }
-        }
-        *left -= usize::from(told);
-    }
-}
-
-impl Tap {
-    fn on(swtpm: &Swtpm, lie: &Lie) -> Self {
-        let host = swtpm.tcti().split(['=', ',']).nth(1).unwrap().to_owned();
-        let record = Arc::new(Mutex::new(Vec::new()));
-        // Two ports side by side, as swtpm's TCTI wants them; the address is our own, so they are free.
-        let own = host
-            .rsplit_once('.')
-            .map(|(front, last)| format!("{front}.{}", if last == "254" { "1" } else { "254" }))
-            .unwrap();
-        for port in [2321, 2322] {
-            let listener = TcpListener::bind((own.as_str(), port)).unwrap();
-            let (host, record, lie) = (host.clone(), Arc::clone(&record), lie.clone());
-            thread::spawn(move || {
-                for client in listener.incoming() {
-                    let client = client.unwrap();
-                    let server = TcpStream::connect((host.as_str(), port)).unwrap();
-                    let (record, there, back) = (
-                        Arc::clone(&record),
-                        client.try_clone().unwrap(),
-                        server.try_clone().unwrap(),
-                    );
-                    let (again, lie) = (Arc::clone(&record), lie.clone());
-                    thread::spawn(move || pass_on(there, server, &record, &Lie::default()));
-                    thread::spawn(move || pass_on(back, client, &again, &lie));
-                }
-            });
-        }
-        Self {
-            tcti: format!("swtpm:host={own},port=2321"),
-            record,
-        }
-    }
-
-    fn saw(&self, bytes: &[u8]) -> bool {
-        self.record
-            .lock()
-            .unwrap()
-            .windows(bytes.len())
-            .any(|window| window == bytes)
-    }
-}
-
-fn pass_on(mut from: TcpStream, mut to: TcpStream, record: &Mutex<Vec<u8>>, lie: &Lie) {
-    let mut buffer = [0; 4096];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => {
-                lie.tell(&mut buffer[..length]);
-                record.lock().unwrap().extend_from_slice(&buffer[..length]);
-                if to.write_all(&buffer[..length]).is_err() {
-                    break;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break,
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
-}
 
 #[test]
 fn no_secret_crosses_the_bus_in_the_clear() {
     let folder = tempfile::tempdir().unwrap();
     with_state(folder.path(), |_, swtpm| {
         tool(swtpm, "tpm2_changeauth -c owner OWNER-AUTH-VALUE");
-        let tap = Tap::on(swtpm, &Lie::default());
-        let tpm = Tpm::connect(&tap.tcti.parse().unwrap()).unwrap();
+        let tap = Tap::on(swtpm).unwrap();
+        let tpm = Tpm::connect(&tap.tcti().parse().unwrap()).unwrap();
         let owner = auth("OWNER-AUTH-VALUE");
         let early = tpm.random(32).unwrap();
         tpm.ensure_srk(Some(&owner)).unwrap();
@@ -139,7 +45,7 @@ fn no_secret_crosses_the_bus_in_the_clear() {
         // And it hears the secret itself where nothing protects it.
         let unsealed = std::process::Command::new("tpm2_unseal")
             .args(["-c", "0x81020000"])
-            .env("TPM2TOOLS_TCTI", &tap.tcti)
+            .env("TPM2TOOLS_TCTI", tap.tcti())
             .output()
             .unwrap();
         assert_eq!(unsealed.stdout, b"SEALED-SECRET-VALUE");
@@ -159,20 +65,13 @@ fn another_key_under_the_pinned_name_is_noticed() {
     with_state(mine.path(), |tpm, swtpm| {
         let name = tpm.ensure_srk(None).unwrap().name().clone();
         let exchange: Vec<_> = point(swtpm).into_iter().zip(his_key).collect();
-        let left = Arc::new(Mutex::new(0));
-        let tap = Tap::on(
-            swtpm,
-            &Lie {
-                exchange,
-                left: Arc::clone(&left),
-            },
-        );
-        let tcti = tap.tcti.parse().unwrap();
+        let tap = Tap::on(swtpm).unwrap();
+        let tcti = tap.tcti().parse().unwrap();
         Tpm::connect(&tcti).unwrap().pin_srk(&name).unwrap();
         for lies in [1, 2, 3] {
-            *left.lock().unwrap() = lies;
+            tap.lie(exchange.clone(), lies).unwrap();
             let error = Tpm::connect(&tcti).unwrap().pin_srk(&name).unwrap_err();
-            assert!(*left.lock().unwrap() < lies, "nothing was changed: {error}");
+            assert!(tap.lies_left() < lies, "nothing was changed: {error}");
         }
     });
 }
