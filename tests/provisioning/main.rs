@@ -1,0 +1,117 @@
+//! `keyrite-tpm-init provision`, killed at its TPM commands and listened to.
+//!
+//! Between the tool and the TPM is a tap that counts the commands, cuts the line at one of them, and kills the tool there.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod bench;
+
+use std::sync::Mutex;
+use std::thread;
+
+use bench::Bench;
+use sandbox::{Cut, Ended};
+
+/// TPM2_GetRandom: the generator's test draws thousands of times, and nothing is different between two of them.
+const GET_RANDOM: u32 = 0x17b;
+
+/// Commands that change nothing in the TPM, so that it is all the same on which side of its work the line is cut: SelfTest, NV_Read,
+/// Unseal, NV_ReadPublic, ReadPublic, GetCapability, GetRandom, GetTestResult, TestParms.
+const READ_ONLY: [u32; 9] = [0x143, 0x14e, 0x15e, 0x169, 0x173, 0x17a, GET_RANDOM, 0x17c, 0x18a];
+
+/// Killed at any command, before or after the TPM did it, and run again: the end is the same, and every auth value is in good hands.
+#[test]
+fn a_run_that_is_killed_is_completed_by_the_next() {
+    let whole = Bench::new();
+    assert!(whole.provision().unwrap().success());
+    let commands = whole.tap.commands();
+    let end = whole.end();
+    assert!(end.contains("0x81010020") && end.contains("0x1800021"), "{end}");
+    let mut cuts = Vec::new();
+    for (at, command) in commands.iter().enumerate() {
+        if *command == GET_RANDOM && at > 0 && commands[at - 1] == GET_RANDOM {
+            continue;
+        }
+        cuts.push((at, Cut::BeforeTheAnswer));
+        if !READ_ONLY.contains(command) {
+            cuts.push((at, Cut::BeforeItReachesTheTpm));
+        }
+    }
+    assert!(cuts.len() > 300, "{}", cuts.len());
+    let cuts = Mutex::new(cuts.into_iter());
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let next = cuts.lock().unwrap().next();
+                    let Some((at, cut)) = next else { break };
+                    killed_at(at, cut, &end);
+                }
+            });
+        }
+    });
+}
+
+fn killed_at(at: usize, cut: Cut, end: &str) {
+    let bench = Bench::new();
+    let where_ = format!("command {at}, {cut:?}");
+    let ended = bench
+        .tap
+        .run_until_cut(&mut bench.tool(&["provision"]), at, cut)
+        .unwrap();
+    let Ended::Killed { command } = ended else {
+        panic!("{where_}: it ended by itself: {ended:?}")
+    };
+    bench.tap.mend();
+    // What a bare software TPM keeps of a killed program, a resource manager gives back.
+    bench.swtpm.flush_leaked_handles().unwrap();
+    assert!(
+        bench.provision().unwrap().success(),
+        "{where_} ({command:#x}): the next run failed"
+    );
+    assert_eq!(bench.end(), end, "{where_} ({command:#x})");
+}
+
+/// Nobody who listens gets an auth value or a PIN, and nothing is left in the TPM's slots.
+#[test]
+fn no_secret_crosses_the_bus() {
+    let bench = Bench::with_token();
+    assert!(bench.provision().unwrap().success());
+    for verb in ["check", "verify", "token", "rng"] {
+        let ended = bench.tool(&[verb]).status().unwrap();
+        assert!(ended.success(), "{verb}");
+        assert_eq!(
+            bench.swtpm.leaked_handles().unwrap(),
+            Vec::<String>::new(),
+            "{verb}"
+        );
+    }
+    let secrets = bench.secrets();
+    assert_eq!(secrets.len(), 5);
+    for (what, secret) in &secrets {
+        assert!(!bench.tap.saw(secret), "the {what} crossed the bus");
+        let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(
+            !bench.tap.saw(digits.as_bytes()),
+            "the {what} crossed the bus as digits"
+        );
+    }
+    // The tap hears both directions: an attestation key's point comes back in the clear, and a handle goes there.
+    let public = bench
+        .swtpm
+        .must("tpm2_readpublic", &["-c", "0x81010020"])
+        .unwrap();
+    let text = String::from_utf8(public).unwrap();
+    let x = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("x: "))
+        .unwrap()
+        .to_owned();
+    assert!(bench.tap.saw(&bench::bytes(&x)) && bench.tap.saw(&[0x81, 0x01, 0x00, 0x20]));
+}
