@@ -6,6 +6,7 @@ pub mod page;
 pub mod plan;
 pub mod random_test;
 pub mod report;
+pub mod roca;
 mod sample_size;
 pub mod state;
 pub mod step;
