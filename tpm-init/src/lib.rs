@@ -2,6 +2,8 @@
 
 pub mod checks;
 mod finding;
+mod firmware;
+mod firmware_range;
 pub mod page;
 pub mod plan;
 pub mod random_test;
@@ -12,5 +14,6 @@ pub mod state;
 pub mod step;
 
 pub use finding::{Finding, Verdict};
+pub use firmware::{Barred, FirmwareTable};
 pub use random_test::{RandomReport, RandomTest};
 pub use sample_size::{SampleSize, SampleSizeError};
