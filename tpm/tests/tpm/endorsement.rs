@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use key_metadata::Advice;
-use keyrite_tpm::{EkOrigin, EkTemplate, EndorsementError, Hierarchy, Tpm};
+use keyrite_tpm::{EkOrigin, EkPublicKey, EkPublicKeyError, EkTemplate, EndorsementError, Hierarchy, Tpm};
 use sandbox::Swtpm;
 
 use crate::{auth, tool, with_state};
@@ -126,6 +126,25 @@ fn a_tpm_without_certificates_says_so() {
         assert_eq!(certificates.len(), 1);
         assert_eq!(certificates[0].index, 0x01c0_000a);
         assert_eq!(certificates[0].der, data[..0x504]);
+    });
+}
+
+/// Some makers write the algorithm of their RSA keys as OAEP (1.2.840.113549.1.1.7); it is the same key.
+#[test]
+fn an_oaep_key_is_an_rsa_key() {
+    let folder = tempfile::tempdir().unwrap();
+    with_state(folder.path(), |tpm, _| {
+        let spki = tpm.endorsement_key(EkTemplate::Rsa2048, None).unwrap().spki;
+        let rsa = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+        let at = spki.windows(9).position(|window| window == rsa).unwrap() + 8;
+        let mut oaep = spki.clone();
+        oaep[at] = 7;
+        assert_eq!(EkPublicKey::from_spki(&oaep), EkPublicKey::from_spki(&spki));
+        oaep[at] = 8;
+        assert_eq!(EkPublicKey::from_spki(&oaep), Err(EkPublicKeyError));
+        for length in 0..spki.len() {
+            assert_eq!(EkPublicKey::from_spki(&spki[..length]), Err(EkPublicKeyError));
+        }
     });
 }
 
