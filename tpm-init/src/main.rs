@@ -1,6 +1,10 @@
 //! `keyrite-tpm-init`: a TPM 2.0 and the tokens whose PIN it keeps, from new to ready.
 
+mod feed;
+mod generator;
+mod kernel_pool;
 mod provision;
+mod rng;
 mod seal;
 mod token;
 
@@ -25,6 +29,8 @@ enum Verb {
     Provision(provision::Arguments),
     /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so
     Token(token::Arguments),
+    /// Test the random number generators of the site's TPMs and tokens
+    Rng(rng::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -34,6 +40,7 @@ fn main() -> ExitCode {
         match &arguments.verb {
             Verb::Provision(verb) => verb.run(&arguments.site, output),
             Verb::Token(verb) => verb.run(&arguments.site, output),
+            Verb::Rng(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
