@@ -1,5 +1,6 @@
 //! Random bytes from a token.
 
+use cryptoki::error::RvError;
 use key_metadata::{Advice, TokenLabel};
 
 use crate::session::AccessError;
@@ -17,6 +18,13 @@ pub struct RandomError {
     pub source: AccessError,
 }
 
+impl RandomError {
+    /// Whether the token gives random bytes only to a user who is logged in (CKR_USER_NOT_LOGGED_IN).
+    pub fn needs_login(&self) -> bool {
+        matches!(self.source.answer(), Some(RvError::UserNotLoggedIn))
+    }
+}
+
 impl Advice for RandomError {
     fn hint(&self) -> Option<String> {
         self.source.hint()
@@ -28,7 +36,7 @@ impl Advice for RandomError {
 }
 
 impl Token {
-    /// That many bytes from the token's generator (C_GenerateRandom).
+    /// That many bytes from the token's generator (C_GenerateRandom). Most give them without a login.
     pub fn random(&self, count: usize) -> Result<Vec<u8>, RandomError> {
         let mut bytes = vec![0; count];
         self.0

@@ -4,9 +4,13 @@ mod check;
 mod custodians;
 mod draw;
 mod execute;
+mod feed;
+mod generator;
 mod genuine;
+mod kernel_pool;
 mod look;
 mod provision;
+mod rng;
 mod seal;
 mod target;
 mod token;
@@ -40,6 +44,8 @@ enum Verb {
     Verify(verify::Arguments),
     /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so
     Token(token::Arguments),
+    /// Test the random number generators of the site's TPMs and tokens
+    Rng(rng::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
             Verb::Provision(verb) => verb.run(&arguments.site, output),
             Verb::Verify(verb) => verb.run(&arguments.site, output),
             Verb::Token(verb) => verb.run(&arguments.site, output),
+            Verb::Rng(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -17,7 +17,7 @@ use first_blocks::FirstBlocksOf;
 use health::{BitBalance, Proportion, Repetition};
 use repeats::Repeats;
 
-/// A generator's output while it is tested, in pieces of any size. No byte of it is left behind.
+/// A generator's output while it is tested, in pieces of any size. Of it, figures and digests are kept only.
 #[derive(Default)]
 pub struct RandomTest {
     bytes: u64,
@@ -110,13 +110,13 @@ mod tests {
 
     #[test]
     fn a_good_generator_passes() {
-        for seed in 0..10 {
+        for seed in 0..5 {
             let report = test(&good(seed, 65_536));
             assert!(report.passed(), "{report:?}");
             assert_eq!(report.bytes, 65_536);
         }
         assert!(test(&good(0, 4096)).passed());
-        assert!(test(&good(0, 1 << 20)).passed());
+        assert!(test(&good(0, 1 << 18)).passed());
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         for value in [0, 0xff, 7] {
             let report = test(&vec![value; 65_536]);
             let all = vec![RepetitionCount, AdaptiveProportion, BitBalance, RepeatedBlock];
-            assert_eq!(report.failures(), all);
+            assert_eq!(report.failed_tests(), all);
             assert_eq!((report.longest_run.largest, report.longest_run.at), (65_536, 0));
             assert_eq!((report.largest_count.largest, report.largest_count.at), (512, 0));
             assert_eq!(report.repeat, Some(Repeat { at: 1, first_at: 0 }));
@@ -133,7 +133,7 @@ mod tests {
         let mut bytes = good(1, 65_536);
         bytes[40_001..40_007].fill(9);
         let report = test(&bytes);
-        assert_eq!(report.failures(), [RepetitionCount]);
+        assert_eq!(report.failed_tests(), [RepetitionCount]);
         assert_eq!((report.longest_run.largest, report.longest_run.at), (6, 40_001));
     }
 
@@ -142,7 +142,10 @@ mod tests {
         for period in [16, 17, 31, 100, 1000, 4096, 32_768] {
             let bytes: Vec<u8> = good(2, period).into_iter().cycle().take(65_536).collect();
             let report = test(&bytes);
-            assert!(report.failures().contains(&RepeatedBlock), "{period}: {report:?}");
+            assert!(
+                report.failed_tests().contains(&RepeatedBlock),
+                "{period}: {report:?}"
+            );
             assert_eq!(report.repeat.unwrap().first_at, 0);
             assert_eq!(report.repeat.unwrap().at, period as u64);
         }
@@ -157,7 +160,7 @@ mod tests {
             .map(|(byte, chance)| if chance < 32 { 0 } else { byte })
             .collect();
         for length in [4096, 65_536] {
-            let failures = test(&bytes[..length]).failures();
+            let failures = test(&bytes[..length]).failed_tests();
             assert!(failures.contains(&AdaptiveProportion), "{failures:?}");
         }
         // A bit is 1 with a probability of 1/8.
@@ -167,7 +170,7 @@ mod tests {
             .zip(good(7, 65_536))
             .map(|((one, two), three)| one & two & three)
             .collect();
-        let failures = test(&bytes).failures();
+        let failures = test(&bytes).failed_tests();
         assert!(failures.contains(&AdaptiveProportion) && failures.contains(&BitBalance));
     }
 
@@ -179,7 +182,7 @@ mod tests {
                 .map(|byte| byte & !(1 << bit) | set)
                 .collect();
             let report = test(&bytes);
-            assert_eq!(report.failures(), [BitBalance], "{report:?}");
+            assert_eq!(report.failed_tests(), [BitBalance], "{report:?}");
             assert_eq!(report.bit_difference.largest, 65_536);
             assert_eq!(report.bit_difference.at, bit);
         }

@@ -24,7 +24,7 @@ pub enum SampleSizeError {
 impl SampleSize {
     /// The least, in bytes.
     pub const LEAST: u64 = RandomTest::LEAST;
-    /// The most, in bytes: our choice, for about 50 MB of memory.
+    /// The most, in bytes: our choice, for less than 100 MB of memory.
     pub const MOST: u64 = 16 << 20;
 
     /// How many bytes.

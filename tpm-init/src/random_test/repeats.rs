@@ -22,7 +22,7 @@ pub struct Repeat {
 /// The search for a block of 16 bytes that comes again, at whatever distance.
 ///
 /// The blocks at multiples of 16 are remembered, and every block is compared with them. Any 31 bytes contain one of those, so a repeat of
-/// 31 bytes is found wherever it is. Of a block, half of its SHA-256 is remembered, so that no tested byte stays in memory.
+/// 31 bytes is found wherever it is. Of a block, half of its SHA-256 is remembered, so that no tested block stays in memory.
 ///
 /// In n good bytes there are n^2 / 32 comparisons, each alike (the block or its digest) with a probability of 2^-127: good bytes fail in
 /// 64 KiB with a probability of 2^-100.

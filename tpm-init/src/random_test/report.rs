@@ -87,7 +87,7 @@ impl RandomReport {
                              even when its seed is known.";
 
     /// The tests that the generator failed; none if it passed.
-    pub fn failures(&self) -> Vec<RandomTestName> {
+    pub fn failed_tests(&self) -> Vec<RandomTestName> {
         let verdicts = [
             (RandomTestName::RepetitionCount, self.longest_run.fails()),
             (RandomTestName::AdaptiveProportion, self.largest_count.fails()),
@@ -100,7 +100,7 @@ impl RandomReport {
 
     /// Whether the generator passed every test.
     pub fn passed(&self) -> bool {
-        self.failures().is_empty()
+        self.failed_tests().is_empty()
     }
 
     /// Whether the start of this output holds a block from the start of an earlier one: its offset here, in bytes.
@@ -113,11 +113,11 @@ impl RandomReport {
 
     /// The verdict on this output alone.
     pub fn finding(&self) -> Finding {
-        let failures = self.failures();
-        if failures.is_empty() {
+        let failed = self.failed_tests();
+        if failed.is_empty() {
             return Finding::pass(CHECK, format!("{self}. {}", Self::SHOWS));
         }
-        let names: Vec<_> = failures.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = failed.iter().map(ToString::to_string).collect();
         Finding::fail(CHECK, format!("it fails {}: {self}", names.join(", ")), REMEDY)
     }
 
