@@ -23,7 +23,7 @@ tokens:
     address: tpm2:TCTI
     setup:
       endorsement-auth: tpm:0x81020011
-      accepted: {identity: a test, endorsement-key: a test, roca: t, tpm-fail: t, firmware-advisories: t, firmware-known: a test}
+      accepted: {identity: a test, endorsement-key: a test, firmware-advisories: a test, firmware-known: a test}
 TOKENzones: {}
 custodians:
   ana: RECIPIENT

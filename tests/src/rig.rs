@@ -142,7 +142,7 @@ fn setup(state: TpmState) -> String {
         "    setup:\n      owner-auth: tpm:0x81020010\n      endorsement-auth: tpm:0x81020011\n      \
                     lockout-auth: tpm:0x81020012\n      accepted:\n"
             .to_owned();
-    for check in ["identity", "firmware-known"] {
+    for check in ["identity", "firmware-advisories", "firmware-known"] {
         text.push_str(&accepted(check));
     }
     if state == TpmState::Fresh {

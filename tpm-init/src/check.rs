@@ -227,8 +227,6 @@ fn what_it_is(
         .count();
     let lacks = tpm.lacks()?;
     let to_come = u32::try_from(to_come).map_or(0, |count| count);
-    let endorsement = genuine::endorsement_key(target, tpm, found)?;
-    let roca = genuine::roca(tpm, &endorsement)?;
     let mut all = vec![
         checks::self_test(test),
         checks::identity(state, make),
@@ -241,9 +239,9 @@ fn what_it_is(
             },
         ),
         checks::capabilities(&lacks, &keys, tpm.room()?, to_come),
-        endorsement.finding,
+        genuine::endorsement_key(target, tpm, found)?,
     ];
-    all.extend(genuine::firmware(&info, roca)?);
+    all.extend(genuine::firmware(tpm, &info, found)?);
     let mut random = RandomTest::new();
     random.feed(&tpm.throwaway_random(SAMPLE)?);
     let random = random.finish()?;

@@ -85,6 +85,7 @@ pub fn self_test(test: &SelfTest) -> Finding {
     let details = test
         .details
         .as_ref()
+        .filter(|details| !details.is_empty())
         .map_or(String::new(), |details| format!("; test result {details}"));
     match &test.failure {
         None => Finding::pass("self-test", format!("all its tests passed{details}")),

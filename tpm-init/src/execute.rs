@@ -15,6 +15,7 @@ use key_metadata::version::Version1;
 use key_metadata::{NvIndex, TpmHandle, TpmIdentity};
 use sha2::{Digest, Sha256};
 use tpm::{Anchor, AttestationKeyState, Credential, EkPublicKey, EkTemplate, Holds, LockoutParameters, Tpm};
+use tpm_init::certified_key;
 use tpm_init::state::{Kept, Protection};
 use tpm_init::step::{Delivery, HierarchyName, Step};
 
@@ -144,8 +145,11 @@ impl Execution<'_> {
             .find(|found| found.index == template.certificate_index());
         let endorsement = self.tpm.endorsement_key(template, None)?;
         let secret = system()?;
-        // For the endorsement key that the TPM shows. That this is the certified one is the check `endorsement-key`.
-        let public = EkPublicKey::from_spki(&endorsement.spki)?;
+        // For the certified key, where there is a certificate: a TPM that shows another's cannot open it.
+        let public = match certificate.and_then(|certificate| certified_key(&certificate.der)) {
+            Some(certified) => certified,
+            None => EkPublicKey::from_spki(&endorsement.spki)?,
+        };
         let credential = Credential::make(template, &public, key.name(), &*secret)?;
         let back = self.tpm.activate(&credential, handle, template, None)?;
         if back.as_slice() != secret.as_slice() {

@@ -2,9 +2,10 @@
 
 use cli::{Exit, Failure, Outcome};
 use key_metadata::{AuthDelivery, TpmHandle};
+use sha2::{Digest, Sha256};
 use tpm::{
-    Anchor, AnchorState, AttestationKeyState, AuthValue, EkTemplate, HierarchyError, Lockout, PersistentKind,
-    SrkError, SrkState, Tpm,
+    Anchor, AnchorState, AttestationKeyState, AuthValue, EkCertificate, EkTemplate, HierarchyError, Lockout,
+    PersistentKind, SrkError, SrkState, Tpm,
 };
 use tpm_init::plan::Known;
 use tpm_init::state::{AuthState, Kept, Place, Protection, TpmState};
@@ -22,6 +23,21 @@ pub struct Look {
     pub auths: Auths,
     /// The state of the dictionary-attack protection, with its counts.
     pub lockout: Lockout,
+    /// The moduli of RSA keys in it, by where they are.
+    pub moduli: Vec<(String, Vec<u8>)>,
+}
+
+impl Look {
+    /// Whether that certificate's key was used to prove the attestation key.
+    pub fn is_certificate_proved(&self, certificate: &EkCertificate) -> bool {
+        let digest = hex::encode(Sha256::digest(&certificate.der));
+        let proved = self
+            .known
+            .identity
+            .as_ref()
+            .map(|identity| &identity.endorsement_key);
+        proved.and_then(|key| key.certificate_sha256.as_ref()) == Some(&digest)
+    }
 }
 
 /// Looks at a TPM, with the auth values that were given; changes nothing.
@@ -31,7 +47,7 @@ pub fn look(target: &Target, tpm: &Tpm, given: Auths) -> Outcome<Look> {
     let persistent: Vec<Kept> = objects
         .iter()
         .map(|object| Kept {
-            handle: hex(object.handle),
+            handle: number(object.handle),
             name: object.name.to_string(),
             what: object.kind.to_string(),
         })
@@ -138,7 +154,7 @@ pub fn look(target: &Target, tpm: &Tpm, given: Auths) -> Outcome<Look> {
         nv: nv
             .iter()
             .map(|entry| Kept {
-                handle: hex(entry.index),
+                handle: number(entry.index),
                 name: entry.name.to_string(),
                 what: format!(
                     "an NV index of {} bytes, attributes {:#010x}",
@@ -152,11 +168,15 @@ pub fn look(target: &Target, tpm: &Tpm, given: Auths) -> Outcome<Look> {
         known,
         auths,
         lockout,
+        moduli: objects
+            .into_iter()
+            .filter_map(|object| Some((number(object.handle), object.rsa_modulus?)))
+            .collect(),
     })
 }
 
-fn hex(number: u32) -> String {
-    format!("{number:#010x}")
+fn number(handle: u32) -> String {
+    format!("{handle:#010x}")
 }
 
 /// The auth values at hand: those that were given, and those that are sealed in the TPM. A lockout auth is not tried: a wrong one would

@@ -5,7 +5,7 @@ use tss_esapi::constants::CapabilityType;
 use tss_esapi::handles::{NvIndexHandle, NvIndexTpmHandle, PersistentTpmHandle, TpmHandle};
 use tss_esapi::interface_types::dynamic_handles::Persistent;
 use tss_esapi::interface_types::resource_handles::Provision;
-use tss_esapi::structures::CapabilityData;
+use tss_esapi::structures::{CapabilityData, Public};
 use tss_esapi::tss2_esys::TPMA_NV;
 
 use crate::auth::AuthValue;
@@ -27,6 +27,8 @@ pub struct PersistentObject {
     pub name: Name,
     /// What it is.
     pub kind: PersistentKind,
+    /// Its modulus, if it is an RSA key, big-endian.
+    pub rsa_modulus: Option<Vec<u8>>,
 }
 
 /// An NV index.
@@ -102,6 +104,10 @@ impl Tpm {
                 handle,
                 name: object.name(open)?,
                 kind: kind(&public),
+                rsa_modulus: match &public {
+                    Public::Rsa { unique, .. } => Some(unique.to_vec()),
+                    Public::Ecc { .. } | Public::KeyedHash { .. } | Public::SymCipher { .. } => None,
+                },
             });
         }
         Ok(objects)
