@@ -6,8 +6,10 @@ use cryptoki::slot::Slot;
 use key_metadata::{Advice, TokenLabel};
 
 use crate::call::CallError;
+use crate::initialise::PinOwner;
 use crate::lock::ModuleLock;
 use crate::module::Module;
+use crate::pin_state::PinState;
 use crate::session::AccessError;
 
 /// What a token says of itself (CK_TOKEN_INFO).
@@ -26,6 +28,10 @@ pub struct TokenInfo {
     pub firmware: String,
     /// How long a PIN may be.
     pub pin_length: PinLengthLimits,
+    /// What it says of the user PIN.
+    pub user_pin: PinState,
+    /// What it says of the SO PIN.
+    pub so_pin: PinState,
 }
 
 /// How long a token's PINs may be, in bytes.
@@ -115,15 +121,22 @@ impl Occupied {
         }
     }
 
+    pub(crate) fn pin_state(&self, owner: PinOwner) -> PinState {
+        PinState::of(&self.info, owner)
+    }
+
     pub(crate) fn public_info(&self) -> TokenInfo {
         let firmware = self.info.firmware_version();
         TokenInfo {
             label: self.info.label().to_owned(),
             manufacturer: self.info.manufacturer_id().to_owned(),
-            model: self.info.model().to_owned(),
+            // tpm2-pkcs11 pads it with NUL.
+            model: self.info.model().trim_end_matches('\0').to_owned(),
             serial: self.info.serial_number().to_owned(),
             firmware: format!("{}.{}", firmware.major(), firmware.minor()),
             pin_length: self.pin_length_limits(),
+            user_pin: self.pin_state(PinOwner::User),
+            so_pin: self.pin_state(PinOwner::SecurityOfficer),
         }
     }
 }

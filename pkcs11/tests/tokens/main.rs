@@ -4,6 +4,7 @@
 //! again, with `--child` and the test's name.
 
 mod killed;
+mod pins;
 mod race;
 mod softhsm;
 mod tpm2_pkcs11;

@@ -8,11 +8,11 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
 use keyrite_pkcs11::{
     DestroyError, Family, FindError, GenerateError, InitialiseError, Initialised, ListError, LoadError,
-    LoginError, Module, OpenError, SignError, Token, TriesLeft,
+    LoginError, Module, OpenError, PinState, SignError, Token,
 };
 
 use crate::verify::verifies;
-use crate::{Body, Outcome, id, pin, ready, softhsm_module, uri};
+use crate::{Body, Outcome, id, pin, pins, ready, softhsm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -39,6 +39,22 @@ pub const TESTS: &[(&str, Body)] = &[
     ("sixteen threads sign with one key", threads),
     ("a module that another process has locked is waited for", waits),
     ("a token is found again after all was dropped", dropped_and_loaded),
+    ("PINs are changed by their owners", pins::changed_in_softhsm),
+    (
+        "a forgotten PIN is replaced by the security officer",
+        pins::unlocked_in_softhsm,
+    ),
+    (
+        "a wrong current PIN changes nothing",
+        pins::wrong_current_in_softhsm,
+    ),
+    (
+        "what cannot be a PIN is refused before one is tried",
+        pins::bad_new,
+    ),
+    ("the last try is kept until it is asked for", pins::final_try),
+    ("a locked PIN is not tried, and unlocked", pins::locked),
+    ("a PIN that is to be changed is told", pins::to_be_changed),
 ];
 
 const P256: Algorithm = Algorithm::EcdsaP256Sha256;
@@ -188,7 +204,7 @@ fn wrong_pin() -> Outcome {
         matches!(
             error,
             LoginError::PinRefused {
-                tries: TriesLeft::Counted,
+                state: PinState::CountLow,
                 ..
             }
         ),
@@ -285,15 +301,7 @@ fn half_initialised() -> Outcome {
 /// What a kill within SoftHSM's C_InitToken leaves: a token file that ends before the SO PIN.
 fn dead() -> Outcome {
     drop(ready(&softhsm_module()?, "cr")?);
-    let configuration = std::fs::read_to_string(std::env::var("SOFTHSM2_CONF")?)?;
-    let tokens = configuration
-        .lines()
-        .find_map(|line| line.strip_prefix("directories.tokendir = "));
-    let token = std::fs::read_dir(tokens.ok_or("no folder of tokens")?)?
-        .next()
-        .ok_or("no token")??
-        .path();
-    let file = token.join("token.object");
+    let file = pins::token_file()?;
     // Generation, label and serial number as they are; then the flags (0x8000534b, type 2).
     let mut bytes = std::fs::read(&file)?;
     let flags = bytes
