@@ -5,10 +5,10 @@
 
 mod killed;
 mod pins;
+mod probe;
 mod race;
 mod softhsm;
 mod tpm2_pkcs11;
-mod verify;
 
 use std::error::Error;
 use std::path::Path;

@@ -8,11 +8,10 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
 use keyrite_pkcs11::{
     DestroyError, Family, FindError, GenerateError, InitialiseError, Initialised, ListError, LoadError,
-    LoginError, Module, OpenError, PinState, SignError, Token,
+    LoginError, Module, OpenError, PinState, SignError, Token, verifies,
 };
 
-use crate::verify::verifies;
-use crate::{Body, Outcome, id, pin, pins, ready, softhsm_module, uri};
+use crate::{Body, Outcome, id, pin, pins, probe, ready, softhsm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -55,6 +54,12 @@ pub const TESTS: &[(&str, Body)] = &[
     ("the last try is kept until it is asked for", pins::final_try),
     ("a locked PIN is not tried, and unlocked", pins::locked),
     ("a PIN that is to be changed is told", pins::to_be_changed),
+    (
+        "a probe finds what was measured, and leaves nothing",
+        probe::softhsm,
+    ),
+    ("a probe removes what a killed one left", probe::killed),
+    ("a probe wants a login", probe::without_login),
 ];
 
 const P256: Algorithm = Algorithm::EcdsaP256Sha256;

@@ -1,12 +1,11 @@
 //! The same life in a TPM, behind tpm2-pkcs11 and the resource manager.
 
 use key_metadata::{Algorithm, Extractability, KeySpec};
-use keyrite_pkcs11::{FindError, GenerateError, Initialised, LoginError, Token};
+use keyrite_pkcs11::{FindError, GenerateError, Initialised, LoginError, Token, verifies};
 
 use crate::softhsm::sign_in_threads;
 
-use crate::verify::verifies;
-use crate::{Body, Outcome, id, pin, pins, ready, tpm_module, uri};
+use crate::{Body, Outcome, id, pin, pins, probe, ready, tpm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     ("RSA and both curves are generated, sign, and verify", supported),
@@ -23,6 +22,10 @@ pub const TESTS: &[(&str, Body)] = &[
     (
         "a wrong current PIN changes nothing in a TPM",
         pins::wrong_current_in_tpm,
+    ),
+    (
+        "a probe finds what was measured of a TPM, and leaves nothing",
+        probe::tpm,
     ),
 ];
 
