@@ -46,7 +46,7 @@ pub use list::{FoundKey, ListError};
 pub use lock::{LOCK_TIMEOUT, LockError};
 pub use login::LoginError;
 pub use mechanism::{Mechanism, MechanismsError, Offer};
-pub use module::{LoadError, Module};
+pub use module::{LoadError, Module, ModuleInfo};
 pub use pin_change::PinChangeError;
 pub use pin_state::{LastTry, PinState};
 pub use probe::{KeyProbe, Lie, Probe, ProbeError, ProbeVerdict, WrapProbe};

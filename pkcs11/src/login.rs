@@ -137,6 +137,28 @@ impl Token {
         self.log_out(&session)
     }
 
+    /// What the token says of a PIN, where it may be tried: it is neither locked, nor is this the last try and kept.
+    pub fn may_try(&self, owner: PinOwner, last_try: LastTry) -> Result<PinState, LoginError> {
+        self.allows_try(&self.lock()?, owner, last_try)
+    }
+
+    fn allows_try(
+        &self,
+        lock: &ModuleLock,
+        owner: PinOwner,
+        last_try: LastTry,
+    ) -> Result<PinState, LoginError> {
+        let label = self.label().clone();
+        let state = self.read(lock)?.pin_state(owner);
+        match (state, last_try) {
+            (PinState::Locked, _) => Err(LoginError::PinLocked { label, owner }),
+            (PinState::FinalTry, LastTry::Keep) => Err(LoginError::FinalTry { label, owner }),
+            // Where there is no PIN the token says so itself; some have one and forget the flag.
+            (PinState::Fine | PinState::CountLow | PinState::ToBeChanged | PinState::NotSet, _)
+            | (PinState::FinalTry, LastTry::Use) => Ok(state),
+        }
+    }
+
     pub(crate) fn log_in(
         &self,
         session: &Session,
@@ -146,22 +168,11 @@ impl Token {
         last_try: LastTry,
     ) -> Result<(), LoginError> {
         let label = self.label().clone();
-        let token = self.read(lock)?;
-        let limits = token.pin_length_limits();
+        let limits = self.read(lock)?.pin_length_limits();
         if !limits.allow(pin.expose_secret().len()) {
             return Err(LoginError::PinLength { label, owner, limits });
         }
-        match token.pin_state(owner) {
-            PinState::Locked => return Err(LoginError::PinLocked { label, owner }),
-            PinState::FinalTry if last_try == LastTry::Keep => {
-                return Err(LoginError::FinalTry { label, owner });
-            }
-            PinState::Fine
-            | PinState::CountLow
-            | PinState::ToBeChanged
-            | PinState::FinalTry
-            | PinState::NotSet => {}
-        }
+        self.allows_try(lock, owner, last_try)?;
         let user = match owner {
             PinOwner::User => UserType::User,
             PinOwner::SecurityOfficer => UserType::So,

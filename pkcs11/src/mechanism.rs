@@ -90,6 +90,15 @@ impl Token {
         Ok(self.0.mechanisms.get_or_init(|| mechanisms))
     }
 
+    /// The keys for DNSSEC that the token generates and signs with, as far as its mechanisms tell.
+    pub fn claimed(&self) -> Result<Vec<KeySpec>, MechanismsError> {
+        let mechanisms = self.mechanisms()?;
+        Ok(KeySpec::ALL
+            .into_iter()
+            .filter(|spec| supports(mechanisms, *spec))
+            .collect())
+    }
+
     /// Whether the token generates such a pair and signs with it, as far as its mechanisms tell.
     pub fn supports(&self, spec: KeySpec) -> Result<bool, MechanismsError> {
         Ok(supports(self.mechanisms()?, spec))

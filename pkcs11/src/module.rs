@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::RvError;
+use cryptoki::types::Version;
 
 use crate::call::CallError;
 use crate::lock::{LockError, ModuleLock};
@@ -20,6 +21,20 @@ pub struct Module(Arc<Loaded>);
 struct Loaded {
     path: PathBuf,
     context: Pkcs11,
+}
+
+/// What a module says of itself (CK_INFO).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModuleInfo {
+    /// Who made it.
+    pub manufacturer: String,
+    /// What it is.
+    pub description: String,
+    /// The library's version, `major.minor`.
+    pub version: String,
+    /// The version of PKCS#11 that it speaks.
+    pub interface: String,
 }
 
 /// Why a module could not be loaded.
@@ -180,6 +195,18 @@ impl Module {
     /// The shared object, without symbolic links.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// What the module says of itself.
+    pub fn info(&self) -> Result<ModuleInfo, CallError> {
+        let info = self.context().get_library_info().map_err(CallError::of)?;
+        let version = |version: Version| format!("{}.{}", version.major(), version.minor());
+        Ok(ModuleInfo {
+            manufacturer: info.manufacturer_id().to_owned(),
+            description: info.library_description().to_owned(),
+            version: version(info.library_version()),
+            interface: version(info.cryptoki_version()),
+        })
     }
 
     pub(crate) fn context(&self) -> &Pkcs11 {

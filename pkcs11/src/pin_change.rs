@@ -32,7 +32,7 @@ pub enum PinChangeError {
         limits: PinLengthLimits,
     },
     /// The new PIN is no other than the one that was given to log in; no PIN was tried.
-    #[error("the new {owner} PIN of token '{label}' is its {given} PIN")]
+    #[error("the new {owner} PIN of token '{label}' is its present {given} PIN")]
     Same {
         /// The token.
         label: TokenLabel,

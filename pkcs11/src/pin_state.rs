@@ -1,5 +1,7 @@
 //! What a token says of its PINs before one is tried.
 
+use std::fmt;
+
 use cryptoki::slot::TokenInfo;
 
 use crate::initialise::PinOwner;
@@ -30,6 +32,19 @@ pub enum LastTry {
     Keep,
     /// The PIN is tried all the same.
     Use,
+}
+
+impl fmt::Display for PinState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fine => "no flag is set",
+            Self::CountLow => "a wrong one was given since the last right one",
+            Self::ToBeChanged => "it is to be changed",
+            Self::FinalTry => "one more wrong one locks it",
+            Self::Locked => "it is locked",
+            Self::NotSet => "there is none yet",
+        })
+    }
 }
 
 impl PinState {

@@ -6,7 +6,7 @@ use cryptoki::session::Session;
 use key_metadata::{Advice, KeySpec, TokenLabel};
 
 use crate::call::CallError;
-use crate::mechanism::{MechanismsError, supports};
+use crate::mechanism::MechanismsError;
 use crate::object::is_logged_in;
 use crate::raw::Raw;
 use crate::session::{AccessError, open};
@@ -188,10 +188,7 @@ impl Token {
         }
         let removed = remove_leftovers(&session).map_err(call)?;
         let before = count(&session).map_err(call)?;
-        let claimed: Vec<KeySpec> = KeySpec::ALL
-            .into_iter()
-            .filter(|spec| supports(mechanisms, *spec))
-            .collect();
+        let claimed = self.claimed()?;
         let raw = Raw::of(&self.0.module).map_err(call)?;
         let trial = Trial::new(&session, mechanisms, &raw, &claimed);
         let probe = Probe {

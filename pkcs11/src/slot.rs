@@ -45,6 +45,14 @@ pub struct PinLengthLimits {
 }
 
 impl PinLengthLimits {
+    /// The longest PIN that is within the limits.
+    pub const fn longest(&self) -> usize {
+        match self.max {
+            0 => usize::MAX,
+            max => max,
+        }
+    }
+
     /// Whether a PIN of that many bytes is within the limits; a token whose limits make no sense (maximum 0) has none.
     pub const fn allow(&self, length: usize) -> bool {
         self.max == 0 || (self.min <= length && length <= self.max)

@@ -86,7 +86,10 @@ pub fn bad_new() -> Outcome {
     let Err(shared) = token.set_user_pin(&so, &so, KEEP) else {
         return Err("both PINs are one".into());
     };
-    assert_eq!(shared.to_string(), "the new user PIN of token 'cr' is its SO PIN");
+    assert_eq!(
+        shared.to_string(),
+        "the new user PIN of token 'cr' is its present SO PIN"
+    );
     assert_eq!(token.info()?.user_pin, PinState::Fine);
     signs(&token, "user-secret")
 }
