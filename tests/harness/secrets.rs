@@ -7,7 +7,7 @@ use std::path::Path;
 use keyrite_tests::Rig;
 
 /// The handles at which transcripts seal PINs.
-const SEALED: [&str; 2] = ["0x81020000", "0x81020001"];
+const SEALED: [&str; 4] = ["0x81020000", "0x81020001", "0x81020002", "0x81020003"];
 
 /// Looks for every PIN: those in `pin*` files of the site, and those sealed in the TPM, which tpm2-tools unseals.
 pub fn search(rig: &Rig, printed: &str) -> Result<(), Box<dyn Error>> {

@@ -3,6 +3,7 @@
 mod provision;
 mod seal;
 mod token;
+mod token_check;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,7 @@ struct Arguments {
 enum Verb {
     /// See to the storage root key of the site's TPM
     Provision(provision::Arguments),
-    /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so
+    /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so; or check one, or change its PINs
     Token(token::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
