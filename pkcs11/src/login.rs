@@ -81,7 +81,7 @@ pub enum LoginError {
 impl Advice for LoginError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::PinRefused { owner, state, .. } => state.hint_after_wrong(*owner),
+            Self::PinRefused { owner, state, .. } => return Some(state.hint_after_wrong(*owner)),
             Self::PinLength { .. } => "check that the PIN's file has the PIN alone and is the right one",
             Self::FinalTry { owner, .. } => match owner {
                 PinOwner::User => {

@@ -8,7 +8,6 @@ use cryptoki_sys::CK_MECHANISM_TYPE;
 use key_metadata::{Advice, Algorithm, KeySpec, TokenLabel};
 
 use crate::call::CallError;
-use crate::raw::Raw;
 use crate::session::AccessError;
 use crate::token::Token;
 use crate::wrap::WrapMechanism;
@@ -76,7 +75,7 @@ impl Token {
             label: self.label().clone(),
             source: CallError::of(error).into(),
         };
-        let raw = Raw::of(&self.0.module).map_err(error)?;
+        let raw = self.0.module.raw();
         let mut mechanisms = Vec::new();
         for number in raw.mechanisms(self.0.slot).map_err(error)? {
             match raw.mechanism_info(self.0.slot, number) {

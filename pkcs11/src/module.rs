@@ -12,6 +12,7 @@ use cryptoki::types::Version;
 
 use crate::call::CallError;
 use crate::lock::{LockError, ModuleLock};
+use crate::raw::Raw;
 
 /// A loaded and initialised module. Clones, and further loads of the same file, are the same module; the last one to be dropped, with
 /// every token and key of it, finalises it.
@@ -21,6 +22,7 @@ pub struct Module(Arc<Loaded>);
 struct Loaded {
     path: PathBuf,
     context: Pkcs11,
+    raw: Raw,
 }
 
 /// What a module says of itself (CK_INFO).
@@ -167,6 +169,10 @@ impl Module {
                 source: CallError::of(error),
             })?,
         };
+        let raw = Raw::of(&path).map_err(|error| LoadError::NotLoadable {
+            path: path.clone(),
+            source: CallError::of(error),
+        })?;
         let lock = ModuleLock::take(&path).map_err(|source| LoadError::Lock {
             path: path.clone(),
             source,
@@ -181,6 +187,7 @@ impl Module {
         let loaded = Arc::new(Loaded {
             path: path.clone(),
             context: context.clone(),
+            raw,
         });
         modules.insert(
             path,
@@ -211,6 +218,10 @@ impl Module {
 
     pub(crate) fn context(&self) -> &Pkcs11 {
         &self.0.context
+    }
+
+    pub(crate) fn raw(&self) -> &Raw {
+        &self.0.raw
     }
 
     pub(crate) fn lock(&self) -> Result<ModuleLock, LockError> {

@@ -75,13 +75,14 @@ impl PinState {
     }
 
     /// What to do after a wrong PIN.
-    pub(crate) const fn hint_after_wrong(self, owner: PinOwner) -> &'static str {
-        match self {
+    pub(crate) fn hint_after_wrong(self, owner: PinOwner) -> String {
+        let hint = match self {
             Self::Fine | Self::ToBeChanged | Self::NotSet => "check the PIN before the next try",
             Self::CountLow => "check the PIN before the next try: the token counts wrong ones",
             Self::FinalTry => "check the PIN: one try is left, then the token locks it",
-            Self::Locked => hint_of_locked(owner),
-        }
+            Self::Locked => return format!("it is locked now; {}", hint_of_locked(owner)),
+        };
+        hint.to_owned()
     }
 }
 

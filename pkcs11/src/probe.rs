@@ -8,7 +8,6 @@ use key_metadata::{Advice, KeySpec, TokenLabel};
 use crate::call::CallError;
 use crate::mechanism::MechanismsError;
 use crate::object::is_logged_in;
-use crate::raw::Raw;
 use crate::session::{AccessError, open};
 use crate::throwaway::{Storage, count, remove_leftovers};
 use crate::token::Token;
@@ -189,8 +188,7 @@ impl Token {
         let removed = remove_leftovers(&session).map_err(call)?;
         let before = count(&session).map_err(call)?;
         let claimed = self.claimed()?;
-        let raw = Raw::of(&self.0.module).map_err(call)?;
-        let trial = Trial::new(&session, mechanisms, &raw, &claimed);
+        let trial = Trial::new(&session, mechanisms, self.0.module.raw(), &claimed);
         let probe = Probe {
             keys: trial.keys().map_err(call)?,
             wraps: trial.wraps().map_err(call)?,

@@ -5,6 +5,7 @@
     reason = "PKCS#11 is a C interface, and cryptoki hides its own function list"
 )]
 
+use std::path::Path;
 use std::ptr::{from_mut, null_mut};
 
 use cryptoki::context::Function;
@@ -12,13 +13,13 @@ use cryptoki::error::{Error, Result, Rv};
 use cryptoki::mechanism::MechanismInfo;
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
-use cryptoki::slot::Slot;
+use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE,
-    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CKG_MGF1_SHA1, CKM_SHA_1, CKZ_DATA_SPECIFIED,
+    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_TOKEN_INFO, CKF_CLOCK_ON_TOKEN, CKG_MGF1_SHA1,
+    CKM_SHA_1, CKZ_DATA_SPECIFIED,
 };
 
-use crate::module::Module;
 use crate::wrap::WrapMechanism;
 
 /// The function list of a module that cryptoki has loaded and initialised.
@@ -30,9 +31,9 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// The list of that module: the loader gives out one instance of a shared object, however often it is opened.
-    pub(crate) fn of(module: &Module) -> Result<Self> {
-        // SAFETY: `Module` has loaded the same file, so its initialisers have run, and it stays mapped as long as the module is there.
-        let library = unsafe { cryptoki_sys::Pkcs11::new(module.path()) }.map_err(Error::LibraryLoading)?;
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        // SAFETY: cryptoki has loaded the same file before, so its initialisers have run already.
+        let library = unsafe { cryptoki_sys::Pkcs11::new(path) }.map_err(Error::LibraryLoading)?;
         let get = match &library.C_GetFunctionList {
             Ok(get) => *get,
             Err(_) => return Err(Error::MissingSymbol("C_GetFunctionList")),
@@ -69,7 +70,19 @@ impl Raw {
         Ok(numbers)
     }
 
-    /// What the token says of one of them.
+    /// What a slot's token says of itself.
+    ///
+    /// Without its clock, which nobody here reads: opencryptoki writes `16:28:07` there, and cryptoki then denies the whole record.
+    pub(crate) fn token_info(&self, slot: Slot) -> Result<TokenInfo> {
+        let call = self.functions.C_GetTokenInfo.ok_or(Error::NullFunctionPointer)?;
+        let mut info = CK_TOKEN_INFO::default();
+        // SAFETY: `info` is a place for the record that C_GetTokenInfo writes.
+        Rv::from(unsafe { call(slot.into(), &mut info) }).into_result(Function::GetTokenInfo)?;
+        info.flags &= !CKF_CLOCK_ON_TOKEN;
+        TokenInfo::try_from(info)
+    }
+
+    /// What the token says of one of its mechanisms.
     pub(crate) fn mechanism_info(&self, slot: Slot, number: CK_MECHANISM_TYPE) -> Result<MechanismInfo> {
         let call = self
             .functions

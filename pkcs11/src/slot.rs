@@ -94,7 +94,7 @@ pub(crate) struct Occupied {
 
 impl Occupied {
     pub(crate) fn read(module: &Module, slot: Slot, _lock: &ModuleLock) -> Result<Self, CallError> {
-        let info = module.context().get_token_info(slot).map_err(CallError::of)?;
+        let info = module.raw().token_info(slot).map_err(CallError::of)?;
         Ok(Self { slot, info })
     }
 

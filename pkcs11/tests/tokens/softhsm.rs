@@ -98,6 +98,12 @@ fn every_algorithm() -> Outcome {
         }
     }
     let key = token.key(id(4))?;
+    // The verifier of a probe tells another key's signature from the key's own.
+    token.generate(p256()?, id(99), "other", Extractability::Never)?;
+    let other = token.key(id(99))?.public_key(P256)?;
+    let signature = key.sign(P256, b"x")?;
+    assert!(verifies(&key.public_key(P256)?, b"x", &signature) && !verifies(&other, b"x", &signature));
+    token.destroy(id(99))?;
     assert!(matches!(
         key.sign(Algorithm::Ed25519, b"x"),
         Err(SignError::Key(_))
