@@ -105,6 +105,16 @@ impl Failure {
         self.part_way()
     }
 
+    /// What failed and why, in one line.
+    pub fn in_a_line(&self) -> String {
+        [&[self.error.clone()][..], &self.causes].concat().join(": ")
+    }
+
+    /// What to do next.
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Its exit code.
     pub const fn exit(&self) -> Exit {
         self.exit
@@ -163,6 +173,7 @@ mod tests {
             failure.to_string(),
             "error: cannot write x\ncause: disk full\nhint: free some\n"
         );
+        assert_eq!(failure.in_a_line(), "cannot write x: disk full");
         assert_eq!(failure.part_way().exit(), Exit::PartWay);
         assert_eq!(
             Failure::new(Exit::Credential, "no").part_way().exit(),

@@ -88,7 +88,7 @@ fn prompt(what: &str) -> Outcome<SecretString> {
     let typed = rpassword::prompt_password(format!("{what}: ")).map_err(|error| {
         let failure =
             Failure::of(Exit::Credential, &error).within(format!("there is no terminal to ask for {what}"));
-        failure.hint("give its source: --pin file:PATH, fd:NUMBER or tpm:HANDLE".to_owned())
+        failure.hint("give its source: file:PATH, fd:NUMBER or tpm:HANDLE".to_owned())
     })?;
     not_empty(typed.into(), what)
 }

@@ -273,6 +273,23 @@ impl KeySpec {
     /// The size of an RSA key where none is asked for, in bits (NIST SP 800-57 part 1, 112-bit strength; the root's ZSK).
     pub const DEFAULT_RSA_BITS: u16 = 2048;
 
+    /// Every key that Keyrite makes, by the algorithms' numbers and by size.
+    pub const ALL: [Self; 9] = [
+        Self::of(Algorithm::RsaSha256, 2048),
+        Self::of(Algorithm::RsaSha256, 3072),
+        Self::of(Algorithm::RsaSha256, 4096),
+        Self::of(Algorithm::RsaSha512, 2048),
+        Self::of(Algorithm::RsaSha512, 3072),
+        Self::of(Algorithm::RsaSha512, 4096),
+        Self::of(Algorithm::EcdsaP256Sha256, 256),
+        Self::of(Algorithm::EcdsaP384Sha384, 384),
+        Self::of(Algorithm::Ed25519, 256),
+    ];
+
+    const fn of(algorithm: Algorithm, bits: u16) -> Self {
+        Self { algorithm, bits }
+    }
+
     /// A key of that algorithm; `bits` may be left out, and for RSA is 2048, 3072 or 4096.
     pub fn new(algorithm: Algorithm, bits: Option<u16>) -> Result<Self, KeySpecError> {
         let only = match algorithm {
@@ -354,6 +371,9 @@ mod tests {
         assert_eq!(KeySpec::new(Algorithm::RsaSha256, None).unwrap().bits(), 2048);
         assert!(KeySpec::new(Algorithm::RsaSha512, Some(1024)).is_err());
         assert!(KeySpec::new(Algorithm::Ed25519, Some(384)).is_err());
+        for spec in KeySpec::ALL {
+            assert_eq!(KeySpec::new(spec.algorithm(), Some(spec.bits())), Ok(spec));
+        }
         assert_eq!(
             KeySpec::new(Algorithm::EcdsaP384Sha384, Some(384))
                 .unwrap()

@@ -109,9 +109,16 @@ impl FromStr for ObjectName {
     type Err = ObjectNameError;
 
     fn from_str(text: &str) -> Result<Self, ObjectNameError> {
+        // TPM_ALG_ID, and the digest's length: SHA-1, SHA-256, -384, -512, SM3, SHA3-256, -384, -512 (TCG Algorithm Registry).
+        let digest = match text.get(..4) {
+            Some("0004") => 20,
+            Some("000b" | "0012" | "0027") => 32,
+            Some("000c" | "0028") => 48,
+            Some("000d" | "0029") => 64,
+            Some(_) | None => return Err(ObjectNameError),
+        };
         let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        // Two bytes of algorithm, and a digest of 20 to 64.
-        if !digits || text.len() % 2 != 0 || !(44..=132).contains(&text.len()) {
+        if !digits || text.len() != 4 + 2 * digest {
             return Err(ObjectNameError);
         }
         Ok(Self(text.to_owned()))

@@ -22,6 +22,32 @@ impl CallError {
             None
         }
     }
+
+    /// Whether it is about what was asked for, and not that the token or the session went away.
+    pub(crate) fn is_about_the_operation(&self) -> bool {
+        let gone = matches!(
+            self.answer(),
+            Some(
+                RvError::SessionClosed
+                    | RvError::SessionHandleInvalid
+                    | RvError::CryptokiNotInitialized
+                    | RvError::HostMemory
+            )
+        );
+        !gone && !self.is_credential()
+    }
+
+    /// Whether the token says that it has no such mechanism or function.
+    pub(crate) fn is_not_offered(&self) -> bool {
+        matches!(
+            self.answer(),
+            Some(RvError::MechanismInvalid | RvError::FunctionNotSupported)
+        )
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        self.0
+    }
 }
 
 impl Advice for CallError {

@@ -1,23 +1,19 @@
 //! Generating a key pair inside a token.
 
 use cryptoki::error::{Result as CallResult, RvError};
-use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
-use key_metadata::{Advice, Algorithm, Extractability, KeyId, KeySpec, PublicKey, TokenLabel};
+use key_metadata::{Advice, Extractability, KeyId, KeySpec, PublicKey, TokenLabel};
 
-use crate::family;
 use crate::material::Material;
 use crate::mechanism::{MechanismsError, Offer, offer, supports};
 use crate::object::{Halves, Protection, is_logged_in, is_used};
+use crate::pair::{self, Pair};
 use crate::session::AccessError;
 use crate::token::Token;
 
 /// The longest CKA_LABEL that every token keeps, in bytes; some cut a longer one without a word.
 const MAX_LABEL: usize = 32;
-
-/// 65537, CKA_PUBLIC_EXPONENT.
-const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// Why there is no new key.
 #[derive(Debug, thiserror::Error)]
@@ -205,9 +201,14 @@ impl Token {
             return Err(GenerateError::IdUsed { label: token(), id });
         }
         let made = self.0.pool.with(|session| {
-            let (public, private) = make_pair(session, spec, &id, label, extractability)?;
-            restrict(session, private)?;
-            check(session, public, private, spec, extractability)
+            let name = [
+                Attribute::Token(true),
+                Attribute::Id(id.as_bytes().to_vec()),
+                Attribute::Label(label.as_bytes().to_vec()),
+            ];
+            let pair = pair::make(session, spec, &name, extractability)?;
+            restrict(session, pair.private)?;
+            check(session, pair, spec, extractability)
         });
         let error = match made {
             Ok(Made::Good(public_key)) => return Ok(public_key),
@@ -242,54 +243,6 @@ impl Token {
     }
 }
 
-fn make_pair(
-    session: &Session,
-    spec: KeySpec,
-    id: &KeyId,
-    label: &str,
-    extractability: Extractability,
-) -> CallResult<(ObjectHandle, ObjectHandle)> {
-    let (mechanism, kind) = match spec.algorithm() {
-        Algorithm::RsaSha256 | Algorithm::RsaSha512 => (
-            Mechanism::RsaPkcsKeyPairGen,
-            vec![
-                Attribute::ModulusBits(usize::from(spec.bits()).try_into()?),
-                Attribute::PublicExponent(EXPONENT.to_vec()),
-            ],
-        ),
-        Algorithm::EcdsaP256Sha256 => (
-            Mechanism::EccKeyPairGen,
-            vec![Attribute::EcParams(family::P256.to_vec())],
-        ),
-        Algorithm::EcdsaP384Sha384 => (
-            Mechanism::EccKeyPairGen,
-            vec![Attribute::EcParams(family::P384.to_vec())],
-        ),
-        Algorithm::Ed25519 => (
-            Mechanism::EccEdwardsKeyPairGen,
-            vec![Attribute::EcParams(family::ED25519.to_vec())],
-        ),
-    };
-    let name = [
-        Attribute::Token(true),
-        Attribute::Id(id.as_bytes().to_vec()),
-        Attribute::Label(label.as_bytes().to_vec()),
-    ];
-    let public = [
-        &kind[..],
-        &name,
-        &[Attribute::Private(false), Attribute::Verify(true)],
-    ]
-    .concat();
-    let private = [
-        Attribute::Private(true),
-        Attribute::Sensitive(true),
-        Attribute::Extractable(extractability == Extractability::Wrapped),
-        Attribute::Sign(true),
-    ];
-    session.generate_key_pair(&mechanism, &public, &[&name[..], &private].concat())
-}
-
 /// Leaves a private key nothing but signing, as far as the token lets it.
 ///
 /// Tokens switch on what was not asked for, and tpm2-pkcs11 fails when it is switched off in the template: it makes TPM keys
@@ -318,8 +271,7 @@ fn restrict(session: &Session, private: ObjectHandle) -> CallResult<()> {
 
 fn check(
     session: &Session,
-    public: ObjectHandle,
-    private: ObjectHandle,
+    Pair { public, private }: Pair,
     spec: KeySpec,
     extractability: Extractability,
 ) -> CallResult<Made> {

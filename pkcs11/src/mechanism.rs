@@ -2,20 +2,23 @@
 
 use std::fmt;
 
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::{MechanismInfo, MechanismType};
+use cryptoki_sys::CK_MECHANISM_TYPE;
 use key_metadata::{Advice, Algorithm, KeySpec, TokenLabel};
 
 use crate::call::CallError;
 use crate::session::AccessError;
 use crate::token::Token;
+use crate::wrap::WrapMechanism;
 
-/// A mechanism of a token (CK_MECHANISM_INFO). Vendor mechanisms and those newer than PKCS#11 3.0 may be missing from the list.
+/// A mechanism of a token (CK_MECHANISM_INFO).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mechanism {
     /// Its number.
     pub number: u64,
-    /// Its name, as `CKM_RSA_PKCS`.
+    /// Its name, as `CKM_RSA_PKCS`, or its number where that is all we know.
     pub name: String,
     /// The smallest key that it takes, in bits where keys are asymmetric.
     pub min_key_size: usize,
@@ -72,31 +75,40 @@ impl Token {
             label: self.label().clone(),
             source: CallError::of(error).into(),
         };
-        let context = self.0.module.context();
+        let raw = self.0.module.raw();
         let mut mechanisms = Vec::new();
-        for kind in context.get_mechanism_list(self.0.slot).map_err(error)? {
-            let info = context.get_mechanism_info(self.0.slot, kind).map_err(error)?;
-            mechanisms.push(Mechanism::new(kind, &info));
+        for number in raw.mechanisms(self.0.slot).map_err(error)? {
+            match raw.mechanism_info(self.0.slot, number) {
+                Ok(info) => mechanisms.push(Mechanism::new(number, &info)),
+                // Listed, and disowned when it is asked for.
+                Err(Error::Pkcs11(RvError::MechanismInvalid, _)) => {}
+                Err(other) => return Err(error(other)),
+            }
         }
         mechanisms.sort_by_key(|mechanism| mechanism.number);
         Ok(self.0.mechanisms.get_or_init(|| mechanisms))
+    }
+
+    /// The keys for DNSSEC that the token generates and signs with, as far as its mechanisms tell.
+    pub fn claimed(&self) -> Result<Vec<KeySpec>, MechanismsError> {
+        let mechanisms = self.mechanisms()?;
+        Ok(KeySpec::ALL
+            .into_iter()
+            .filter(|spec| supports(mechanisms, *spec))
+            .collect())
     }
 
     /// Whether the token generates such a pair and signs with it, as far as its mechanisms tell.
     pub fn supports(&self, spec: KeySpec) -> Result<bool, MechanismsError> {
         Ok(supports(self.mechanisms()?, spec))
     }
-
-    pub(crate) fn signs_with(&self, kind: MechanismType) -> Result<bool, MechanismsError> {
-        Ok(find(self.mechanisms()?, kind).is_some_and(|mechanism| mechanism.signs))
-    }
 }
 
 impl Mechanism {
-    fn new(kind: MechanismType, info: &MechanismInfo) -> Self {
+    fn new(number: CK_MECHANISM_TYPE, info: &MechanismInfo) -> Self {
         Self {
-            number: *kind,
-            name: kind.to_string(),
+            number,
+            name: name(number),
             min_key_size: info.min_key_size(),
             max_key_size: info.max_key_size(),
             generates_pairs: info.generate_key_pair(),
@@ -157,6 +169,21 @@ pub(crate) fn offer(mechanisms: &[Mechanism]) -> Offer {
         ))
     });
     Offer(ranges.collect())
+}
+
+pub(crate) fn signs_with(mechanisms: &[Mechanism], kind: MechanismType) -> bool {
+    find(mechanisms, kind).is_some_and(|mechanism| mechanism.signs)
+}
+
+fn name(number: CK_MECHANISM_TYPE) -> String {
+    let wrap = WrapMechanism::ALL
+        .into_iter()
+        .find(|mechanism| mechanism.number() == number);
+    match (wrap, MechanismType::try_from(number)) {
+        (Some(mechanism), _) => mechanism.name().to_owned(),
+        (None, Ok(known)) => known.to_string(),
+        (None, Err(_)) => format!("0x{number:08x}"),
+    }
 }
 
 fn find(mechanisms: &[Mechanism], kind: MechanismType) -> Option<&Mechanism> {

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::RvError;
+use cryptoki::types::Version;
 
 use crate::call::CallError;
 use crate::lock::{LockError, ModuleLock};
+use crate::raw::Raw;
 
 /// A loaded and initialised module. Clones, and further loads of the same file, are the same module; the last one to be dropped, with
 /// every token and key of it, finalises it.
@@ -20,6 +22,21 @@ pub struct Module(Arc<Loaded>);
 struct Loaded {
     path: PathBuf,
     context: Pkcs11,
+    raw: Raw,
+}
+
+/// What a module says of itself (CK_INFO).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModuleInfo {
+    /// Who made it.
+    pub manufacturer: String,
+    /// What it is.
+    pub description: String,
+    /// The library's version, `major.minor`.
+    pub version: String,
+    /// The version of PKCS#11 that it speaks.
+    pub interface: String,
 }
 
 /// Why a module could not be loaded.
@@ -152,6 +169,10 @@ impl Module {
                 source: CallError::of(error),
             })?,
         };
+        let raw = Raw::of(&path).map_err(|error| LoadError::NotLoadable {
+            path: path.clone(),
+            source: CallError::of(error),
+        })?;
         let lock = ModuleLock::take(&path).map_err(|source| LoadError::Lock {
             path: path.clone(),
             source,
@@ -166,6 +187,7 @@ impl Module {
         let loaded = Arc::new(Loaded {
             path: path.clone(),
             context: context.clone(),
+            raw,
         });
         modules.insert(
             path,
@@ -182,8 +204,24 @@ impl Module {
         &self.0.path
     }
 
+    /// What the module says of itself.
+    pub fn info(&self) -> Result<ModuleInfo, CallError> {
+        let info = self.context().get_library_info().map_err(CallError::of)?;
+        let version = |version: Version| format!("{}.{}", version.major(), version.minor());
+        Ok(ModuleInfo {
+            manufacturer: info.manufacturer_id().to_owned(),
+            description: info.library_description().to_owned(),
+            version: version(info.library_version()),
+            interface: version(info.cryptoki_version()),
+        })
+    }
+
     pub(crate) fn context(&self) -> &Pkcs11 {
         &self.0.context
+    }
+
+    pub(crate) fn raw(&self) -> &Raw {
+        &self.0.raw
     }
 
     pub(crate) fn lock(&self) -> Result<ModuleLock, LockError> {

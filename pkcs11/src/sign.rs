@@ -6,7 +6,7 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use key_metadata::{Advice, Algorithm, KeyId, TokenLabel};
 
 use crate::key::{Key, PublicKeyError};
-use crate::mechanism::MechanismsError;
+use crate::mechanism::{Mechanism as Offered, MechanismsError, signs_with};
 use crate::session::AccessError;
 use crate::signature;
 
@@ -86,7 +86,7 @@ impl Key {
     /// Data are hashed here. RSA goes through CKM_RSA_PKCS with our DigestInfo, which every token has; only one without it hashes itself.
     pub fn sign(&self, algorithm: Algorithm, data: &[u8]) -> Result<Vec<u8>, SignError> {
         let length = self.signature_length(algorithm)?;
-        let (mechanism, input) = self.operation(algorithm, data)?;
+        let (mechanism, input) = operation(self.token().mechanisms()?, algorithm, data);
         let answer = self
             .answer(&mechanism, &input)
             .map_err(|source| SignError::Access {
@@ -105,10 +105,8 @@ impl Key {
     }
 
     fn signature_length(&self, algorithm: Algorithm) -> Result<usize, PublicKeyError> {
-        match algorithm {
-            Algorithm::RsaSha256 | Algorithm::RsaSha512 => {
-                Ok(usize::from(self.public_key(algorithm)?.bits()).div_ceil(8))
-            }
+        let bits = match algorithm {
+            Algorithm::RsaSha256 | Algorithm::RsaSha512 => self.public_key(algorithm)?.bits(),
             Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 | Algorithm::Ed25519 => {
                 let family = self.family();
                 if !family.signs_for(algorithm) {
@@ -120,39 +118,10 @@ impl Key {
                         algorithm,
                     });
                 }
-                Ok(if matches!(algorithm, Algorithm::EcdsaP384Sha384) {
-                    96
-                } else {
-                    64
-                })
+                0
             }
-        }
-    }
-
-    fn operation(
-        &self,
-        algorithm: Algorithm,
-        data: &[u8],
-    ) -> Result<(Mechanism<'static>, Vec<u8>), MechanismsError> {
-        let raw = || self.token().signs_with(MechanismType::RSA_PKCS);
-        let hashing = match algorithm {
-            Algorithm::RsaSha256 if !raw()? => Some(Mechanism::Sha256RsaPkcs),
-            Algorithm::RsaSha512 if !raw()? => Some(Mechanism::Sha512RsaPkcs),
-            Algorithm::RsaSha256
-            | Algorithm::RsaSha512
-            | Algorithm::EcdsaP256Sha256
-            | Algorithm::EcdsaP384Sha384
-            | Algorithm::Ed25519 => None,
         };
-        if let Some(mechanism) = hashing {
-            return Ok((mechanism, data.to_vec()));
-        }
-        let mechanism = match algorithm {
-            Algorithm::RsaSha256 | Algorithm::RsaSha512 => Mechanism::RsaPkcs,
-            Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => Mechanism::Ecdsa,
-            Algorithm::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
-        };
-        Ok((mechanism, signature::input(algorithm, data)))
+        Ok(signature::length(algorithm, bits))
     }
 
     fn answer(&self, mechanism: &Mechanism<'_>, input: &[u8]) -> Result<Vec<u8>, AccessError> {
@@ -173,4 +142,28 @@ impl Key {
             }
         }
     }
+}
+
+/// How a token signs data for that algorithm, and what it is given.
+pub(crate) fn operation(
+    mechanisms: &[Offered],
+    algorithm: Algorithm,
+    data: &[u8],
+) -> (Mechanism<'static>, Vec<u8>) {
+    let hashing = match algorithm {
+        Algorithm::RsaSha256 => Some(Mechanism::Sha256RsaPkcs),
+        Algorithm::RsaSha512 => Some(Mechanism::Sha512RsaPkcs),
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 | Algorithm::Ed25519 => None,
+    };
+    if let Some(mechanism) = hashing
+        && !signs_with(mechanisms, MechanismType::RSA_PKCS)
+    {
+        return (mechanism, data.to_vec());
+    }
+    let mechanism = match algorithm {
+        Algorithm::RsaSha256 | Algorithm::RsaSha512 => Mechanism::RsaPkcs,
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => Mechanism::Ecdsa,
+        Algorithm::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
+    };
+    (mechanism, signature::input(algorithm, data))
 }

@@ -20,6 +20,15 @@ pub(crate) fn input(algorithm: Algorithm, data: &[u8]) -> Vec<u8> {
     }
 }
 
+/// How many bytes a signature has; `bits` is the size of an RSA key.
+pub(crate) fn length(algorithm: Algorithm, bits: u16) -> usize {
+    match algorithm {
+        Algorithm::RsaSha256 | Algorithm::RsaSha512 => usize::from(bits).div_ceil(8),
+        Algorithm::EcdsaP384Sha384 => 96,
+        Algorithm::EcdsaP256Sha256 | Algorithm::Ed25519 => 64,
+    }
+}
+
 /// The signature field of `length` bytes: the token's answer, whose integers may have lost their leading zeros (r and s each, half
 /// of the answer). `None` where it is nothing of the kind.
 pub(crate) fn field(algorithm: Algorithm, answer: &[u8], length: usize) -> Option<Vec<u8>> {

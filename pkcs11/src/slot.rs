@@ -6,8 +6,10 @@ use cryptoki::slot::Slot;
 use key_metadata::{Advice, TokenLabel};
 
 use crate::call::CallError;
+use crate::initialise::PinOwner;
 use crate::lock::ModuleLock;
 use crate::module::Module;
+use crate::pin_state::PinState;
 use crate::session::AccessError;
 
 /// What a token says of itself (CK_TOKEN_INFO).
@@ -26,6 +28,10 @@ pub struct TokenInfo {
     pub firmware: String,
     /// How long a PIN may be.
     pub pin_length: PinLengthLimits,
+    /// What it says of the user PIN.
+    pub user_pin: PinState,
+    /// What it says of the SO PIN.
+    pub so_pin: PinState,
 }
 
 /// How long a token's PINs may be, in bytes.
@@ -39,6 +45,14 @@ pub struct PinLengthLimits {
 }
 
 impl PinLengthLimits {
+    /// The longest PIN that is within the limits.
+    pub const fn longest(&self) -> usize {
+        match self.max {
+            0 => usize::MAX,
+            max => max,
+        }
+    }
+
     /// Whether a PIN of that many bytes is within the limits; a token whose limits make no sense (maximum 0) has none.
     pub const fn allow(&self, length: usize) -> bool {
         self.max == 0 || (self.min <= length && length <= self.max)
@@ -80,7 +94,7 @@ pub(crate) struct Occupied {
 
 impl Occupied {
     pub(crate) fn read(module: &Module, slot: Slot, _lock: &ModuleLock) -> Result<Self, CallError> {
-        let info = module.context().get_token_info(slot).map_err(CallError::of)?;
+        let info = module.raw().token_info(slot).map_err(CallError::of)?;
         Ok(Self { slot, info })
     }
 
@@ -115,15 +129,22 @@ impl Occupied {
         }
     }
 
+    pub(crate) fn pin_state(&self, owner: PinOwner) -> PinState {
+        PinState::of(&self.info, owner)
+    }
+
     pub(crate) fn public_info(&self) -> TokenInfo {
         let firmware = self.info.firmware_version();
         TokenInfo {
             label: self.info.label().to_owned(),
             manufacturer: self.info.manufacturer_id().to_owned(),
-            model: self.info.model().to_owned(),
+            // tpm2-pkcs11 pads it with NUL.
+            model: self.info.model().trim_end_matches('\0').to_owned(),
             serial: self.info.serial_number().to_owned(),
             firmware: format!("{}.{}", firmware.major(), firmware.minor()),
             pin_length: self.pin_length_limits(),
+            user_pin: self.pin_state(PinOwner::User),
+            so_pin: self.pin_state(PinOwner::SecurityOfficer),
         }
     }
 }

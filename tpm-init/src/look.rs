@@ -71,8 +71,8 @@ pub fn look(target: &Target, tpm: &Tpm, given: Auths) -> Outcome<Look> {
     let pinned = identity
         .as_ref()
         .map(|identity| identity.storage_root_key.to_string());
-    if let Some(name) = pinned.as_ref().filter(|name| srk_name.as_ref() == Some(name)) {
-        tpm.pin_srk(&name.parse()?)?;
+    if pinned.is_some() && pinned == srk_name {
+        tpm.pin(identity.as_ref())?;
     }
     known.identity = identity;
     // The one that its maker certified; without a certificate, the one that is made fastest.

@@ -42,7 +42,7 @@ enum Verb {
     Provision(provision::Arguments),
     /// Check a TPM against the report of its provisioning; changes nothing
     Verify(verify::Arguments),
-    /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so
+    /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so; or check one, or change its PINs
     Token(token::Arguments),
     /// Test the random number generators of the site's TPMs and tokens
     Rng(rng::Arguments),

@@ -89,7 +89,8 @@ impl PlanArguments {
         if self.report.json {
             return output.json(&plan);
         }
-        tell(&target, &steps, output)?;
+        output.line(who(&target, &tpm)?)?;
+        tell(&steps, output)?;
         if let Some(path) = &self.out {
             output.say(format!("the plan is in {}: provision --plan {0}", path.display()));
         }
@@ -168,20 +169,18 @@ impl Arguments {
         if let Some(plan) = &followed {
             plan.check(&found.state, &left)?;
         }
-        if self.dry_run {
-            return if self.report.json {
-                self.json(&target, &left, output)
-            } else {
-                tell(&target, &left, output)
-            };
+        if !self.report.json {
+            output.line(who(&target, &tpm)?)?;
         }
-        if left.is_empty() {
+        if left.is_empty() && !self.dry_run {
             // A run that was killed between its report and its end.
             remove_if_there(&target.path("plan.json"))?;
+        }
+        if self.dry_run || left.is_empty() {
             return if self.report.json {
                 self.json(&target, &left, output)
             } else {
-                tell(&target, &left, output)
+                tell(&left, output)
             };
         }
         check::refuse_unfit(&target, &tpm, &found, &test)?;
@@ -257,10 +256,24 @@ fn plan_of(target: &Target, found: &Look, steps: &[Step]) -> Plan {
     }
 }
 
+/// Which TPM it is, in a line.
+fn who(target: &Target, tpm: &Tpm) -> Outcome<String> {
+    let info = tpm.info()?;
+    let kind = if info.is_software() {
+        ", in software: it keeps no key from this host"
+    } else {
+        ""
+    };
+    Ok(format!(
+        "TPM '{}': {} {}, firmware {}{kind}",
+        target.name, info.manufacturer, info.vendor, info.firmware
+    ))
+}
+
 /// Tells people what would be done.
-fn tell(target: &Target, steps: &[Step], output: &mut Output) -> Outcome {
+fn tell(steps: &[Step], output: &mut Output) -> Outcome {
     if steps.is_empty() {
-        return output.line(format!("TPM '{}' is provisioned; nothing to do", target.name));
+        return output.line("it is provisioned; nothing to do");
     }
     steps
         .iter()

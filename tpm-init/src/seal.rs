@@ -19,6 +19,21 @@ pub struct Sealed {
     pub new: bool,
 }
 
+/// The PIN that is sealed at `handle`, if there is one; anything else that is there is refused.
+pub fn sealed_already(tpm: &Tpm, handle: TpmHandle, what: &str) -> Outcome<Option<SecretString>> {
+    match tpm.persistent_kind(handle)? {
+        None => Ok(None),
+        Some(PersistentKind::SealedData) => Ok(Some(tpm.unseal(handle)?)),
+        Some(kind @ (PersistentKind::StorageKey | PersistentKind::SigningKey | PersistentKind::OtherKey)) => {
+            let failure = Failure::new(
+                Exit::Failed,
+                format!("{what} is to be sealed at {handle}, but {kind} is there"),
+            );
+            Err(failure.hint("name a free handle; nothing of others is evicted".to_owned()))
+        }
+    }
+}
+
 /// The PIN that is sealed at `handle`; if there is none, one of at most `longest` bytes is drawn and sealed there, read back, and only then
 /// given.
 pub fn sealed_pin(
@@ -28,23 +43,8 @@ pub fn sealed_pin(
     owner_auth: Option<&AuthValue>,
     what: &str,
 ) -> Outcome<Sealed> {
-    match tpm.persistent_kind(handle)? {
-        Some(PersistentKind::SealedData) => {
-            return Ok(Sealed {
-                pin: tpm.unseal(handle)?,
-                new: false,
-            });
-        }
-        Some(kind @ (PersistentKind::StorageKey | PersistentKind::SigningKey | PersistentKind::OtherKey)) => {
-            let failure = Failure::new(
-                Exit::Failed,
-                format!("{what} is to be sealed at {handle}, but {kind} is there"),
-            );
-            return Err(
-                failure.hint("name a free handle in site.yaml; nothing of others is evicted".to_owned())
-            );
-        }
-        None => {}
+    if let Some(pin) = sealed_already(tpm, handle, what)? {
+        return Ok(Sealed { pin, new: false });
     }
     let pin = draw_pin(tpm, LENGTH.min(longest))?;
     tpm.seal(&pin, handle, owner_auth)?;

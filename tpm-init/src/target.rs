@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, SiteArguments};
-use key_metadata::{Recipient, SiteFolder, Tcti, TokenName, TpmHandle, TpmSetup};
-use tpm::AuthValue;
+use key_metadata::{AuthDelivery, Recipient, SiteFolder, Tcti, TokenName, TpmHandle, TpmSetup};
+use tpm::{AuthValue, PersistentKind, Tpm};
 use tpm_init::step::HierarchyName;
 
 /// Which TPM of the site, and what is known of its auth values.
@@ -114,6 +114,36 @@ pub fn read_auth(hierarchy: HierarchyName, option: Option<&OsStr>) -> Outcome<Op
         },
     )?;
     Ok(Some(AuthValue::from_text(&secret)?))
+}
+
+/// The site's one TPM, where the PIN of `handle` is or is to be; another one in its place is refused.
+pub fn site_tpm(folder: &SiteFolder, handle: TpmHandle) -> Outcome<Tpm> {
+    let (name, tcti) = folder.site().only_tpm(handle)?;
+    let identity = folder.tpm_identity(name)?;
+    let tpm = Tpm::connect(tcti)?;
+    tpm.pin(identity.as_ref())?;
+    Ok(tpm)
+}
+
+/// The owner auth of the site's one TPM, where the PIN of `handle` is or is to be: as it was given, else where it is sealed. `None` where it is
+/// empty, or only its custodians have it.
+pub fn owner_auth(
+    folder: &SiteFolder,
+    handle: TpmHandle,
+    tpm: &Tpm,
+    option: Option<&OsStr>,
+) -> Outcome<Option<AuthValue>> {
+    let given = read_auth(HierarchyName::Owner, option)?;
+    if given.is_some() || !tpm.lockout()?.owner_auth_set {
+        return Ok(given);
+    }
+    let (name, _) = folder.site().only_tpm(handle)?;
+    match folder.site().tpm_setup(name).owner_auth {
+        AuthDelivery::Sealed(place) if tpm.persistent_kind(place)? == Some(PersistentKind::SealedData) => {
+            Ok(Some(tpm.unseal_auth(place)?))
+        }
+        AuthDelivery::Sealed(_) | AuthDelivery::Custodians => Ok(None),
+    }
 }
 
 /// The TPM that was named, or the only one.

@@ -135,13 +135,9 @@ impl Tpm {
 impl Engine {
     fn offered(&mut self) -> Result<Vec<KeySpec>, CommandError> {
         let mut offered = Vec::new();
-        for algorithm in Algorithm::ALL {
-            for bits in [None, Some(3072), Some(4096)] {
-                if let Ok(spec) = KeySpec::new(algorithm, bits)
-                    && self.offers(spec)?
-                {
-                    offered.push(spec);
-                }
+        for spec in KeySpec::ALL {
+            if self.offers(spec)? {
+                offered.push(spec);
             }
         }
         Ok(offered)

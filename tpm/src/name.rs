@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use key_metadata::Advice;
+use key_metadata::{Advice, ObjectName};
 
 /// The Name of an object: its hash algorithm's number and the digest of its public area (TPM 2.0 part 1, 16), written as hex digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -49,6 +49,13 @@ impl TryFrom<&[u8]> for Name {
             return Err(NameError);
         }
         Ok(Self(bytes.to_vec()))
+    }
+}
+
+impl From<&ObjectName> for Name {
+    fn from(name: &ObjectName) -> Self {
+        // It was checked when it was read; without digits it would be the Name of nothing.
+        Self(hex::decode(name.to_string()).map_or_else(|_| Vec::new(), |bytes| bytes))
     }
 }
 

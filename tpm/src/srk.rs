@@ -1,6 +1,6 @@
 //! The storage root key (SRK): the parent of everything that we keep in a TPM.
 
-use key_metadata::{Advice, Tcti};
+use key_metadata::{Advice, Tcti, TpmIdentity};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle};
 use tss_esapi::interface_types::dynamic_handles::Persistent;
@@ -207,6 +207,14 @@ impl Tpm {
     /// The Name of the SRK, without making it again: its public area fits a template that we know, and its Name the pinned one.
     pub fn srk_name(&self) -> Result<Name, SrkError> {
         Ok(self.engine().srk()?.name)
+    }
+
+    /// Accepts no other TPM than the one that was provisioned, by its SRK; any, where none was.
+    pub fn pin(&self, identity: Option<&TpmIdentity>) -> Result<(), SrkError> {
+        match identity {
+            Some(identity) => self.pin_srk(&Name::from(&identity.storage_root_key)),
+            None => Ok(()),
+        }
     }
 
     /// Accepts no other SRK than that one from now on, and says at once if it is another.

@@ -4,10 +4,11 @@
 //! again, with `--child` and the test's name.
 
 mod killed;
+mod pins;
+mod probe;
 mod race;
 mod softhsm;
 mod tpm2_pkcs11;
-mod verify;
 
 use std::error::Error;
 use std::path::Path;

@@ -8,11 +8,10 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
 use keyrite_pkcs11::{
     DestroyError, Family, FindError, GenerateError, InitialiseError, Initialised, ListError, LoadError,
-    LoginError, Module, OpenError, SignError, Token, TriesLeft,
+    LoginError, Module, OpenError, PinState, SignError, Token, verifies,
 };
 
-use crate::verify::verifies;
-use crate::{Body, Outcome, id, pin, ready, softhsm_module, uri};
+use crate::{Body, Outcome, id, pin, pins, probe, ready, softhsm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -39,6 +38,28 @@ pub const TESTS: &[(&str, Body)] = &[
     ("sixteen threads sign with one key", threads),
     ("a module that another process has locked is waited for", waits),
     ("a token is found again after all was dropped", dropped_and_loaded),
+    ("PINs are changed by their owners", pins::changed_in_softhsm),
+    (
+        "a forgotten PIN is replaced by the security officer",
+        pins::unlocked_in_softhsm,
+    ),
+    (
+        "a wrong current PIN changes nothing",
+        pins::wrong_current_in_softhsm,
+    ),
+    (
+        "what cannot be a PIN is refused before one is tried",
+        pins::bad_new,
+    ),
+    ("the last try is kept until it is asked for", pins::final_try),
+    ("a locked PIN is not tried, and unlocked", pins::locked),
+    ("a PIN that is to be changed is told", pins::to_be_changed),
+    (
+        "a probe finds what was measured, and leaves nothing",
+        probe::softhsm,
+    ),
+    ("a probe removes what a killed one left", probe::killed),
+    ("a probe wants a login", probe::without_login),
 ];
 
 const P256: Algorithm = Algorithm::EcdsaP256Sha256;
@@ -77,6 +98,12 @@ fn every_algorithm() -> Outcome {
         }
     }
     let key = token.key(id(4))?;
+    // The verifier of a probe tells another key's signature from the key's own.
+    token.generate(p256()?, id(99), "other", Extractability::Never)?;
+    let other = token.key(id(99))?.public_key(P256)?;
+    let signature = key.sign(P256, b"x")?;
+    assert!(verifies(&key.public_key(P256)?, b"x", &signature) && !verifies(&other, b"x", &signature));
+    token.destroy(id(99))?;
     assert!(matches!(
         key.sign(Algorithm::Ed25519, b"x"),
         Err(SignError::Key(_))
@@ -188,7 +215,7 @@ fn wrong_pin() -> Outcome {
         matches!(
             error,
             LoginError::PinRefused {
-                tries: TriesLeft::Counted,
+                state: PinState::CountLow,
                 ..
             }
         ),
@@ -285,15 +312,7 @@ fn half_initialised() -> Outcome {
 /// What a kill within SoftHSM's C_InitToken leaves: a token file that ends before the SO PIN.
 fn dead() -> Outcome {
     drop(ready(&softhsm_module()?, "cr")?);
-    let configuration = std::fs::read_to_string(std::env::var("SOFTHSM2_CONF")?)?;
-    let tokens = configuration
-        .lines()
-        .find_map(|line| line.strip_prefix("directories.tokendir = "));
-    let token = std::fs::read_dir(tokens.ok_or("no folder of tokens")?)?
-        .next()
-        .ok_or("no token")??
-        .path();
-    let file = token.join("token.object");
+    let file = pins::token_file()?;
     // Generation, label and serial number as they are; then the flags (0x8000534b, type 2).
     let mut bytes = std::fs::read(&file)?;
     let flags = bytes

@@ -1,11 +1,11 @@
 //! The same life in a TPM, behind tpm2-pkcs11 and the resource manager.
 
 use key_metadata::{Algorithm, Extractability, KeySpec};
-use keyrite_pkcs11::{FindError, GenerateError, Initialised, LoginError, Token};
+use keyrite_pkcs11::{FindError, GenerateError, Initialised, LoginError, Token, verifies};
 
 use crate::softhsm::sign_in_threads;
-use crate::verify::verifies;
-use crate::{Body, Outcome, id, pin, ready, tpm_module, uri};
+
+use crate::{Body, Outcome, id, pin, pins, probe, ready, tpm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     ("RSA and both curves are generated, sign, and verify", supported),
@@ -14,6 +14,19 @@ pub const TESTS: &[(&str, Body)] = &[
     ("a token in a TPM is initialised once", initialised_once),
     ("a wrappable key is refused in a TPM", wrappable),
     ("four threads sign with one key in a TPM", threads),
+    ("PINs in a TPM are changed by their owners", pins::changed_in_tpm),
+    (
+        "a forgotten PIN in a TPM is replaced by the security officer",
+        pins::unlocked_in_tpm,
+    ),
+    (
+        "a wrong current PIN changes nothing in a TPM",
+        pins::wrong_current_in_tpm,
+    ),
+    (
+        "a probe finds what was measured of a TPM, and leaves nothing",
+        probe::tpm,
+    ),
 ];
 
 fn supported() -> Outcome {

@@ -1,4 +1,4 @@
-//! The referee of signatures: ring.
+//! Verifying a signature in software, where no token has a say.
 
 use key_metadata::{Algorithm, PublicKey};
 use ring::signature::{
