@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use key_metadata::{Advice, Time};
-use sandbox::Swtpm;
+use sandbox::{EkCa, Swtpm};
 use tempfile::TempDir;
 use tpm::{Credential, EkPublicKey, EkTemplate, Tpm};
 use tpm_init::{Bundle, BundleError, EkVerdict, certified_key, matches, roca, verify};
@@ -256,50 +256,18 @@ fn folders() {
 #[test]
 fn swtpm_is_what_its_maker_certified() {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    for (name, text) in [
-        (
-            "ca.conf",
-            format!(
-                "statedir = {0}\nsigningkey = {0}/key.pem\nissuercert = {0}/issuer.pem\ncertserial = {0}/serial\n",
-                file("ca")
-            ),
-        ),
-        ("ca.options", "--platform-manufacturer Keyrite\n".to_owned()),
-        (
-            "setup.conf",
-            format!(
-                "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = {}\ncreate_certs_tool_options \
-                 = {}\n",
-                file("ca.conf"),
-                file("ca.options")
-            ),
-        ),
-    ] {
-        fs::write(folder.path().join(name), text).unwrap();
-    }
-    for name in ["ca", "tpm"] {
-        fs::create_dir(folder.path().join(name)).unwrap();
-    }
-    // Debian: swtpm-tools.
-    let setup = format!(
-        "--tpm2 --tpmstate {} --config {} --create-ek-cert --lock-nvram",
-        file("tpm"),
-        file("setup.conf")
-    );
-    run(folder.path(), "swtpm_setup", &setup);
-    let swtpm = Swtpm::start(&folder.path().join("tpm")).unwrap();
+    let ca = EkCa::new(&folder.path().join("ca"), "Maker").unwrap();
+    let state = |name| folder.path().join(name);
+    let bundle = bundle_of(&[&ca.root(), &ca.issuer()]).unwrap();
+    let swtpm = Swtpm::manufactured(&state("tpm"), &ca).unwrap();
     let tpm = Tpm::connect(&swtpm.tcti().parse().unwrap()).unwrap();
-    let issuer = folder.path().join("ca/issuer.pem");
-    let root = folder.path().join("ca/swtpm-localca-rootca-cert.pem");
-    let bundle = bundle_of(&[&issuer, &root]).unwrap();
     let certificates = tpm.ek_certificates().unwrap();
     assert_eq!(certificates.len(), 2);
     let mut keys = Vec::new();
     for certificate in &certificates {
         let verdict = verify(&certificate.der, &bundle, now());
         assert!(
-            matches!(&verdict, EkVerdict::Genuine { issuer, .. } if issuer == "CN=swtpm-localca"),
+            matches!(&verdict, EkVerdict::Genuine { issuer, .. } if issuer == "CN=Maker TPM EK Issuing CA,O=Maker"),
             "{verdict:?}"
         );
         assert!(matches!(
@@ -324,4 +292,21 @@ fn swtpm_is_what_its_maker_certified() {
     }
     // Crosswise they do not fit.
     assert!(!matches(&certificates[0].der, &keys[1]) && !matches(b"nothing", &keys[0]));
+    // Neither does a certificate that was put into another TPM; and one bit of a signature is noticed.
+    let other = Swtpm::with_other_ek(&state("other"), &ca).unwrap();
+    let other = Tpm::connect(&other.tcti().parse().unwrap()).unwrap();
+    for certificate in other.ek_certificates().unwrap() {
+        let template = EkTemplate::of_certificate(certificate.index).unwrap();
+        let verdict = verify(&certificate.der, &bundle, now());
+        assert!(matches!(verdict, EkVerdict::Genuine { .. }), "{verdict:?}");
+        assert!(!matches(
+            &certificate.der,
+            &other.endorsement_key(template, None).unwrap()
+        ));
+    }
+    let tampered = Swtpm::with_tampered_ek(&state("tampered"), &ca).unwrap();
+    let tampered = Tpm::connect(&tampered.tcti().parse().unwrap()).unwrap();
+    for certificate in tampered.ek_certificates().unwrap() {
+        assert!(why(verify(&certificate.der, &bundle, now())).contains("it was changed"));
+    }
 }

@@ -6,55 +6,17 @@ use std::process::Command;
 
 use key_metadata::Advice;
 use keyrite_tpm::{EkOrigin, EkPublicKey, EkPublicKeyError, EkTemplate, EndorsementError, Hierarchy, Tpm};
-use sandbox::Swtpm;
+use sandbox::{EkCa, Swtpm};
 
 use crate::{auth, tool, with_state};
 
 /// Runs a test with a TPM that has endorsement keys at their handles and certificates for them.
 pub(crate) fn with_certified(test: impl FnOnce(&Tpm, &Swtpm)) {
     let folder = tempfile::tempdir().unwrap();
-    certify(folder.path());
-    with_state(&folder.path().join("tpm"), test);
-}
-
-fn certify(folder: &Path) {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let ca = format!(
-        "statedir = {0}\nsigningkey = {0}/key.pem\nissuercert = {0}/issuer.pem\ncertserial = {0}/serial\n",
-        file("ca")
-    );
-    let setup = format!(
-        "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = {}\ncreate_certs_tool_options = {}\n",
-        file("ca.conf"),
-        file("ca.options")
-    );
-    let options = "--platform-manufacturer Keyrite\n--platform-version 1\n--platform-model test\n";
-    for (name, text) in [
-        ("ca.conf", ca.as_str()),
-        ("setup.conf", &setup),
-        ("ca.options", options),
-    ] {
-        fs::write(folder.join(name), text).unwrap();
-    }
-    for name in ["ca", "tpm"] {
-        fs::create_dir(folder.join(name)).unwrap();
-    }
-    let output = Command::new("swtpm_setup")
-        .args([
-            "--tpm2",
-            "--tpmstate",
-            &file("tpm"),
-            "--config",
-            &file("setup.conf"),
-        ])
-        .args(["--create-ek-cert", "--create-platform-cert", "--lock-nvram"])
-        .output()
-        .expect("swtpm_setup must be installed (Debian: swtpm-tools)");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    let ca = EkCa::new(&folder.path().join("ca"), "Maker").unwrap();
+    let state = folder.path().join("tpm");
+    drop(Swtpm::manufactured(&state, &ca).unwrap());
+    with_state(&state, test);
 }
 
 #[test]
