@@ -35,7 +35,7 @@ pub fn search(rig: &Rig, printed: &str) -> Result<Vec<String>, Box<dyn Error>> {
         }
     }
     for handle in sealed(rig)? {
-        let unsealed = tool(rig, "tpm2_unseal", &["-c", &handle])?;
+        let unsealed = unseal(rig, &handle)?;
         if unsealed.status.success() {
             secrets.extend(Secret::new(handle, &unsealed.stdout));
         } else if text(&tool(rig, "tpm2_readpublic", &["-c", &handle])?).contains("keyedhash") {
@@ -78,6 +78,29 @@ fn sealed(rig: &Rig) -> Result<Vec<String>, Box<dyn Error>> {
         }
     }
     Ok(handles)
+}
+
+/// What is sealed at a handle: with its empty password, or with the policy that auth values have, which allows TPM2_Unseal.
+fn unseal(rig: &Rig, handle: &str) -> Result<Output, Box<dyn Error>> {
+    let by_password = tool(rig, "tpm2_unseal", &["-c", handle])?;
+    if by_password.status.success() {
+        return Ok(by_password);
+    }
+    let folder = tempfile::tempdir()?;
+    let session = folder.path().join("session").display().to_string();
+    tool(
+        rig,
+        "tpm2_startauthsession",
+        &["--policy-session", "-S", &session],
+    )?;
+    tool(rig, "tpm2_policycommandcode", &["-S", &session, "TPM2_CC_Unseal"])?;
+    let by_policy = tool(
+        rig,
+        "tpm2_unseal",
+        &["-c", handle, "-p", &format!("session:{session}")],
+    )?;
+    tool(rig, "tpm2_flushcontext", &[&session])?;
+    Ok(by_policy)
 }
 
 fn tool(rig: &Rig, name: &str, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {

@@ -152,6 +152,10 @@ pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
 pub fn refuse_unfit(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Outcome {
     let (mut findings, _) = what_it_is(target, tpm, found, test)?;
     checks::accept(&mut findings, &target.setup.accepted);
+    let probe = probe(tpm, found)?;
+    if matches!(probe, LockoutProbe::Blocked(_)) {
+        findings.push(checks::dictionary_attack(&found.state, &found.lockout, probe));
+    }
     // Whose it is, is the plan's business.
     findings.retain(|finding| finding.verdict.says_no() && finding.check != "ownership");
     if findings.is_empty() {

@@ -73,10 +73,12 @@ pub fn failed(failure: &str) -> Vec<Finding> {
         format!("the TPM is in failure mode: {failure}"),
         remedy,
     )];
-    let others = NAMES.into_iter().skip(1);
-    findings.extend(
-        others.map(|name| Finding::unknown(name, "a TPM in failure mode answers nothing", "see self-test")),
-    );
+    findings.extend(NAMES.into_iter().skip(1).map(|name| Finding {
+        check: name.to_owned(),
+        verdict: Verdict::Unknown,
+        evidence: "a TPM in failure mode answers nothing".to_owned(),
+        remedy: None,
+    }));
     findings
 }
 
@@ -168,11 +170,22 @@ fn manufacturers(handle: &str) -> bool {
 
 /// 4: whose it is, and what is in it.
 pub fn ownership(state: &TpmState, known: &Known, expected: &Expected) -> Finding {
+    let in_our_place = [
+        &state.storage_root_key,
+        &state.attestation_key,
+        &state.log_index,
+        &state.log_counter,
+    ]
+    .map(|place| match place {
+        Place::Foreign { name } => Some(name),
+        Place::Absent | Place::Ours { .. } | Place::Unproved { .. } => None,
+    });
     let foreign: Vec<String> = state
         .persistent
         .iter()
         .chain(&state.nv)
-        .filter(|kept| !manufacturers(&kept.handle) && !expected.places.contains(&kept.handle))
+        .filter(|kept| !manufacturers(&kept.handle))
+        .filter(|kept| !expected.places.contains(&kept.handle) || in_our_place.contains(&Some(&kept.name)))
         .map(|kept| format!("{} {}, Name {}", kept.handle, kept.what, kept.name))
         .collect();
     let sets = [
@@ -383,7 +396,7 @@ pub fn dictionary_attack(state: &TpmState, lockout: &Lockout, probe: LockoutProb
     let Protection {
         tries,
         forgiven_after,
-        lockout_blocked_for,
+        ..
     } = state.protection;
     if state.in_lockout {
         return Finding::fail(
@@ -410,13 +423,8 @@ pub fn dictionary_attack(state: &TpmState, lockout: &Lockout, probe: LockoutProb
         );
     }
     if state.protection != Protection::OURS {
-        return Finding::fail(
-            check,
-            format!(
-                "{tries} tries, one forgiven every {forgiven_after} s, a wrong lockout auth blocks for {lockout_blocked_for} s"
-            ),
-            "keyrite-tpm-init provision sets 32 tries, 7200 s, 86400 s",
-        );
+        let remedy = format!("keyrite-tpm-init provision sets: {}", Protection::OURS);
+        return Finding::fail(check, state.protection.to_string(), remedy);
     }
     let probed = match probe {
         LockoutProbe::Open | LockoutProbe::Blocked(_) => "the lockout hierarchy answers",
@@ -424,10 +432,7 @@ pub fn dictionary_attack(state: &TpmState, lockout: &Lockout, probe: LockoutProb
             "whether a wrong lockout auth has blocked its hierarchy shows in no bit, and is not tried without it"
         }
     };
-    let counted = format!(
-        "{} of {tries} tries counted, one forgiven every {forgiven_after} s; a wrong lockout auth blocks for {lockout_blocked_for} s; {probed}",
-        lockout.counter
-    );
+    let counted = format!("{} counted of {}; {probed}", lockout.counter, state.protection);
     if lockout.counter == 0 {
         Finding::pass(check, counted)
     } else {
@@ -498,7 +503,13 @@ pub fn conditions(state: &TpmState, known: &Known, findings: &[Finding]) -> Vec<
     }
     let auths = [state.owner_auth, state.endorsement_auth, state.lockout_auth];
     let fresh = auths.iter().all(|auth| *auth == AuthState::Empty) && state.storage_root_key == Place::Absent;
-    if known.interrupted {
+    let pinned = known
+        .identity
+        .as_ref()
+        .map(|identity| identity.storage_root_key.to_string());
+    if pinned.is_some() && state.storage_root_key.name() != pinned.as_deref() {
+        conditions.push("cleared, or another TPM than the one that was provisioned");
+    } else if known.interrupted {
         conditions.push("part-way through its provisioning");
     } else if fresh && known.identity.is_none() {
         conditions.push("fresh");

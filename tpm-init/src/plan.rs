@@ -39,6 +39,8 @@ pub struct Wishes {
     pub remove: BTreeSet<String>,
     /// What to do with the whole of it.
     pub start: Start,
+    /// Handles at which the site's PINs are sealed.
+    pub sealed_pins: BTreeSet<TpmHandle>,
 }
 
 /// From where to start.
@@ -213,6 +215,9 @@ pub fn steps(state: &TpmState, known: &Known, wishes: &Wishes) -> Result<Vec<Ste
         obstacles: Vec::new(),
     };
     planner.start();
+    if !planner.obstacles.is_empty() {
+        return Err(planner.obstacles);
+    }
     planner.removals();
     planner.check_places();
     planner.auths();
@@ -311,7 +316,9 @@ impl Planner<'_> {
         for place in &self.wishes.remove {
             let is_ours =
                 |(handle, at): (String, &mut Place)| handle == *place && matches!(at, Place::Ours { .. });
-            let ours = self.places().into_iter().any(is_ours);
+            let in_use =
+                |handle: &TpmHandle| handle.to_string() == *place && self.known.sealed.contains(handle);
+            let ours = self.in_use().iter().any(in_use) || self.places().into_iter().any(is_ours);
             let mut all = self.state.persistent.iter().chain(&self.state.nv);
             let kept = match all.find(|kept| kept.handle == *place).cloned() {
                 Some(kept) if !ours => kept,
@@ -343,6 +350,17 @@ impl Planner<'_> {
             self.state.persistent.retain(|other| *other != kept);
             self.steps.push(Step::Remove(kept));
         }
+    }
+
+    /// The handles at which the site seals something.
+    fn in_use(&self) -> Vec<TpmHandle> {
+        let auths = HierarchyName::ALL
+            .into_iter()
+            .filter_map(|hierarchy| match self.delivery(hierarchy) {
+                AuthDelivery::Sealed(handle) => Some(handle),
+                AuthDelivery::Custodians => None,
+            });
+        auths.chain(self.wishes.sealed_pins.iter().copied()).collect()
     }
 
     /// The four places of ours, by handle or index.
@@ -485,19 +503,8 @@ impl Planner<'_> {
         if self.state.in_lockout {
             self.steps.push(Step::LiftLockout);
         }
-        if self.state.storage_root_key == Place::Absent {
-            self.steps.push(Step::MakeStorageRootKey {
-                handle: TpmHandle::SRK,
-                name: self.known.storage_root_key.clone(),
-            });
-        }
         let identified = self.is_identified();
-        if self.state.attestation_key == Place::Absent {
-            self.steps.push(Step::MakeAttestationKey {
-                handle: setup.attestation_key,
-                under: self.known.endorsement_key.clone(),
-            });
-        }
+        // The storage for them is what a full TPM lacks, and nothing but a try tells: so they come first.
         let name = |anchor: Anchor, index| {
             anchor
                 .name(index, Holds::Nothing)
@@ -515,6 +522,18 @@ impl Planner<'_> {
             self.steps.push(Step::DefineLogCounter {
                 index,
                 name: name(Anchor::Counter, index),
+            });
+        }
+        if self.state.storage_root_key == Place::Absent {
+            self.steps.push(Step::MakeStorageRootKey {
+                handle: TpmHandle::SRK,
+                name: self.known.storage_root_key.clone(),
+            });
+        }
+        if self.state.attestation_key == Place::Absent {
+            self.steps.push(Step::MakeAttestationKey {
+                handle: setup.attestation_key,
+                under: self.known.endorsement_key.clone(),
             });
         }
         if !identified {
@@ -716,6 +735,7 @@ mod tests {
             custodians: [("ana".to_owned(), "age1xyz".parse().unwrap())].into(),
             remove: BTreeSet::new(),
             start: Start::AsItIs,
+            sealed_pins: BTreeSet::new(),
         }
     }
 
@@ -730,10 +750,10 @@ mod tests {
         assert_eq!(
             kinds(&steps),
             [
+                "define the log",
+                "define the log",
                 "make the storage",
                 "make an attestation",
-                "define the log",
-                "define the log",
                 "prove the attestation",
                 "lock after 32",
                 "disable TPM2_Clear but",

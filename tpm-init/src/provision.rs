@@ -125,6 +125,7 @@ impl WishArguments {
             custodians,
             remove,
             start,
+            sealed_pins: target.folder.site().sealed_pins().collect(),
         };
         steps(&found.state, &found.known, &wishes)
             .map_err(|obstacles| obstructed(&target.name.to_string(), &obstacles))
@@ -187,6 +188,7 @@ impl Arguments {
         for (question, word) in left.iter().filter_map(Step::consent) {
             cli::confirm(&question, &word)?;
         }
+        let interrupted = found.known.interrupted;
         let journal = self.journal(&target, &found, followed, &left)?;
         let mut execution = Execution {
             tpm: &tpm,
@@ -200,10 +202,17 @@ impl Arguments {
                 Step::Report => report(&target, &tpm, site, &journal, &test),
                 other => execution.run(other),
             };
-            done.map_err(|failure| {
+            if let Err(failure) = done {
                 let failure = failure.within(format!("step {} failed: {step}", number + 1));
-                if number == 0 { failure } else { failure.part_way() }
-            })?;
+                if number > 0 {
+                    return Err(failure.part_way());
+                }
+                // Nothing has changed, so nothing is left to be completed.
+                if failure.exit() == Exit::Failed && !interrupted {
+                    remove_if_there(&target.path("plan.json"))?;
+                }
+                return Err(failure);
+            }
             progress.step();
             if !self.report.json {
                 progress.without(|| output.line(format!("done: {step}")))?;

@@ -76,8 +76,8 @@ pub fn drift(report: &Report, now: &TpmState, places: &[String]) -> Vec<Finding>
     differ("TPM2_Clear", clearing(after), clearing(now));
     differ(
         "the dictionary-attack protection",
-        format!("{:?}", after.protection),
-        format!("{:?}", now.protection),
+        after.protection.to_string(),
+        now.protection.to_string(),
     );
     for (what, then, now) in [
         (

@@ -1,5 +1,7 @@
 //! What a TPM was seen to be: the part of it that a plan rests on, and that a report keeps.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A TPM at one moment, without what changes by itself (counts of wrong tries, clocks).
@@ -76,6 +78,20 @@ impl Protection {
         forgiven_after: 7200,
         lockout_blocked_for: 86400,
     };
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            tries,
+            forgiven_after,
+            lockout_blocked_for,
+        } = self;
+        write!(
+            f,
+            "{tries} tries, one forgiven every {forgiven_after} s, a wrong lockout auth blocks for {lockout_blocked_for} s"
+        )
+    }
 }
 
 /// What is at a place that something of ours is to have.

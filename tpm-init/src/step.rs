@@ -131,10 +131,14 @@ impl Step {
     pub fn consent(&self) -> Option<(String, String)> {
         match self {
             Self::Clear { destroys } => Some((
-                format!(
-                    "clear the TPM, with {} objects and all keys under its owner",
-                    destroys.len()
-                ),
+                match destroys.len() {
+                    1 => {
+                        "clear the TPM, with one thing that it keeps, and all keys under its owner".to_owned()
+                    }
+                    count => format!(
+                        "clear the TPM, with {count} things that it keeps, and all keys under its owner"
+                    ),
+                },
                 "clear".to_owned(),
             )),
             Self::Remove(kept) => Some((
@@ -185,7 +189,7 @@ impl fmt::Display for Step {
             Self::EmptyAuth { hierarchy } => {
                 write!(
                     f,
-                    "empty the {hierarchy} auth, which was given, until a new one is set"
+                    "empty the {hierarchy} auth, which is at hand, until a new one is set"
                 )
             }
             Self::LiftLockout => f.write_str("lift the lockout, and forgive all wrong tries"),

@@ -96,7 +96,7 @@ impl Advice for CommandError {
             Self::Lockout { interval, .. } => {
                 let wait = interval.map_or("some time".to_owned(), |seconds| format!("{seconds} s"));
                 Some(format!(
-                    "try nothing for {wait}, or clear it with the lockout auth: tpm2_dictionarylockout --clear-lockout"
+                    "try nothing for {wait}, or have the lockout auth lift it: keyrite-tpm-init provision"
                 ))
             }
             Self::Gone { tcti, .. } => Some(reach(tcti)),

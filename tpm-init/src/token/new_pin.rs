@@ -111,7 +111,7 @@ impl NewPinArguments {
         }
         if let Some(PinSource::Tpm(old)) = of_site {
             notes.push(format!(
-                "the PIN sealed at {old} is of no use then: tpm2_evictcontrol -c {old}"
+                "the PIN sealed at {old} is of no use then: keyrite-tpm-init provision --remove {old}"
             ));
         }
         Ok(notes)
