@@ -100,7 +100,7 @@ impl FromStr for ObjectName {
     fn from_str(text: &str) -> Result<Self, ObjectNameError> {
         let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         // Two bytes of algorithm, and a digest of 20 to 64.
-        if !digits || text.len() % 2 != 0 || !(44..=132).contains(&text.len()) {
+        if !digits || !text.len().is_multiple_of(2) || !(44..=132).contains(&text.len()) {
             return Err(ObjectNameError);
         }
         Ok(Self(text.to_owned()))
