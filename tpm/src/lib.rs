@@ -11,19 +11,23 @@
 //! The C library below logs on standard error, also what we expect and handle. Only the environment silences it: a binary starts with
 //! `TSS2_LOG=all+NONE`.
 
+mod approval;
 mod auth;
+mod authority;
 mod blob;
 mod command;
 mod contents;
 mod create;
 mod engine;
 mod esys;
+mod guard;
 mod hierarchy;
 mod info;
 mod load;
 mod lockout;
 mod name;
 mod nv;
+mod pcr;
 mod persistent;
 mod policy;
 mod random;
@@ -31,26 +35,32 @@ mod response;
 mod seal;
 mod service;
 mod session;
+mod simulation;
 mod srk;
 mod template;
 mod tpm;
 mod turn;
 
+pub use approval::{ApprovalError, NoSuchFile, PcrAccess, PcrAccessError};
 pub use auth::{AuthValue, AuthValueError};
+pub use authority::{Authority, AuthorityError, POLICY_REF, SignatureError, to_be_approved};
 pub use blob::{KeyBlob, KeyBlobError};
 pub use command::CommandError;
 pub use contents::{NvEntry, PersistentObject, RemoveError};
 pub use create::CreateError;
+pub use guard::Guard;
 pub use hierarchy::{Hierarchy, HierarchyError, LockoutParameters};
 pub use info::{Firmware, Info};
 pub use load::{LoadError, LoadedKey, SignError};
 pub use lockout::Lockout;
 pub use name::{Name, NameError};
 pub use nv::{Anchor, AnchorError, AnchorState, Holds};
+pub use pcr::{PcrError, PcrValue, PcrValueError, PcrValues, pcr_policy_digest};
 pub use persistent::PersistentKind;
 pub use response::ResponseCode;
 pub use seal::{SealError, UnsealError};
 pub use service::{Enabled, Platform, Room, SelfTest};
+pub use simulation::{Simulation, SimulationError};
 pub use srk::{Srk, SrkError, SrkState};
 pub use template::SrkTemplate;
 pub use tpm::{ConnectError, Tpm};

@@ -48,6 +48,7 @@ fn inside() {
     let (handle, pin) = (0x8102_0000.try_into().unwrap(), SecretString::from("1234"));
     tpm.seal(&pin, handle, None).unwrap();
     assert_eq!(tpm.unseal(handle).unwrap().expose_secret(), "1234");
+    tpm.simulate_update().unwrap();
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap();
     let blob = tpm.create_key(spec, Some(&pin)).unwrap();
     // More keys than the TPM has slots: the resource manager swaps them.

@@ -7,12 +7,15 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod approval;
+mod authority_key;
 mod bus;
 mod connect;
 mod hierarchy;
 mod keys;
 mod lockout;
 mod nv;
+mod pcr;
 mod seal;
 mod service;
 mod srk;
