@@ -178,11 +178,11 @@ impl<'a> SiteTokens<'a> {
 
     /// The secret that is sealed at a handle of the site's one TPM, which is let go at once: others wait for their turn at it.
     pub fn unseal(&self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
-        let (_, tcti) = self.site.site().only_tpm(handle)?;
-        tpm::Tpm::connect(tcti)
-            .map_err(token_error)?
-            .unseal(handle)
-            .map_err(token_error)
+        let (name, tcti) = self.site.site().only_tpm(handle)?;
+        let access = tpm::PcrAccess::of_site(self.site, name).map_err(token_error)?;
+        let tpm = tpm::Tpm::connect(tcti).map_err(token_error)?;
+        tpm.use_pcr_policy(access);
+        tpm.unseal(handle).map_err(token_error)
     }
 
     /// Makes a key pair in an open token. `label` is what other tools show of it.
