@@ -1,7 +1,9 @@
 //! `keyrite-tpm-init`: a TPM 2.0 and the tokens whose PIN it keeps, from new to ready.
 
+mod pcr;
 mod provision;
 mod seal;
+mod site_tpm;
 mod token;
 
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ enum Verb {
     Provision(provision::Arguments),
     /// Initialise tokens of the site, their PINs sealed in the TPM where site.yaml says so
     Token(token::Arguments),
+    /// Approve states of the machine in which sealed PINs come back, where site.yaml has a PCR policy
+    Pcr(pcr::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         match &arguments.verb {
             Verb::Provision(verb) => verb.run(&arguments.site, output),
             Verb::Token(verb) => verb.run(&arguments.site, output),
+            Verb::Pcr(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

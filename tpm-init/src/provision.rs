@@ -5,9 +5,11 @@ use std::path::Path;
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use key_metadata::{SiteFolder, Tcti, TokenName};
+use key_metadata::TokenName;
 use serde::Serialize;
 use tpm::{AuthValue, Srk, SrkError, SrkState, Tpm};
+
+use crate::site_tpm::choose_tpm;
 
 /// The options of `provision`.
 #[derive(Args)]
@@ -46,7 +48,7 @@ const HANDLE: &str = "0x81000001";
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
-        let (name, tcti) = self.choose(&folder)?;
+        let (name, tcti) = choose_tpm(&folder, self.tpm.as_ref())?;
         let owner_auth = owner_auth(self.owner_auth.as_deref())?;
         let tpm = Tpm::connect(tcti)?;
         let info = tpm.info()?;
@@ -99,33 +101,6 @@ impl Arguments {
         match report.name {
             Some(name) => output.line(format!("its Name: {name}")),
             None => Ok(()),
-        }
-    }
-
-    /// The TPM that was named, or the only one.
-    fn choose<'a>(&self, folder: &'a SiteFolder) -> Outcome<(&'a TokenName, &'a Tcti)> {
-        let tpms: Vec<_> = folder.site().tpms().collect();
-        let names = tpms
-            .iter()
-            .map(|(name, _)| name.to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let hint = "list it in site.yaml with an address such as tpm2:device:/dev/tpmrm0".to_owned();
-        match (&self.tpm, tpms.as_slice()) {
-            (Some(wanted), all) => match all.iter().find(|(name, _)| *name == wanted) {
-                Some(found) => Ok(*found),
-                None => Err(Failure::new(
-                    Exit::Usage,
-                    format!("the site has no TPM named '{wanted}'; there is: {names}"),
-                )
-                .hint(hint)),
-            },
-            (None, [only]) => Ok(*only),
-            (None, []) => Err(Failure::new(Exit::Usage, "the site has no TPM").hint(hint)),
-            (None, _) => Err(
-                Failure::new(Exit::Usage, format!("the site has several TPMs: {names}"))
-                    .hint("choose one with --tpm NAME".to_owned()),
-            ),
         }
     }
 }

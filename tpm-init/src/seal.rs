@@ -4,7 +4,7 @@ use cli::{Exit, Failure, Outcome};
 use key_metadata::TpmHandle;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use tpm::{AuthValue, PersistentKind, Tpm};
+use tpm::{AuthValue, Guard, PersistentKind, Tpm};
 use zeroize::Zeroizing;
 
 /// The length of a PIN that is drawn, in hex digits, unless its token takes only a shorter one: 128 bits.
@@ -16,6 +16,8 @@ pub struct Sealed {
     pub pin: SecretString,
     /// Whether it was drawn now; otherwise an earlier run had sealed it.
     pub new: bool,
+    /// What guards it in the TPM.
+    pub guard: Option<Guard>,
 }
 
 /// The PIN that is sealed at `handle`; if there is none, one of at most `longest` bytes is drawn and sealed there, read back, and only then
@@ -32,6 +34,7 @@ pub fn sealed_pin(
             return Ok(Sealed {
                 pin: tpm.unseal(handle)?,
                 new: false,
+                guard: tpm.guard(handle)?,
             });
         }
         Some(kind @ (PersistentKind::StorageKey | PersistentKind::SigningKey | PersistentKind::OtherKey)) => {
@@ -54,7 +57,11 @@ pub fn sealed_pin(
             format!("the TPM does not give back what was sealed at {handle}"),
         ));
     }
-    Ok(Sealed { pin, new: true })
+    Ok(Sealed {
+        pin,
+        new: true,
+        guard: tpm.guard(handle)?,
+    })
 }
 
 /// A PIN of the TPM's and the system's generator together: as good as the better of the two.

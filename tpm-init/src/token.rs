@@ -1,5 +1,6 @@
 //! `token`: PKCS#11 tokens with both their PINs, and the authorisation value of a TPM's own keys.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use key_metadata::{PinSource, SiteFolder, TokenAddress, TokenName, TokenUri, Tpm
 use pkcs11::{Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 use serde::Serialize;
-use tpm::Tpm;
+use tpm::{Guard, PcrAccess, Tpm};
 
 use crate::provision::owner_auth;
 use crate::seal::sealed_pin;
@@ -55,9 +56,11 @@ impl Arguments {
             version: 1,
             tokens: Vec::new(),
         };
+        let simulated = Cell::new(false);
         for (name, token) in self.choose(&folder)? {
             let run = Run {
                 arguments: self,
+                simulated: &simulated,
                 site,
                 folder: &folder,
                 name,
@@ -119,6 +122,8 @@ impl Arguments {
 /// One token while it is initialised.
 struct Run<'a> {
     arguments: &'a Arguments,
+    /// Whether this run of the program has simulated an update of the TPM's machine.
+    simulated: &'a Cell<bool>,
     site: &'a SiteArguments,
     folder: &'a SiteFolder,
     name: &'a TokenName,
@@ -216,7 +221,13 @@ impl Run<'_> {
         longest: usize,
         done: &mut Vec<String>,
     ) -> Outcome<SecretString> {
-        let tpm = Tpm::connect(self.folder.site().only_tpm(handle)?.1)?;
+        let (name, tcti) = self.folder.site().only_tpm(handle)?;
+        let access = PcrAccess::of_site(self.folder, name)?;
+        let tpm = Tpm::connect(tcti)?;
+        if let Some(access) = &access {
+            self.before_sealing(&tpm, handle, access, done)?;
+        }
+        tpm.use_pcr_policy(access);
         let owner_auth = owner_auth(self.arguments.owner_auth.as_deref())?;
         let sealed = sealed_pin(&tpm, handle, longest, owner_auth.as_ref(), &format!("the {what}"))?;
         let how = if sealed.new {
@@ -224,7 +235,31 @@ impl Run<'_> {
         } else {
             "is sealed already"
         };
-        done.push(format!("{what} {how} at {handle}"));
+        let under = match sealed.guard {
+            Some(Guard::Policy(_)) => ", under the PCR policy",
+            Some(Guard::Lockout | Guard::Unseal) | None => "",
+        };
+        done.push(format!("{what} {how} at {handle}{under}"));
         Ok(sealed.pin)
+    }
+
+    /// What comes before the first PIN is sealed under a PCR policy: it is approved for now, and an update is seen to be survived.
+    fn before_sealing(
+        &self,
+        tpm: &Tpm,
+        handle: TpmHandle,
+        access: &PcrAccess,
+        done: &mut Vec<String>,
+    ) -> Outcome {
+        if tpm.persistent_kind(handle)?.is_some() || self.simulated.get() {
+            return Ok(());
+        }
+        tpm.check_approval(access)?;
+        tpm.simulate_update()?;
+        self.simulated.set(true);
+        done.push(
+            "an update was simulated on PCR 16: what is sealed under the PCR policy survives one".to_owned(),
+        );
+        Ok(())
     }
 }
