@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use key_metadata::site::WhichTpm;
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
+    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder, Tcti,
     TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
@@ -120,6 +120,14 @@ impl Advice for SiteTokenError {
     }
 }
 
+/// A TPM of the site; where it was provisioned, another one in its place is refused.
+fn provisioned(site: &SiteFolder, name: &TokenName, tcti: &Tcti) -> Result<tpm::Tpm, SiteTokenError> {
+    let identity = site.tpm_identity(name)?;
+    let tpm = tpm::Tpm::connect(tcti).map_err(token_error)?;
+    tpm.pin(identity.as_ref()).map_err(token_error)?;
+    Ok(tpm)
+}
+
 /// Any error of a token crate.
 fn token_error(error: impl Advice + Send + Sync + 'static) -> SiteTokenError {
     SiteTokenError::Token(TokenFailure(Box::new(error)))
@@ -157,7 +165,7 @@ impl<'a> SiteTokens<'a> {
             .ok_or_else(|| SiteTokenError::NoToken(name.clone()))?;
         let open = match &entry.address {
             TokenAddress::Tpm(tcti) => OpenToken::Tpm {
-                tpm: tpm::Tpm::connect(tcti).map_err(token_error)?,
+                tpm: provisioned(self.site, name, tcti)?,
                 auth: pin,
             },
             TokenAddress::Pkcs11(uri) => {
@@ -178,11 +186,11 @@ impl<'a> SiteTokens<'a> {
 
     /// The secret that is sealed at a handle of the site's one TPM, which is let go at once: others wait for their turn at it.
     pub fn unseal(&self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
-        let (_, tcti) = self.site.site().only_tpm(handle)?;
-        tpm::Tpm::connect(tcti)
-            .map_err(token_error)?
-            .unseal(handle)
-            .map_err(token_error)
+        let (name, tcti) = self.site.site().only_tpm(handle)?;
+        let access = tpm::PcrAccess::of_site(self.site, name).map_err(token_error)?;
+        let tpm = provisioned(self.site, name, tcti)?;
+        tpm.use_pcr_policy(access);
+        tpm.unseal(handle).map_err(token_error)
     }
 
     /// Makes a key pair in an open token. `label` is what other tools show of it.

@@ -1,12 +1,14 @@
 //! What Keyrite knows of every DNSSEC key, and the files of a site that hold it.
 //!
-//! No token, no network and no clock is touched here: times are arguments, and a path is touched only by [`store`].
+//! No token, no network and no clock is touched here: times are arguments, and a path is touched only by [`store`] and, through it, [`approvals`].
 
 pub mod advice;
 pub mod algorithm;
+pub mod approvals;
 pub mod key_id;
 pub mod key_record;
 pub mod life;
+pub mod pcr_policy;
 pub mod policy;
 pub mod public_key;
 pub mod role;
@@ -27,9 +29,11 @@ pub mod zone_name;
 
 pub use advice::Advice;
 pub use algorithm::{Algorithm, KeyAlgorithm, KeySpec};
+pub use approvals::{Approvals, PolicyDigest};
 pub use key_id::KeyId;
 pub use key_record::{Extractability, KeyRecord, KeyReference};
 pub use life::{KeyState, KeyTimes};
+pub use pcr_policy::{PcrNumber, PcrPolicy, PcrSelection};
 pub use policy::Policy;
 pub use public_key::PublicKey;
 pub use role::Role;
@@ -40,6 +44,6 @@ pub use time::Time;
 pub use token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
 pub use token_uri::{TokenLabel, TokenUri};
 pub use tpm_identity::{ObjectName, TpmIdentity};
-pub use tpm_setup::{AuthDelivery, NvIndex, PcrNumber, Recipient, TpmSetup};
+pub use tpm_setup::{AuthDelivery, NvIndex, Recipient, TpmSetup};
 pub use zone_keys::ZoneKeys;
 pub use zone_name::ZoneName;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::Advice;
 use crate::key_record::KeyReference;
+use crate::pcr_policy::PcrNumber;
 use crate::text::written_as_text;
 use crate::token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
 use crate::tpm_setup::{Recipient, TpmSetup};
@@ -154,6 +155,14 @@ pub enum SiteError {
         /// The handle or index.
         place: String,
     },
+    /// A PCR policy on what any program can reset.
+    #[error("tokens.{token}.setup.pcr-policy.pcrs: any program can reset PCR {pcr}, so it proves nothing")]
+    ResettablePcr {
+        /// The token.
+        token: TokenName,
+        /// The PCR.
+        pcr: PcrNumber,
+    },
     /// An SO PIN for a TPM.
     #[error("tokens.{token}.so-pin: a TPM has no SO PIN")]
     SoPin {
@@ -256,6 +265,11 @@ impl Site {
                     let token = name.clone();
                     return Err(SiteError::SamePlace { token, place });
                 }
+            }
+            let mut pcrs = setup.pcr_policy.iter().flat_map(|policy| policy.pcrs.iter());
+            if let Some(pcr) = pcrs.find(|pcr| pcr.is_resettable()) {
+                let token = name.clone();
+                return Err(SiteError::ResettablePcr { token, pcr });
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use atomic_write_file::AtomicWriteFile;
 use serde::Serialize;
 
 use crate::advice::Advice;
+use crate::approvals::Approvals;
 use crate::key_id::KeyId;
 use crate::policy::{Policy, PolicyError, SHIPPED};
 use crate::site::{PolicyName, Site, SiteError, TokenName};
@@ -202,6 +203,11 @@ impl SiteFolder {
         self.path(format!("tpm/{tpm}/{file}"))
     }
 
+    /// The approvals of a TPM's PCR policy.
+    pub fn approvals(&self, tpm: &TokenName) -> Approvals {
+        Approvals::new(self.tpm_path(tpm, "approved"))
+    }
+
     /// What a TPM is known by; `None` until it is provisioned.
     pub fn tpm_identity(&self, tpm: &TokenName) -> Result<Option<TpmIdentity>, StoreError> {
         let path = self.tpm_path(tpm, "identity.yaml");
@@ -323,29 +329,45 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
 
 /// The text of a file of a site; `None` if there is no such file.
 pub fn read_if_there(path: &Path) -> Result<Option<String>, StoreError> {
-    match read_text(path) {
-        Ok(text) => Ok(Some(text)),
+    if_there(read_text(path))
+}
+
+/// The bytes of a file of a site; `None` if there is no such file.
+pub fn read_bytes_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    if_there(read_bytes(path))
+}
+
+fn if_there<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(content) => Ok(Some(content)),
         Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Reads a text file of a site.
-fn read_text(path: &Path) -> Result<String, StoreError> {
+pub fn read_text(path: &Path) -> Result<String, StoreError> {
+    String::from_utf8(read_bytes(path)?).map_err(|_| StoreError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"),
+    })
+}
+
+/// Reads a file of a site.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, StoreError> {
     let io = |source| StoreError::Io {
         action: "read",
         path: path.to_owned(),
         source,
     };
     let file = File::open(path).map_err(io)?;
-    let mut text = String::new();
-    file.take(LARGEST_FILE + 1)
-        .read_to_string(&mut text)
-        .map_err(io)?;
-    if text.len() as u64 > LARGEST_FILE {
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > LARGEST_FILE {
         return Err(StoreError::TooLarge {
             path: path.to_owned(),
         });
     }
-    Ok(text)
+    Ok(bytes)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pcr_policy::PcrPolicy;
 use crate::site::SiteWord;
 use crate::text::written_as_text;
 use crate::token_address::TpmHandle;
@@ -66,44 +66,6 @@ impl TpmSetup {
             self.log_counter.to_string(),
         ];
         sealed.chain(others)
-    }
-}
-
-/// A policy on PCRs that somebody can change in advance, by signing (TPM2_PolicyAuthorize).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PcrPolicy {
-    /// The PEM file, in the site, with the public key whose signature approves PCR values: P-256 or RSA-2048.
-    pub authority: PathBuf,
-    /// The PCRs, of the SHA-256 bank; 7 is the Secure Boot state.
-    pub pcrs: Vec<PcrNumber>,
-}
-
-/// The number of a PCR, 0 to 23.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(into = "u8", try_from = "u8")]
-#[schemars(with = "u8", extend("maximum" = 23))]
-pub struct PcrNumber(u8);
-
-/// A number that no PCR has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no PCR {0}: they are 0 to 23")]
-pub struct PcrNumberError(u8);
-
-impl TryFrom<u8> for PcrNumber {
-    type Error = PcrNumberError;
-
-    fn try_from(number: u8) -> Result<Self, PcrNumberError> {
-        if number > 23 {
-            return Err(PcrNumberError(number));
-        }
-        Ok(Self(number))
-    }
-}
-
-impl From<PcrNumber> for u8 {
-    fn from(pcr: PcrNumber) -> Self {
-        pcr.0
     }
 }
 
@@ -234,6 +196,5 @@ mod tests {
         assert!(
             "AGE-SECRET-KEY-1X".parse::<Recipient>().is_err() && "age1\nage1".parse::<Recipient>().is_err()
         );
-        assert!(PcrNumber::try_from(24).is_err());
     }
 }

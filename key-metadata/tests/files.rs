@@ -60,6 +60,16 @@ fn mistakes_in_a_site_have_their_place() {
             "line 5, column 10: tokens.cr.pin: a PIN comes from prompt, file:PATH",
         ),
         ("token=cr", "token=cr;pin-value=1234", "'pin-value' is refused"),
+        (
+            "zones:\n",
+            "  t:\n    address: tpm2:device:/dev/tpmrm0\n    setup: {pcr-policy: {authority: a.pem, pcrs: []}}\nzones:\n",
+            "tokens.t.setup.pcr-policy.pcrs: no PCR is named",
+        ),
+        (
+            "zones:\n",
+            "  t:\n    address: tpm2:device:/dev/tpmrm0\n    setup: {pcr-policy: {authority: a.pem, pcrs: [7, 16]}}\nzones:\n",
+            "tokens.t.setup.pcr-policy.pcrs: any program can reset PCR 16",
+        ),
         ("?module-path=/m.so", "", "it names no module"),
         (
             "token: cr}",

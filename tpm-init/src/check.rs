@@ -2,9 +2,9 @@
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
-use key_metadata::TokenName;
+use key_metadata::{Advice, TokenName};
 use serde::Serialize;
-use tpm::{AttestationKeyState, HierarchyError, SelfTest, SrkError, Tpm};
+use tpm::{AttestationKeyState, HierarchyError, PcrAccess, SelfTest, SrkError, Tpm};
 use tpm_init::checks::{self, Expected, LockoutProbe, Make};
 use tpm_init::random_test::FirstBlocks;
 use tpm_init::state::{AuthState, Place, TpmState};
@@ -194,7 +194,7 @@ pub fn findings(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Ou
     all.push(checks::dictionary_attack(state, lockout, probe(tpm, found)?));
     all.push(checks::clear(state));
     all.push(log_identity(target, tpm, found)?);
-    all.push(pcr_policy(target));
+    all.push(pcr_policy(target, tpm)?);
     all.push(checks::evidence(known));
     all.push(checks::resume(known));
     checks::accept(&mut all, &target.setup.accepted);
@@ -355,13 +355,23 @@ fn log_identity(target: &Target, tpm: &Tpm, found: &Look) -> Outcome<Finding> {
     Ok(Finding::pass(check, evidence))
 }
 
-/// Whether PINs that are sealed depend on how the machine was started.
-fn pcr_policy(target: &Target) -> Finding {
-    match &target.setup.pcr_policy {
-        None => Finding::pass(
-            "pcr-policy",
-            "none: sealed PINs are bound to the TPM, not to how the machine was started",
+/// Whether PINs that are sealed depend on how the machine was started; then its present state must be approved.
+fn pcr_policy(target: &Target, tpm: &Tpm) -> Outcome<Finding> {
+    let check = "pcr-policy";
+    let Some(access) = PcrAccess::of_site(&target.folder, &target.name)? else {
+        let evidence = "none: sealed PINs are bound to the TPM, not to how the machine was started";
+        return Ok(Finding::pass(check, evidence));
+    };
+    Ok(match tpm.check_approval(&access) {
+        Ok(()) => Finding::pass(
+            check,
+            "the machine's present state is approved: sealed PINs come back",
         ),
-        Some(_) => Finding::unknown("pcr-policy", "not looked at", "keyrite-tpm-init pcr show"),
-    }
+        Err(error) => {
+            let remedy = error
+                .hint()
+                .map_or_else(|| "keyrite-tpm-init pcr show".to_owned(), |hint| hint);
+            Finding::fail(check, error.to_string(), remedy)
+        }
+    })
 }

@@ -9,9 +9,11 @@ mod generator;
 mod genuine;
 mod kernel_pool;
 mod look;
+mod pcr;
 mod provision;
 mod rng;
 mod seal;
+mod site_tpm;
 mod target;
 mod token;
 mod token_check;
@@ -46,6 +48,8 @@ enum Verb {
     Token(token::Arguments),
     /// Test the random number generators of the site's TPMs and tokens
     Rng(rng::Arguments),
+    /// Approve states of the machine in which sealed PINs come back, where site.yaml has a PCR policy
+    Pcr(pcr::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
             Verb::Verify(verb) => verb.run(&arguments.site, output),
             Verb::Token(verb) => verb.run(&arguments.site, output),
             Verb::Rng(verb) => verb.run(&arguments.site, output),
+            Verb::Pcr(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -3,7 +3,7 @@
 use cli::{Exit, Failure, Outcome};
 use key_metadata::TpmHandle;
 use secrecy::{ExposeSecret, SecretString};
-use tpm::{AuthValue, PersistentKind, Tpm};
+use tpm::{AuthValue, Guard, PersistentKind, Tpm};
 use zeroize::Zeroizing;
 
 use crate::draw::draw;
@@ -17,6 +17,26 @@ pub struct Sealed {
     pub pin: SecretString,
     /// Whether it was drawn now; otherwise an earlier run had sealed it.
     pub new: bool,
+    /// What guards it in the TPM.
+    pub guard: Option<Guard>,
+}
+
+impl Sealed {
+    /// How it is kept, in words.
+    pub fn kept(&self, handle: TpmHandle) -> String {
+        let how = if self.new {
+            "drawn at random and sealed"
+        } else {
+            "is sealed already"
+        };
+        match self.guard {
+            Some(Guard::Policy(_)) if self.new => format!(
+                "{how} at {handle}, under the PCR policy, of which an update was simulated on PCR 16 and survived"
+            ),
+            Some(Guard::Policy(_)) => format!("{how} at {handle}, under the PCR policy"),
+            Some(Guard::Lockout | Guard::Unseal) | None => format!("{how} at {handle}"),
+        }
+    }
 }
 
 /// The PIN that is sealed at `handle`, if there is one; anything else that is there is refused.
@@ -44,7 +64,17 @@ pub fn sealed_pin(
     what: &str,
 ) -> Outcome<Sealed> {
     if let Some(pin) = sealed_already(tpm, handle, what)? {
-        return Ok(Sealed { pin, new: false });
+        let guard = tpm.guard(handle)?;
+        return Ok(Sealed {
+            pin,
+            new: false,
+            guard,
+        });
+    }
+    // Under a PCR policy: approved for now, or nobody could unseal it; and an update is seen to be survived.
+    if let Some(access) = tpm.pcr_policy() {
+        tpm.check_approval(&access)?;
+        tpm.simulate_update()?;
     }
     let pin = draw_pin(tpm, LENGTH.min(longest))?;
     tpm.seal(&pin, handle, owner_auth)?;
@@ -55,7 +85,12 @@ pub fn sealed_pin(
             format!("the TPM does not give back what was sealed at {handle}"),
         ));
     }
-    Ok(Sealed { pin, new: true })
+    let guard = tpm.guard(handle)?;
+    Ok(Sealed {
+        pin,
+        new: true,
+        guard,
+    })
 }
 
 /// A PIN of that many hex digits.

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, SiteArguments};
-use key_metadata::{AuthDelivery, Recipient, SiteFolder, Tcti, TokenName, TpmHandle, TpmSetup};
-use tpm::{AuthValue, PersistentKind, Tpm};
+use key_metadata::{Recipient, SiteFolder, Tcti, TokenName, TpmHandle, TpmSetup};
+use tpm::AuthValue;
 use tpm_init::step::HierarchyName;
+
+use crate::site_tpm::choose_tpm;
 
 /// Which TPM of the site, and what is known of its auth values.
 #[derive(Args)]
@@ -47,7 +49,8 @@ impl TargetArguments {
     /// Opens the site, finds the TPM and reads the auth values.
     pub fn open(&self, site: &SiteArguments) -> Outcome<(Target, Auths)> {
         let folder = site.open()?;
-        let (name, tcti) = choose(&folder, self.tpm.as_ref())?;
+        let (name, tcti) = choose_tpm(&folder, self.tpm.as_ref())?;
+        let (name, tcti) = (name.clone(), tcti.clone());
         let mut given = Auths::new();
         for (hierarchy, option) in [
             (HierarchyName::Owner, &self.owner_auth),
@@ -114,58 +117,4 @@ pub fn read_auth(hierarchy: HierarchyName, option: Option<&OsStr>) -> Outcome<Op
         },
     )?;
     Ok(Some(AuthValue::from_text(&secret)?))
-}
-
-/// The site's one TPM, where the PIN of `handle` is or is to be; another one in its place is refused.
-pub fn site_tpm(folder: &SiteFolder, handle: TpmHandle) -> Outcome<Tpm> {
-    let (name, tcti) = folder.site().only_tpm(handle)?;
-    let identity = folder.tpm_identity(name)?;
-    let tpm = Tpm::connect(tcti)?;
-    tpm.pin(identity.as_ref())?;
-    Ok(tpm)
-}
-
-/// The owner auth of the site's one TPM, where the PIN of `handle` is or is to be: as it was given, else where it is sealed. `None` where it is
-/// empty, or only its custodians have it.
-pub fn owner_auth(
-    folder: &SiteFolder,
-    handle: TpmHandle,
-    tpm: &Tpm,
-    option: Option<&OsStr>,
-) -> Outcome<Option<AuthValue>> {
-    let given = read_auth(HierarchyName::Owner, option)?;
-    if given.is_some() || !tpm.lockout()?.owner_auth_set {
-        return Ok(given);
-    }
-    let (name, _) = folder.site().only_tpm(handle)?;
-    match folder.site().tpm_setup(name).owner_auth {
-        AuthDelivery::Sealed(place) if tpm.persistent_kind(place)? == Some(PersistentKind::SealedData) => {
-            Ok(Some(tpm.unseal_auth(place)?))
-        }
-        AuthDelivery::Sealed(_) | AuthDelivery::Custodians => Ok(None),
-    }
-}
-
-/// The TPM that was named, or the only one.
-pub fn choose(folder: &SiteFolder, wanted: Option<&TokenName>) -> Outcome<(TokenName, Tcti)> {
-    let tpms: Vec<_> = folder.site().tpms().collect();
-    let names = tpms
-        .iter()
-        .map(|(name, _)| name.to_string())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let hint = "list it in site.yaml with an address such as tpm2:device:/dev/tpmrm0".to_owned();
-    let found = match (wanted, tpms.as_slice()) {
-        (Some(wanted), all) => all.iter().find(|(name, _)| *name == wanted).ok_or_else(|| {
-            let text = format!("the site has no TPM named '{wanted}'; there is: {names}");
-            Failure::new(Exit::Usage, text).hint(hint)
-        })?,
-        (None, [only]) => only,
-        (None, []) => return Err(Failure::new(Exit::Usage, "the site has no TPM").hint(hint)),
-        (None, _) => {
-            let text = format!("the site has several TPMs: {names}");
-            return Err(Failure::new(Exit::Usage, text).hint("choose one with --tpm NAME".to_owned()));
-        }
-    };
-    Ok((found.0.clone(), found.1.clone()))
 }

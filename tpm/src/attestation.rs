@@ -25,11 +25,10 @@ use crate::command::CommandError;
 use crate::ek_template::EkTemplate;
 use crate::endorsement::EndorsementError;
 use crate::engine::{Engine, Held};
-use crate::name::Name;
+use crate::name::{Name, name_of};
 use crate::persistent::PersistentKind;
 use crate::public_key::spki_of;
 use crate::response::{BAD_AUTH, NV_SPACE};
-use crate::srk::name_of;
 use crate::template::without_unique;
 use crate::tpm::Tpm;
 

@@ -1,6 +1,7 @@
 //! The connection with what is held in the TPM, and the guards that let go of it.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use key_metadata::Tcti;
 use tss_esapi::constants::{CapabilityType, PropertyTag};
@@ -9,6 +10,7 @@ use tss_esapi::interface_types::session_handles::AuthSession;
 use tss_esapi::structures::CapabilityData;
 use tss_esapi::{Context, Error};
 
+use crate::approval::PcrAccess;
 use crate::command::CommandError;
 use crate::name::Name;
 use crate::response::ResponseCode;
@@ -23,6 +25,8 @@ pub(crate) struct Engine {
     pub(crate) srk: Option<OpenSrk>,
     /// The one session that is kept, salted to `srk`.
     pub(crate) session: Option<AuthSession>,
+    /// The PCR policy under which PINs are sealed.
+    pub(crate) access: Option<Arc<PcrAccess>>,
     /// The only Name that the storage root key may have.
     pub(crate) pinned: Option<Name>,
     /// Given up last, after all that is held in the TPM.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use key_metadata::{Advice, ObjectName};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 /// The Name of an object: its hash algorithm's number and the digest of its public area (TPM 2.0 part 1, 16), written as hex digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -77,4 +78,16 @@ impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({self})")
     }
+}
+
+/// The Name of a marshalled public area, whose bytes 2 and 3 are the hash algorithm (TPM 2.0 part 1, 16); `None` for a hash that we lack.
+pub(crate) fn name_of(area: &[u8]) -> Option<Name> {
+    let algorithm = area.get(2..4)?;
+    let digest = match algorithm {
+        [0x00, 0x0b] => Sha256::digest(area).to_vec(),
+        [0x00, 0x0c] => Sha384::digest(area).to_vec(),
+        [0x00, 0x0d] => Sha512::digest(area).to_vec(),
+        _ => return None,
+    };
+    Name::try_from([algorithm, &digest].concat().as_slice()).ok()
 }

@@ -84,12 +84,18 @@ pub(crate) const NOT_OFFERED: [u32; 7] = [0x081, 0x083, 0x084, 0x087, 0x08a, 0x0
 pub(crate) const DISABLED: u32 = 0x120;
 /// TPM_RC_HIERARCHY: the hierarchy is disabled.
 pub(crate) const HIERARCHY: u32 = 0x085;
+/// TPM_RC_VALUE: a parameter that does not fit.
+pub(crate) const VALUE: u32 = 0x084;
 /// TPM_RC_AUTH_FAIL: a wrong auth value, counted.
 pub(crate) const AUTH_FAIL: u32 = 0x08e;
+/// TPM_RC_SIGNATURE: not that key's, or not over that digest.
+pub(crate) const SIGNATURE: u32 = 0x09b;
 /// TPM_RC_INTEGRITY: a private part that this TPM did not wrap.
 pub(crate) const INTEGRITY: u32 = 0x09f;
 /// TPM_RC_BAD_AUTH: a wrong auth value, not counted.
 pub(crate) const BAD_AUTH: u32 = 0x0a2;
+/// TPM_RC_PCR_CHANGED: since a policy session looked at them.
+pub(crate) const PCR_CHANGED: u32 = 0x128;
 /// TPM_RC_NV_DEFINED: something is at that handle or index.
 pub(crate) const NV_DEFINED: u32 = 0x14c;
 /// TPM_RC_NV_SPACE.

@@ -2,21 +2,18 @@
 
 use key_metadata::{Advice, Tcti, TpmHandle};
 use secrecy::{ExposeSecret, SecretString};
-use tss_esapi::Error;
-use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::constants::CommandCode;
-use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
+use tss_esapi::handles::ObjectHandle;
+use tss_esapi::interface_types::session_handles::AuthSession;
+use tss_esapi::structures::SensitiveData;
 use zeroize::Zeroizing;
 
-use tss_esapi::structures::{
-    Digest, KeyedHashScheme, Public, PublicBuilder, PublicKeyedHashParameters, SensitiveData,
-};
-
+use crate::approval::ApprovalError;
 use crate::auth::{AuthValue, AuthValueError};
 use crate::command::CommandError;
-use crate::engine::Engine;
+use crate::engine::{Engine, Held};
+use crate::guard::Guard;
 use crate::persistent::PersistentKind;
-use crate::policy::command_policy;
 use crate::response::{BAD_AUTH, NV_SPACE};
 use crate::session::Protect;
 use crate::srk::SrkError;
@@ -26,7 +23,7 @@ use crate::tpm::Tpm;
 const MAX_SEALED: usize = 128;
 
 /// Why a secret was not sealed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
     /// Something is at the handle; it is left alone.
@@ -61,6 +58,9 @@ pub enum SealError {
         /// The handle.
         handle: TpmHandle,
     },
+    /// The machine is in a state that the PCR policy's authority has not approved: what is sealed under the policy could not be unsealed.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// There is no SRK to seal under.
     #[error(transparent)]
     Srk(#[from] SrkError),
@@ -81,6 +81,7 @@ impl Advice for SealError {
                 "list what is kept with tpm2_getcap handles-persistent, and evict what nobody needs"
                     .to_owned(),
             ),
+            Self::Approval(error) => error.hint(),
             Self::Srk(error) => error.hint(),
             Self::Command(error) => error.hint(),
         }
@@ -89,6 +90,7 @@ impl Advice for SealError {
     fn is_credential(&self) -> bool {
         match self {
             Self::OwnerAuth { .. } => true,
+            Self::Approval(error) => error.is_credential(),
             Self::Srk(error) => error.is_credential(),
             Self::Command(error) => error.is_credential(),
             Self::HandleTaken { .. } | Self::Length { .. } | Self::NoSpace { .. } => false,
@@ -97,7 +99,7 @@ impl Advice for SealError {
 }
 
 /// Why a secret was not given back.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnsealError {
     /// Nothing at the handle.
@@ -136,6 +138,17 @@ pub enum UnsealError {
         /// Why not.
         source: AuthValueError,
     },
+    /// Sealed under a policy that the site has not, or has no more.
+    #[error("what is sealed at {handle} of the TPM at {tcti} is under another policy than the site's")]
+    OtherPolicy {
+        /// The TPM.
+        tcti: Tcti,
+        /// The handle.
+        handle: TpmHandle,
+    },
+    /// Sealed under the site's PCR policy, and the machine is in a state that its authority has not approved.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// There is no SRK to salt the session with.
     #[error(transparent)]
     Srk(#[from] SrkError),
@@ -151,7 +164,12 @@ impl Advice for UnsealError {
                 "check the handle of the PIN source, and that this is the TPM that the site was set up with"
                     .to_owned(),
             ),
+            Self::OtherPolicy { .. } => Some(
+                "put the setup.pcr-policy that it was sealed under back into site.yaml, with the same authority"
+                    .to_owned(),
+            ),
             Self::NotText { .. } | Self::NotAuth { .. } => None,
+            Self::Approval(error) => error.hint(),
             Self::Srk(error) => error.hint(),
             Self::Command(error) => error.hint(),
         }
@@ -159,8 +177,10 @@ impl Advice for UnsealError {
 
     fn is_credential(&self) -> bool {
         match self {
+            Self::Approval(error) => error.is_credential(),
             Self::Srk(error) => error.is_credential(),
             Self::Command(error) => error.is_credential(),
+            Self::OtherPolicy { .. } => true,
             Self::Absent { .. } | Self::NotSealed { .. } | Self::NotText { .. } | Self::NotAuth { .. } => {
                 false
             }
@@ -169,23 +189,27 @@ impl Advice for UnsealError {
 }
 
 impl Tpm {
-    /// Seals a PIN under the SRK and keeps it at a persistent handle, which must be free. It is subject to the TPM's lockout.
+    /// Seals a PIN under the SRK and keeps it at a persistent handle, which must be free: under the PCR policy where there is one
+    /// ([`Self::use_pcr_policy`]) and the machine's present state is approved, otherwise subject to the TPM's lockout.
     pub fn seal(
         &self,
         secret: &SecretString,
         handle: TpmHandle,
         owner_auth: Option<&AuthValue>,
     ) -> Result<(), SealError> {
-        self.engine().seal(
-            secret.expose_secret().as_bytes(),
-            Guard::Lockout,
-            handle,
-            owner_auth,
-        )
+        let mut engine = self.engine();
+        let guard = match engine.access.clone() {
+            Some(access) => {
+                engine.approved_session(&access)?;
+                Guard::Policy(access.authority().policy_digest())
+            }
+            None => Guard::Lockout,
+        };
+        engine.seal(secret.expose_secret().as_bytes(), guard, handle, owner_auth)
     }
 
     /// Seals a hierarchy's auth value likewise, but it is given back in a lockout too: the lockout auth is what ends one. It has no
-    /// password that could be tried; its policy allows TPM2_Unseal.
+    /// password that could be tried; its policy allows TPM2_Unseal, and a PCR policy does not concern it.
     pub fn seal_auth(
         &self,
         auth: &AuthValue,
@@ -193,7 +217,7 @@ impl Tpm {
         owner_auth: Option<&AuthValue>,
     ) -> Result<(), SealError> {
         self.engine()
-            .seal(auth.bytes(), Guard::Policy, handle, owner_auth)
+            .seal(auth.bytes(), Guard::Unseal, handle, owner_auth)
     }
 
     /// The PIN that was sealed at a persistent handle.
@@ -230,18 +254,31 @@ impl Engine {
         let kept = self.salted()?;
         let mut object = self.open(handle.number())?;
         let open = object.handle();
-        let by_password = object.read_public(open)?.object_attributes().user_with_auth();
-        let data = if by_password {
-            object.run_in(kept, Protect::Response, "TPM2_Unseal", |context| {
-                context.unseal(open)
-            })
-        } else {
-            let (mut policy, session) = object.command_session(CommandCode::Unseal)?;
-            policy.run_in(session, Protect::Response, "TPM2_Unseal", |context| {
-                context.unseal(open)
-            })
-        };
-        Ok(data?)
+        let guard = Guard::of(&object.read_public(open)?);
+        match (guard, object.access.clone()) {
+            (Some(Guard::Lockout), _) => Ok(object.unseal_in(kept, open)?),
+            (Some(Guard::Unseal), _) => {
+                let (mut policy, session) = object.command_session(CommandCode::Unseal)?;
+                Ok(policy.unseal_in(session, open)?)
+            }
+            (Some(Guard::Policy(digest)), Some(access)) if digest == access.authority().policy_digest() => {
+                let (mut policy, session) = object.approved_session(&access)?;
+                let data = policy.unseal_in(session, open);
+                data.map_err(|error| policy.since_approved(&access, error).into())
+            }
+            (Some(Guard::Policy(_)) | None, _) => Err(UnsealError::OtherPolicy { tcti, handle }),
+        }
+    }
+
+    /// TPM2_Unseal in a session, which satisfies the object's policy or has the empty password; the data cross the bus encrypted.
+    pub(crate) fn unseal_in(
+        &mut self,
+        session: AuthSession,
+        object: ObjectHandle,
+    ) -> Result<SensitiveData, CommandError> {
+        self.run_in(session, Protect::Response, "TPM2_Unseal", |context| {
+            context.unseal(object)
+        })
     }
 
     fn seal(
@@ -258,16 +295,7 @@ impl Engine {
         if let Some(kind) = self.persistent_kind(handle)? {
             return Err(SealError::HandleTaken { tcti, handle, kind });
         }
-        let session = self.salted()?;
-        let srk = self.srk()?.handle;
-        let made = self.run_in(session, Protect::Both, "TPM2_Create", |context| {
-            let data = SensitiveData::try_from(secret)?;
-            context.create(srk, template(guard)?, None, Some(data), None, None)
-        })?;
-        let object = self.run_in(session, Protect::Nothing, "TPM2_Load", |context| {
-            context.load(srk, made.out_private, made.out_public)
-        })?;
-        let mut object = self.hold(object.into());
+        let mut object = self.sealed(secret, guard)?;
         let open = object.handle();
         object
             .persist(open, handle.number(), owner_auth)
@@ -277,35 +305,18 @@ impl Engine {
                 error => SealError::Command(error),
             })
     }
-}
 
-/// What keeps sealed data from those who ask for it.
-#[derive(Clone, Copy)]
-enum Guard {
-    /// The TPM's lockout: it gives nothing back while it is locked. The password is empty.
-    Lockout,
-    /// A policy that allows TPM2_Unseal; there is no password, so nothing that a lockout would have to protect.
-    Policy,
-}
-
-/// Sealed data bound to this TPM and parent.
-fn template(guard: Guard) -> Result<Public, Error> {
-    let attributes = ObjectAttributesBuilder::new()
-        .with_fixed_tpm(true)
-        .with_fixed_parent(true);
-    let (attributes, policy) = match guard {
-        Guard::Lockout => (attributes.with_user_with_auth(true), Digest::default()),
-        Guard::Policy => (
-            attributes.with_no_da(true),
-            Digest::try_from(command_policy(CommandCode::Unseal).as_slice())?,
-        ),
-    };
-    PublicBuilder::new()
-        .with_public_algorithm(PublicAlgorithm::KeyedHash)
-        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
-        .with_object_attributes(attributes.build()?)
-        .with_auth_policy(policy)
-        .with_keyed_hash_parameters(PublicKeyedHashParameters::new(KeyedHashScheme::Null))
-        .with_keyed_hash_unique_identifier(Digest::default())
-        .build()
+    /// Seals data under the SRK and loads them, until the guard is dropped.
+    pub(crate) fn sealed(&mut self, secret: &[u8], guard: Guard) -> Result<Held<'_>, SrkError> {
+        let session = self.salted()?;
+        let srk = self.srk()?.handle;
+        let made = self.run_in(session, Protect::Both, "TPM2_Create", |context| {
+            let data = SensitiveData::try_from(secret)?;
+            context.create(srk, guard.template()?, None, Some(data), None, None)
+        })?;
+        let object = self.run_in(session, Protect::Nothing, "TPM2_Load", |context| {
+            context.load(srk, made.out_private, made.out_public)
+        })?;
+        Ok(self.hold(object.into()))
+    }
 }

@@ -1,7 +1,6 @@
 //! The storage root key (SRK): the parent of everything that we keep in a TPM.
 
 use key_metadata::{Advice, Tcti, TpmIdentity};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle};
 use tss_esapi::interface_types::dynamic_handles::Persistent;
 use tss_esapi::interface_types::resource_handles::{Hierarchy as EsapiHierarchy, Provision};
@@ -13,7 +12,7 @@ use crate::auth::AuthValue;
 use crate::command::CommandError;
 use crate::engine::{Engine, Held};
 use crate::hierarchy::Hierarchy;
-use crate::name::Name;
+use crate::name::{Name, name_of};
 use crate::response::{BAD_AUTH, NV_SPACE, ResponseCode};
 use crate::session::Protect;
 use crate::template::SrkTemplate;
@@ -368,16 +367,4 @@ impl Engine {
         })?;
         Ok(public)
     }
-}
-
-/// The Name of a marshalled public area, whose bytes 2 and 3 are the hash algorithm (TPM 2.0 part 1, 16); `None` for a hash that we lack.
-pub(crate) fn name_of(area: &[u8]) -> Option<Name> {
-    let algorithm = area.get(2..4)?;
-    let digest = match algorithm {
-        [0x00, 0x0b] => Sha256::digest(area).to_vec(),
-        [0x00, 0x0c] => Sha384::digest(area).to_vec(),
-        [0x00, 0x0d] => Sha512::digest(area).to_vec(),
-        _ => return None,
-    };
-    Name::try_from([algorithm, &digest].concat().as_slice()).ok()
 }

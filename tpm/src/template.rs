@@ -1,4 +1,4 @@
-//! The templates of storage root keys that we know.
+//! The public areas that Names depend on: storage root keys that we know, and keys from outside.
 
 use tss_esapi::Error;
 use tss_esapi::attributes::{ObjectAttributes, ObjectAttributesBuilder};
@@ -6,9 +6,12 @@ use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::key_bits::RsaKeyBits;
 use tss_esapi::structures::{
-    EccParameter, EccPoint, Public, PublicBuilder, PublicEccParametersBuilder, PublicKeyRsa,
-    PublicRsaParametersBuilder, RsaExponent, SymmetricDefinitionObject,
+    EccParameter, EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder,
+    PublicEccParameters, PublicEccParametersBuilder, PublicKeyRsa, PublicRsaParameters,
+    PublicRsaParametersBuilder, RsaExponent, RsaScheme, SymmetricDefinitionObject,
 };
+
+use crate::authority::ExternalKey;
 
 /// A template that a storage root key is made from: the same one in the same TPM gives the same key until the TPM is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,4 +125,42 @@ pub(crate) fn without_unique(public: Public) -> Option<Public> {
         }
         Public::KeyedHash { .. } | Public::SymCipher { .. } => None,
     }
+}
+
+/// The public area of a key from outside: as `tpm2_loadexternal` and systemd fill it in, so that they give it the same Name. An RSA
+/// exponent is written out, though 0 would mean the same key.
+pub(crate) fn external_public(key: &ExternalKey) -> Result<Public, Error> {
+    let attributes = ObjectAttributesBuilder::new()
+        .with_user_with_auth(true)
+        .with_decrypt(true)
+        .with_sign_encrypt(true)
+        .build()?;
+    let builder = PublicBuilder::new()
+        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
+        .with_object_attributes(attributes);
+    let none = SymmetricDefinitionObject::Null;
+    match key {
+        ExternalKey::P256 { x, y } => builder
+            .with_public_algorithm(PublicAlgorithm::Ecc)
+            .with_ecc_parameters(PublicEccParameters::new(
+                none,
+                EccScheme::Null,
+                EccCurve::NistP256,
+                KeyDerivationFunctionScheme::Null,
+            ))
+            .with_ecc_unique_identifier(EccPoint::new(
+                EccParameter::try_from(x.as_slice())?,
+                EccParameter::try_from(y.as_slice())?,
+            )),
+        ExternalKey::Rsa2048 { modulus } => builder
+            .with_public_algorithm(PublicAlgorithm::Rsa)
+            .with_rsa_parameters(PublicRsaParameters::new(
+                none,
+                RsaScheme::Null,
+                RsaKeyBits::Rsa2048,
+                RsaExponent::create(65_537)?,
+            ))
+            .with_rsa_unique_identifier(PublicKeyRsa::try_from(modulus.as_slice())?),
+    }
+    .build()
 }

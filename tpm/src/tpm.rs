@@ -85,6 +85,7 @@ impl Tpm {
             context,
             srk: None,
             session: None,
+            access: None,
             pinned: None,
             _turn: turn,
         };

@@ -56,6 +56,7 @@ fn inside() {
     tpm.attest(at, b"nonce").unwrap().verify(&ak, b"nonce").unwrap();
     tpm.seal(&pin, handle, None).unwrap();
     assert_eq!(tpm.unseal(handle).unwrap().expose_secret(), "1234");
+    tpm.simulate_update().unwrap();
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap();
     let blob = tpm.create_key(spec, Some(&pin)).unwrap();
     // More keys than the TPM has slots: the resource manager swaps them.

@@ -11,7 +11,7 @@ use pkcs11::{LastTry, Module, PinOwner, PinState, Token};
 use secrecy::SecretString;
 use tpm::Tpm;
 
-use crate::target::site_tpm;
+use crate::site_tpm::site_tpm;
 
 /// The options that choose it.
 #[derive(ClapArgs)]

@@ -11,7 +11,7 @@ use pkcs11::{Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 
 use crate::seal::sealed_pin;
-use crate::target::{owner_auth, site_tpm};
+use crate::site_tpm::{owner_auth, site_tpm};
 use crate::token::report::Report;
 
 /// The options of `token` itself.
@@ -185,12 +185,7 @@ impl Run<'_> {
         let tpm = site_tpm(self.folder, handle)?;
         let owner_auth = owner_auth(self.folder, handle, &tpm, self.arguments.owner_auth.as_deref())?;
         let sealed = sealed_pin(&tpm, handle, longest, owner_auth.as_ref(), &format!("the {what}"))?;
-        let how = if sealed.new {
-            "drawn at random and sealed"
-        } else {
-            "is sealed already"
-        };
-        done.push(format!("{what} {how} at {handle}"));
+        done.push(format!("{what} {}", sealed.kept(handle)));
         Ok(sealed.pin)
     }
 }

@@ -10,7 +10,7 @@ use pkcs11::{LoginError, PinLengthLimits, PinOwner};
 use secrecy::SecretString;
 
 use crate::seal::{sealed_already, sealed_pin};
-use crate::target::owner_auth;
+use crate::site_tpm::owner_auth;
 use crate::token::Chosen;
 
 /// The options of it.
@@ -73,7 +73,7 @@ impl NewPinArguments {
                 let (tpm, what) = (chosen.tpm(handle)?, what(owner));
                 let owner_auth = owner_auth(&chosen.folder, handle, &tpm, self.owner_auth.as_deref())?;
                 let sealed = sealed_pin(&tpm, handle, limits.longest(), owner_auth.as_ref(), &what)?;
-                done.push(format!("new {owner} PIN drawn at random and sealed at {handle}"));
+                done.push(format!("new {owner} PIN {}", sealed.kept(handle)));
                 Ok(sealed.pin)
             }
         }

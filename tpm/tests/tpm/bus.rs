@@ -1,10 +1,11 @@
 //! What somebody sees who listens between us and the TPM.
 
 use key_metadata::{Algorithm, KeySpec};
-use keyrite_tpm::Tpm;
+use keyrite_tpm::{Tpm, pcr_policy_digest};
 use sandbox::{Swtpm, Tap};
 use secrecy::ExposeSecret;
 
+use crate::authority_key::{AuthorityKey, P256};
 use crate::{auth, handle, secret, tool, with_state};
 
 #[test]
@@ -23,6 +24,21 @@ fn no_secret_crosses_the_bus_in_the_clear() {
             tpm.unseal(handle(0x8102_0000)).unwrap().expose_secret(),
             "SEALED-SECRET-VALUE"
         );
+        let (key, approved) = (AuthorityKey::new(P256), tempfile::tempdir().unwrap());
+        let access = key.access(7, approved.path());
+        let digest = pcr_policy_digest(&tpm.pcr_values(access.pcrs()).unwrap());
+        access.approvals().write(digest, &key.sign(digest)).unwrap();
+        tpm.use_pcr_policy(Some(access));
+        tpm.seal(
+            &secret("APPROVED-SECRET-VALUE"),
+            handle(0x8102_0001),
+            Some(&owner),
+        )
+        .unwrap();
+        assert_eq!(
+            tpm.unseal(handle(0x8102_0001)).unwrap().expose_secret(),
+            "APPROVED-SECRET-VALUE"
+        );
         let pin = secret("KEY-AUTH-VALUE");
         let blob = tpm
             .create_key(
@@ -35,7 +51,12 @@ fn no_secret_crosses_the_bus_in_the_clear() {
             .sign(Algorithm::EcdsaP256Sha256, b"data")
             .unwrap();
         let late = tpm.random(32).unwrap();
-        for text in ["OWNER-AUTH-VALUE", "SEALED-SECRET-VALUE", "KEY-AUTH-VALUE"] {
+        for text in [
+            "OWNER-AUTH-VALUE",
+            "SEALED-SECRET-VALUE",
+            "APPROVED-SECRET-VALUE",
+            "KEY-AUTH-VALUE",
+        ] {
             assert!(!tap.saw(text.as_bytes()), "{text}");
         }
         assert!(!tap.saw(early.expose_secret()) && !tap.saw(late.expose_secret()));

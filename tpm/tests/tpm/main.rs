@@ -7,7 +7,9 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod approval;
 mod attestation;
+mod authority_key;
 mod bus;
 mod connect;
 mod endorsement;
@@ -15,6 +17,7 @@ mod hierarchy;
 mod keys;
 mod lockout;
 mod nv;
+mod pcr;
 mod seal;
 mod service;
 mod srk;

@@ -74,7 +74,7 @@ fn what_is_not_sealed_is_not_given() {
             let error = tpm
                 .seal(&secret(&"x".repeat(length)), handle(PLACE), None)
                 .unwrap_err();
-            assert_eq!(error, SealError::Length { length });
+            assert!(matches!(error, SealError::Length { length: l } if l == length));
         }
         tpm.seal(&secret(&"x".repeat(128)), handle(PLACE), None).unwrap();
     });
