@@ -49,8 +49,11 @@ impl Arguments {
         let (of, checked) = match &self.token {
             Some(token) => {
                 let folder = site.open()?;
-                let findings = token_check::findings(site, &folder, token)?;
-                (format!("token '{token}'"), Checked::of(findings))
+                let mut checked = Checked::of(token_check::findings(site, &folder, token)?);
+                if token_check::pin_refused(&checked.findings) {
+                    checked.exit = Exit::Credential;
+                }
+                (format!("token '{token}'"), checked)
             }
             None => {
                 let (target, given) = self.target.open(site)?;
@@ -69,6 +72,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// What a TPM was seen to be; `None` in failure mode, and for a token.
     pub state: Option<TpmState>,
+    /// How to end when a check says no.
+    exit: Exit,
 }
 
 impl Checked {
@@ -77,6 +82,7 @@ impl Checked {
             conditions: Vec::new(),
             findings,
             state: None,
+            exit: Exit::SaysNo,
         }
     }
 
@@ -123,7 +129,7 @@ impl Checked {
         let mut names = no;
         names.dedup();
         Err(Failure::new(
-            Exit::SaysNo,
+            self.exit,
             format!("{of}: not in order: {}", names.join(", ")),
         ))
     }
@@ -145,6 +151,7 @@ pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
         conditions: checks::conditions(&found.state, &found.known, &findings),
         findings,
         state: Some(found.state),
+        exit: Exit::SaysNo,
     })
 }
 

@@ -1,7 +1,6 @@
 //! `token`: PKCS#11 tokens with both their PINs, and the authorisation value of a TPM's own keys.
 
 mod change_pin;
-mod check;
 mod chosen;
 mod initialise;
 mod new_pin;
@@ -28,8 +27,6 @@ pub struct Arguments {
 enum Verb {
     /// Try what a PKCS#11 token does: key pairs and wrapping, with keys that are thrown away
     Probe(probe::Arguments),
-    /// Check a PKCS#11 token: its module, its label, its PINs, what it makes; changes nothing
-    Check(check::Arguments),
     /// Change the user PIN of a PKCS#11 token, or with --so its SO PIN
     ChangePin(change_pin::Arguments),
     /// Set a new user PIN as security officer, for one that is locked or forgotten; the keys stay
@@ -41,7 +38,6 @@ impl Arguments {
         match &self.verb {
             None => self.initialise.run(site, output),
             Some(Verb::Probe(verb)) => verb.run(site, output),
-            Some(Verb::Check(verb)) => verb.run(site, output),
             Some(Verb::ChangePin(verb)) => verb.run(site, output),
             Some(Verb::Unlock(verb)) => verb.run(site, output),
         }
