@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -136,6 +137,19 @@ impl Bench {
         output(Command::new("age").arg("-d").arg("-i").arg(self.key()).arg(file))
             .trim()
             .to_owned()
+    }
+
+    /// Writes what the custodian opened into files, and gives the options that name them: first the owner auth's.
+    pub fn give_auths(&self) -> Vec<String> {
+        let mut options = Vec::new();
+        for hierarchy in ["owner", "lockout"] {
+            let path = self.folder.path().join(hierarchy);
+            fs::write(&path, self.delivered(hierarchy)).unwrap();
+            fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+            options.push(format!("--{hierarchy}-auth"));
+            options.push(format!("file:{}", path.display()));
+        }
+        options
     }
 
     /// The auth value that is sealed, which its policy gives to whoever asks for it with TPM2_Unseal.

@@ -91,13 +91,22 @@ fn killed_at(at: usize, cut: Cut, end: &str) {
 fn no_secret_crosses_the_bus() {
     let bench = Bench::with_token();
     assert!(bench.provision().unwrap().success());
-    for verb in ["check", "verify", "token", "rng"] {
-        let ended = bench.tool(&[verb]).status().unwrap();
-        assert!(ended.success(), "{verb}");
+    // The owner auth and the lockout auth are used too, not only set.
+    let given = bench.give_auths();
+    let auths: Vec<&str> = given.iter().map(String::as_str).collect();
+    for line in [
+        &[&["check"], &auths[..]].concat()[..],
+        &[&["verify"], &auths[..]].concat(),
+        &["token", auths[0], auths[1]],
+        &["rng"],
+        &["plan"],
+    ] {
+        let ended = bench.tool(line).status().unwrap();
+        assert!(ended.success(), "{line:?}");
         assert_eq!(
             bench.swtpm.leaked_handles().unwrap(),
             Vec::<String>::new(),
-            "{verb}"
+            "{line:?}"
         );
     }
     let secrets = bench.secrets();

@@ -125,7 +125,7 @@ impl<'a> Chosen<'a> {
 
     /// The site's one TPM, which keeps what is sealed at that handle.
     pub fn tpm(&self, handle: TpmHandle) -> Outcome<Tpm> {
-        site_tpm(&self.folder, handle)
+        site_tpm(self.folder, handle)
     }
 
     /// Says what the token says of a PIN before it is tried; refuses where it is locked, or this is the last try and is kept.

@@ -71,7 +71,7 @@ impl NewPinArguments {
             NewPin::ToBeSealed(handle) => {
                 first()?;
                 let (tpm, what) = (chosen.tpm(handle)?, what(owner));
-                let owner_auth = owner_auth(&chosen.folder, handle, &tpm, self.owner_auth.as_deref())?;
+                let owner_auth = owner_auth(chosen.folder, handle, &tpm, self.owner_auth.as_deref())?;
                 let sealed = sealed_pin(&tpm, handle, limits.longest(), owner_auth.as_ref(), &what)?;
                 done.push(format!("new {owner} PIN {}", sealed.kept(handle)));
                 Ok(sealed.pin)
