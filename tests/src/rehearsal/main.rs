@@ -48,7 +48,7 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
     ));
     let rig = Rig::new(&folder, arguments.stack, TpmState::Fresh)?;
     let runner = Runner::new(&rig)?;
-    say("1. The TPM's storage root key");
+    say("1. The TPM, from fresh to provisioned");
     runner.show("keyrite-tpm-init", &["provision"])?;
     say("2. The token, its PINs sealed in the TPM");
     runner.show("keyrite-tpm-init", &["token"])?;
