@@ -4,17 +4,15 @@ use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
 use key_metadata::{Advice, TokenName};
 use serde::Serialize;
-use tpm::{AttestationKeyState, HierarchyError, PcrAccess, SelfTest, SrkError, Tpm};
-use tpm_init::checks::{self, Expected, LockoutProbe, Make};
-use tpm_init::random_test::FirstBlocks;
+use tpm::{AttestationKeyState, HierarchyError, PcrAccess, SrkError, Tpm};
+use tpm_init::Finding;
+use tpm_init::checks::{self, Expected, LockoutProbe};
 use tpm_init::state::{AuthState, Place, TpmState};
 use tpm_init::step::HierarchyName;
-use tpm_init::{Finding, RandomTest};
 
 use crate::draw::system;
-use crate::genuine;
+use crate::fitness::{Fitness, capabilities};
 use crate::look::{Look, look};
-use crate::provision::read_report;
 use crate::target::{Auths, Target, TargetArguments};
 use crate::token_check;
 
@@ -40,9 +38,6 @@ struct Document<'a> {
     ok: bool,
     findings: &'a [Finding],
 }
-
-/// How many bytes of the generator are tested.
-const SAMPLE: usize = 64 << 10;
 
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
@@ -146,7 +141,8 @@ pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
     }
     let tpm = Tpm::connect(&target.tcti)?;
     let found = look(target, &tpm, given)?;
-    let findings = findings(target, &tpm, &found, &test)?.findings;
+    let fitness = Fitness::of(target, &tpm, &found, &test)?;
+    let findings = findings(target, &tpm, &found, &fitness)?;
     Ok(Checked {
         conditions: checks::conditions(&found.state, &found.known, &findings),
         findings,
@@ -155,39 +151,8 @@ pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
     })
 }
 
-/// Refuses a TPM that is not fit to be provisioned, before anything is changed.
-pub fn refuse_unfit(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Outcome {
-    let (mut findings, _) = what_it_is(target, tpm, found, test)?;
-    checks::accept(&mut findings, &target.setup.accepted);
-    let probe = probe(tpm, found)?;
-    if matches!(probe, LockoutProbe::Blocked(_)) {
-        findings.push(checks::dictionary_attack(&found.state, &found.lockout, probe));
-    }
-    // Whose it is, is the plan's business.
-    findings.retain(|finding| finding.verdict.says_no() && finding.check != "ownership");
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let text = format!("the TPM '{}' is not fit to be provisioned", target.name);
-    let failure = findings
-        .iter()
-        .fold(Failure::new(Exit::SaysNo, text), |failure, finding| {
-            failure.because(format!("{}: {}", finding.check, finding.evidence))
-        });
-    Err(failure.hint(findings.first().and_then(|finding| finding.remedy.clone())))
-}
-
-/// What all checks say.
-pub struct Findings {
-    /// In the order of the procedure.
-    pub findings: Vec<Finding>,
-    /// The start of the generator's output, to be compared after a restart.
-    pub random: FirstBlocks,
-}
-
-/// All checks of a TPM that answers.
-pub fn findings(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Outcome<Findings> {
-    let (mut all, random) = what_it_is(target, tpm, found, test)?;
+/// All checks of a TPM that answers: what it is, which was looked at before, and how it is set up.
+pub fn findings(target: &Target, tpm: &Tpm, found: &Look, fitness: &Fitness) -> Outcome<Vec<Finding>> {
     let Look {
         state,
         known,
@@ -195,72 +160,26 @@ pub fn findings(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Ou
         ..
     } = found;
     let identity = known.identity.as_ref();
-    all.push(checks::storage_root_key(&state.storage_root_key, identity));
-    all.push(checks::bus_protection(salted(tpm), identity));
-    all.push(checks::auth_values(state, known));
-    all.push(checks::dictionary_attack(state, lockout, probe(tpm, found)?));
-    all.push(checks::clear(state));
-    all.push(log_identity(target, tpm, found)?);
-    all.push(pcr_policy(target, tpm)?);
-    all.push(checks::evidence(known));
-    all.push(checks::resume(known));
-    checks::accept(&mut all, &target.setup.accepted);
-    Ok(Findings {
-        findings: all,
-        random,
-    })
-}
-
-/// The checks of what a TPM is, whatever is set up in it.
-fn what_it_is(
-    target: &Target,
-    tpm: &Tpm,
-    found: &Look,
-    test: &SelfTest,
-) -> Outcome<(Vec<Finding>, FirstBlocks)> {
-    let info = tpm.info()?;
-    let make = if info.is_software() {
-        Make::Software
-    } else {
-        Make::Hardware
+    let expected = Expected {
+        places: target.places(),
     };
-    let state = &found.state;
-    let keys: Vec<String> = tpm.offered_keys()?.iter().map(ToString::to_string).collect();
-    let places = [
-        &state.storage_root_key,
-        &state.attestation_key,
-        &state.log_index,
-        &state.log_counter,
-    ];
-    let to_come = places
-        .into_iter()
-        .filter(|place| **place == Place::Absent)
-        .count();
-    let lacks = tpm.lacks()?;
-    let to_come = u32::try_from(to_come).map_or(0, |count| count);
-    let mut all = vec![
-        checks::self_test(test),
-        checks::identity(state, make),
-        checks::hierarchies(tpm.enabled()?, tpm.platform()?, make),
-        checks::ownership(
-            state,
-            &found.known,
-            &Expected {
-                places: target.places(),
-            },
-        ),
-        checks::capabilities(&lacks, &keys, tpm.room()?, to_come),
-        genuine::endorsement_key(target, tpm, found)?,
-    ];
-    all.extend(genuine::firmware(tpm, &info, found)?);
-    let mut random = RandomTest::new();
-    random.feed(&tpm.throwaway_random(SAMPLE)?);
-    let random = random.finish()?;
-    all.push(match read_report(target)? {
-        Some(report) => random.finding_after(&report.random),
-        None => random.finding(),
-    });
-    Ok((all, random.first_blocks))
+    let mut all = fitness.findings.clone();
+    all.extend([
+        checks::ownership(state, known, &expected),
+        capabilities(tpm, state)?,
+        checks::storage_root_key(&state.storage_root_key, identity),
+        checks::bus_protection(salted(tpm), identity),
+        checks::auth_values(state, known),
+        checks::dictionary_attack(state, lockout, probe(tpm, found)?),
+        checks::clear(state),
+        log_identity(target, tpm, found)?,
+        pcr_policy(target, tpm)?,
+        checks::evidence(known),
+        checks::resume(known),
+    ]);
+    all.sort_by_key(|finding| checks::NAMES.iter().position(|name| *name == finding.check));
+    checks::accept(&mut all, &target.setup.accepted);
+    Ok(all)
 }
 
 /// Whether a session salted to the storage root key works.
@@ -273,7 +192,7 @@ fn salted(tpm: &Tpm) -> Result<(), String> {
 }
 
 /// Asks the lockout hierarchy for an authorisation that changes nothing, where its auth value is known.
-fn probe(tpm: &Tpm, found: &Look) -> Outcome<LockoutProbe> {
+pub fn probe(tpm: &Tpm, found: &Look) -> Outcome<LockoutProbe> {
     let auth = match (found.state.lockout_auth, found.auths.get(&HierarchyName::Lockout)) {
         (AuthState::Empty, _) => None,
         (AuthState::Set, Some(auth)) => Some(auth),

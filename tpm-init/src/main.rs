@@ -5,6 +5,7 @@ mod custodians;
 mod draw;
 mod execute;
 mod feed;
+mod fitness;
 mod generator;
 mod genuine;
 mod kernel_pool;

@@ -10,16 +10,17 @@ use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArgumen
 use key_metadata::AuthDelivery;
 use key_metadata::store::{read_if_there, replace};
 use serde::Serialize;
-use tpm::{SelfTest, Tpm};
+use tpm::Tpm;
 use tpm_init::page::page;
 use tpm_init::plan::{Plan, Start, Wishes, steps};
 use tpm_init::report::Report;
 use tpm_init::state::TpmState;
 use tpm_init::step::{Delivery, HierarchyName, Step};
 
-use crate::check::{self, Findings};
+use crate::check::findings;
 use crate::custodians;
 use crate::execute::Execution;
+use crate::fitness::Fitness;
 use crate::look::{Look, look, obstructed};
 use crate::target::{Auths, Target, TargetArguments};
 
@@ -184,7 +185,8 @@ impl Arguments {
                 tell(&left, output)
             };
         }
-        check::refuse_unfit(&target, &tpm, &found, &test)?;
+        let fitness = Fitness::of(&target, &tpm, &found, &test)?;
+        fitness.refuse(&target, &tpm, &found)?;
         for (question, word) in left.iter().filter_map(Step::consent) {
             cli::confirm(&question, &word)?;
         }
@@ -199,7 +201,7 @@ impl Arguments {
         let progress = Progress::new("provisioning", left.len() as u64);
         for (number, step) in left.iter().enumerate() {
             let done = match step {
-                Step::Report => report(&target, &tpm, site, &journal, &test),
+                Step::Report => report(&target, &tpm, site, &journal, &fitness),
                 other => execution.run(other),
             };
             if let Err(failure) = done {
@@ -290,7 +292,7 @@ fn tell(steps: &[Step], output: &mut Output) -> Outcome {
 }
 
 /// Looks at everything again, and writes the report and its page.
-fn report(target: &Target, tpm: &Tpm, site: &SiteArguments, journal: &Plan, test: &SelfTest) -> Outcome {
+fn report(target: &Target, tpm: &Tpm, site: &SiteArguments, journal: &Plan, fitness: &Fitness) -> Outcome {
     let mut found = look(target, tpm, Auths::new())?;
     // With this step it is reported, and nothing is left to be done.
     (found.known.reported, found.known.interrupted) = (true, false);
@@ -305,7 +307,7 @@ fn report(target: &Target, tpm: &Tpm, site: &SiteArguments, journal: &Plan, test
         AuthDelivery::Custodians => (hierarchy, Delivery::Custodians(target.custodians())),
         AuthDelivery::Sealed(handle) => (hierarchy, Delivery::Sealed(handle)),
     });
-    let Findings { findings, random } = check::findings(target, tpm, &found, test)?;
+    let findings = findings(target, tpm, &found, fitness)?;
     let report = Report {
         version: 1,
         tpm: target.name.to_string(),
@@ -317,7 +319,7 @@ fn report(target: &Target, tpm: &Tpm, site: &SiteArguments, journal: &Plan, test
         after: found.state,
         auths: auths.collect(),
         findings,
-        random,
+        random: fitness.random.clone(),
     };
     let html = page(&report);
     replace(&target.path("report.html"), |out| out.write_all(html.as_bytes()))?;
