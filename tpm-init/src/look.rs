@@ -7,7 +7,7 @@ use tpm::{
     Anchor, AnchorState, AttestationKeyState, AuthValue, EkCertificate, EkTemplate, HierarchyError, Lockout,
     PersistentKind, SrkError, SrkState, Tpm,
 };
-use tpm_init::plan::Known;
+use tpm_init::planner::Known;
 use tpm_init::state::{AuthState, Kept, Place, Protection, TpmState};
 use tpm_init::step::HierarchyName;
 
@@ -261,7 +261,7 @@ fn auths(
 }
 
 /// The failure that a TPM with obstacles is.
-pub fn obstructed(name: &str, obstacles: &[tpm_init::plan::Obstacle]) -> Failure {
+pub fn obstructed(name: &str, obstacles: &[tpm_init::obstacle::Obstacle]) -> Failure {
     use key_metadata::Advice;
     let exit = if obstacles.iter().any(Advice::is_credential) {
         Exit::Credential
