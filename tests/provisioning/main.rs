@@ -24,7 +24,7 @@ const READ_ONLY: [u32; 9] = [0x143, 0x14e, 0x15e, 0x169, 0x173, 0x17a, 0x17b, 0x
 /// Killed at any command, before or after the TPM did it, and run again: the end is the same, and every auth value is in good hands.
 ///
 /// Of commands in a row that change nothing, the first stands for all: the TPM is the same at each, and the site's files are as at the first
-/// or as at the command that follows the last. `KILLS=all` takes every one.
+/// or as at the command that follows the last.
 #[test]
 fn a_run_that_is_killed_is_completed_by_the_next() {
     let whole = Bench::new();
@@ -51,12 +51,11 @@ fn a_run_that_is_killed_is_completed_by_the_next() {
 
 /// Where to cut, and on which side of the TPM's work.
 fn cuts(commands: &[u32]) -> Vec<(usize, Cut)> {
-    let all = std::env::var_os("KILLS").is_some_and(|value| value == "all");
     let mut cuts = Vec::new();
     for (at, command) in commands.iter().enumerate() {
         let read_only = READ_ONLY.contains(command);
         let in_a_row = read_only && at > 0 && READ_ONLY.contains(&commands[at - 1]);
-        if all || !in_a_row {
+        if !in_a_row {
             cuts.push((at, Cut::BeforeTheAnswer));
         }
         if !read_only {

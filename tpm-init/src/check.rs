@@ -160,6 +160,10 @@ pub fn findings(target: &Target, tpm: &Tpm, found: &Look, fitness: &Fitness) -> 
         ..
     } = found;
     let identity = known.identity.as_ref();
+    // Sessions are salted to what is there; only if that is what is pinned, another TPM would be noticed.
+    let pinned = identity.filter(|identity| {
+        state.storage_root_key.name() == Some(identity.storage_root_key.to_string().as_str())
+    });
     let expected = Expected {
         places: target.places(),
     };
@@ -168,7 +172,7 @@ pub fn findings(target: &Target, tpm: &Tpm, found: &Look, fitness: &Fitness) -> 
         checks::ownership(state, known, &expected),
         capabilities(tpm, state)?,
         checks::storage_root_key(&state.storage_root_key, identity),
-        checks::bus_protection(salted(tpm), identity),
+        checks::bus_protection(salted(tpm), pinned),
         checks::auth_values(state, known),
         checks::dictionary_attack(state, lockout, probe(tpm, found)?),
         checks::clear(state),

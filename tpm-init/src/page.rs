@@ -83,7 +83,11 @@ fn steps(html: &mut String, report: &Report) {
         };
         let _ = writeln!(html, "<li>{hierarchy}: {}</li>", escape(&to));
     }
-    html.push_str("</ul>\n");
+    html.push_str("</ul>\n<h2>Its files</h2>\n<table><tr><th>file<th>SHA-256</tr>\n");
+    for (name, digest) in &report.files {
+        let _ = writeln!(html, "<tr><td>{}<td><code>{digest}</code></tr>", escape(name));
+    }
+    html.push_str("</table>\n");
 }
 
 fn before_and_after(html: &mut String, before: &TpmState, after: &TpmState) {

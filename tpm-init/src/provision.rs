@@ -1,6 +1,6 @@
 //! `provision` and `plan`: from what a TPM is to what it shall be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArgumen
 use key_metadata::AuthDelivery;
 use key_metadata::store::{read_if_there, replace};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tpm::Tpm;
 use tpm_init::page::page;
 use tpm_init::plan::Plan;
@@ -136,9 +137,12 @@ impl WishArguments {
 
 /// What the maker of a plan wished for; what is done of it already is not wished for again.
 fn wishes_of(plan: &Plan, now: &TpmState) -> (BTreeSet<String>, Start) {
-    let removed = plan.steps.iter().filter_map(|step| match step {
-        Step::Remove(kept) => Some(kept.handle.clone()),
-        _other => None,
+    let removed = plan.steps.iter().filter_map(|step| {
+        if let Step::Remove(kept) = step {
+            Some(kept.handle.clone())
+        } else {
+            None
+        }
     });
     let has = |wanted: fn(&Step) -> bool| plan.steps.iter().any(wanted);
     let start = if has(|step| matches!(step, Step::Clear { .. })) && *now == plan.before {
@@ -320,11 +324,24 @@ fn report(target: &Target, tpm: &Tpm, site: &SiteArguments, journal: &Plan, fitn
         after: found.state,
         auths: auths.collect(),
         findings,
+        files: digests(target)?,
         random: fitness.random.clone(),
     };
     let html = page(&report);
     replace(&target.path("report.html"), |out| out.write_all(html.as_bytes()))?;
     write_json(&target.path("report.json"), &report)
+}
+
+/// SHA-256 of the files about a TPM that it cannot be managed without.
+pub fn digests(target: &Target) -> Outcome<BTreeMap<String, String>> {
+    let auths = HierarchyName::ALL.map(|hierarchy| format!("{hierarchy}-auth.age"));
+    let mut digests = BTreeMap::new();
+    for file in ["identity.yaml".to_owned()].into_iter().chain(auths) {
+        if let Some(text) = read_if_there(&target.path(&file))? {
+            digests.insert(file, hex::encode(Sha256::digest(text)));
+        }
+    }
+    Ok(digests)
 }
 
 /// The report of an earlier provisioning.

@@ -1,6 +1,6 @@
 //! The report of a provisioning: what the TPM was, what was done, what it is, and what the checks said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use key_metadata::Time;
 use serde::{Deserialize, Serialize};
@@ -34,13 +34,20 @@ pub struct Report {
     pub auths: BTreeMap<HierarchyName, Delivery>,
     /// What the checks said afterwards.
     pub findings: Vec<Finding>,
+    /// SHA-256 of the files beside it that the TPM cannot be managed without: its identity, and the auth values for the custodians.
+    pub files: BTreeMap<String, String>,
     /// Digests of the first blocks of the generator's output, which no later output may repeat.
     pub random: FirstBlocks,
 }
 
 /// How the TPM differs from what the report says it became, each difference named `drift`. What the site sealed or wrote since, at places
 /// of its own, is none.
-pub fn drift(report: &Report, now: &TpmState, places: &[String]) -> Vec<Finding> {
+pub fn drift(
+    report: &Report,
+    now: &TpmState,
+    places: &[String],
+    files: &BTreeMap<String, String>,
+) -> Vec<Finding> {
     let after = &report.after;
     let mut found = Vec::new();
     let mut differ = |what: &str, then: String, now: String| {
@@ -52,6 +59,15 @@ pub fn drift(report: &Report, now: &TpmState, places: &[String]) -> Vec<Finding>
             ));
         }
     };
+    let digest = |digest: Option<&String>| digest.map_or_else(|| "absent".to_owned(), ToOwned::to_owned);
+    let names: BTreeSet<_> = report.files.keys().chain(files.keys()).collect();
+    for name in names {
+        differ(
+            &format!("the SHA-256 of {name}"),
+            digest(report.files.get(name)),
+            digest(files.get(name)),
+        );
+    }
     let maker = |state: &TpmState| format!("{} {}", state.manufacturer, state.vendor);
     differ("the TPM", maker(after), maker(now));
     differ("the firmware", after.firmware.clone(), now.firmware.clone());
@@ -113,7 +129,7 @@ pub fn drift(report: &Report, now: &TpmState, places: &[String]) -> Vec<Finding>
             |kept| format!("{}, Name {}", kept.what, kept.name),
         )
     };
-    let handles: std::collections::BTreeSet<_> = then.keys().chain(now.keys()).collect();
+    let handles: BTreeSet<_> = then.keys().chain(now.keys()).collect();
     for handle in handles {
         differ(
             &format!("what is at {handle}"),

@@ -5,7 +5,7 @@ use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use tpm_init::report::drift;
 
 use crate::check::everything;
-use crate::provision::read_report;
+use crate::provision::{digests, read_report};
 use crate::target::TargetArguments;
 
 /// The options of `verify`.
@@ -32,7 +32,9 @@ impl Arguments {
         let of = format!("TPM '{}', against the report of {}", target.name, report.written);
         let mut checked = everything(&target, given)?;
         if let Some(state) = &checked.state {
-            checked.findings.extend(drift(&report, state, &target.places()));
+            checked
+                .findings
+                .extend(drift(&report, state, &target.places(), &digests(&target)?));
         }
         checked.tell(&of, &self.report, output)
     }

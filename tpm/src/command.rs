@@ -127,6 +127,9 @@ pub(crate) fn reach(tcti: &Tcti) -> String {
         .split_once(':')
         .map_or(tcti.as_str(), |(kind, _)| kind);
     match kind {
+        "device" if tcti.as_str().ends_with("/tpm0") => {
+            "use /dev/tpmrm0: /dev/tpm0 serves one program at a time, and has no resource manager"
+        }
         "device" => {
             "check that the device exists and that you may open it: its group is tss (usermod -aG tss USER)"
         }

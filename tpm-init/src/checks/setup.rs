@@ -132,7 +132,7 @@ pub fn bus_protection(salted: Result<(), String>, identity: Option<&TpmIdentity>
         ),
         (Ok(()), None) => Finding::unknown(
             "bus-protection",
-            "sessions are salted, but to a key whose Name is not pinned: who answers in the TPM's place is not noticed",
+            "sessions are salted, but to a key whose Name is not the pinned one: who answers in the TPM's place is not noticed",
             "keyrite-tpm-init provision",
         ),
         (Err(why), _) => Finding::fail("bus-protection", why, "see storage-root-key"),
