@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
-use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -79,6 +80,14 @@ fn label(color: AnsiColor, word: &str) {
 pub fn table<const N: usize>(heading: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heading);
+    // Long cells are wrapped for a terminal, and left whole for whatever else reads them.
+    if let Ok(size) = tcgetwinsize(io::stdout())
+        && size.ws_col > 0
+    {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(size.ws_col);
+    }
     for row in rows {
         table.add_row(row);
     }
