@@ -8,6 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+/// Closes what a process inherits beyond its first three descriptors. tpm2-tss opens its sockets without close-on-exec: a daemon that is started
+/// meanwhile, by another test of the same program, would keep another TPM's line open, and that TPM would wait for ever.
+const WITHOUT_DESCRIPTORS: &str =
+    r#"for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done; exec "$@""#;
+
 /// A process that is killed when this is dropped, or when the thread that started it ends in any way.
 pub struct Daemon(Child);
 
@@ -20,8 +25,9 @@ impl Daemon {
         log: &Path,
     ) -> io::Result<Self> {
         let out = File::options().create(true).append(true).open(log)?;
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", program])
+        let child = Command::new("bash")
+            .args(["-c", WITHOUT_DESCRIPTORS, program])
+            .args(["setpriv", "--pdeathsig", "KILL", "--", program])
             .args(arguments)
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin")

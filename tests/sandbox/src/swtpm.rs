@@ -42,7 +42,9 @@ impl Swtpm {
             "not-need-init,startup-clear",
         ];
         let mut daemon = Daemon::start("swtpm", &arguments.map(AsRef::as_ref), &[], &log)?;
-        daemon.wait_until("swtpm", &log, || TcpStream::connect((host, PORTS[1])).is_ok())?;
+        // It listens for control before it listens for commands.
+        let listens = |port| TcpStream::connect((host, port)).is_ok();
+        daemon.wait_until("swtpm", &log, || PORTS.into_iter().rev().all(listens))?;
         Ok(Self {
             host: host.to_owned(),
             tcti: loopback::tcti(host),
