@@ -55,7 +55,7 @@ fn every_form() -> Outcome {
     for keep in [
         "true".to_owned(),
         "tpm2_evictcontrol -Q -C o -c 0x8102001f && cp ../secret auth".to_owned(),
-        format!("{} <../secret >auth", FORMS[1]),
+        format!("({}) <../secret >auth", FORMS[1]),
     ] {
         must(&rig, &keep)?;
         let skipped = secrets::search(&rig, "nothing")?;
