@@ -50,6 +50,16 @@ pub fn ownership(state: &TpmState, known: &Known, expected: &Expected) -> Findin
         .filter(|(auth, hierarchy)| *auth == AuthState::Set && !known.delivered.contains(hierarchy))
         .map(|(_, hierarchy)| hierarchy.to_string())
         .collect();
+    if !others.is_empty() && known.identity.is_some() {
+        return Finding::fail(
+            "ownership",
+            format!(
+                "the {} auth is set, and what delivered it is gone from the site",
+                others.join(" and ")
+            ),
+            "restore the TPM's folder from the site's version control; or have who knows the auth value provision again",
+        );
+    }
     if !others.is_empty() {
         return Finding::fail(
             "ownership",
