@@ -154,3 +154,7 @@ fn whose(place: &Place) -> String {
     }
     .to_owned()
 }
+
+#[cfg(test)]
+#[path = "tests/report.rs"]
+mod tests;
