@@ -67,7 +67,7 @@ enum State {
 /// What a TPM must not be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Barred {
+enum Barred {
     /// Signing with ECDSA keys: they leak.
     Ecdsa,
     /// Making RSA keys: they can be factored.
@@ -153,16 +153,6 @@ impl FirmwareTable {
             .collect();
         findings.push(self.known(tpm));
         findings
-    }
-
-    /// What a TPM must not be used for.
-    pub fn barred(&self, tpm: &Info) -> BTreeSet<Barred> {
-        let vulnerable = self
-            .ids()
-            .into_iter()
-            .filter_map(|id| self.row(id, tpm))
-            .filter(|row| row.state == State::Vulnerable);
-        vulnerable.flat_map(|row| row.bars.iter().copied()).collect()
     }
 
     /// The advisories, in the table's order.

@@ -21,6 +21,6 @@ pub mod step;
 pub use bundle::{Bundle, BundleError};
 pub use ek_certificate::{EkVerdict, certified_key, matches, verify};
 pub use finding::{Finding, Verdict};
-pub use firmware::{Barred, FirmwareTable};
+pub use firmware::FirmwareTable;
 pub use random_test::{RandomReport, RandomTest};
 pub use sample_size::{SampleSize, SampleSizeError};

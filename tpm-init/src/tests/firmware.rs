@@ -75,13 +75,13 @@ fn makers_at_the_borders() {
 #[test]
 fn what_is_barred() {
     let table = FirmwareTable::built_in().unwrap();
-    let barred = |manufacturer, version| -> Vec<_> {
-        table.barred(&info(manufacturer, version)).into_iter().collect()
+    let bars = |manufacturer, version, what: &str| {
+        let findings = table.assess(&info(manufacturer, version));
+        findings.iter().any(|finding| finding.evidence.contains(what))
     };
-    assert_eq!(barred("IFX", [7, 61, 0, 0]), [Barred::RsaGeneration]);
-    assert_eq!(barred("STM", [73, 8, 0, 0]), [Barred::Ecdsa]);
-    assert_eq!(barred("NTC", [7, 2, 0, 1]), [Barred::Ecdsa]);
-    assert_eq!(barred("IFX", [7, 85, 0, 0]), []);
+    assert!(bars("IFX", [7, 61, 0, 0], "bars RSA"));
+    assert!(bars("NTC", [7, 2, 0, 1], "bars ECDSA"));
+    assert!(!bars("IFX", [7, 85, 0, 0], "bars"));
     let failed = &table.assess(&info("STM", [73, 8, 0, 0]))[1];
     assert!(
         failed.evidence.contains("bars ECDSA keys") && failed.evidence.contains("https://st.com/"),
