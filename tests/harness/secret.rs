@@ -9,6 +9,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// Shorter base64 would be met by chance, in a signed zone.
 const SHORTEST_BASE64: usize = 12;
+/// Fewer bytes are met by chance inside digests and serial numbers: they are looked for as words.
+const SHORTEST_INSIDE: usize = 8;
 /// Fewer bytes than this are a PIN of digits, which is not the hexadecimal of anything.
 const SHORTEST_BYTES: usize = 16;
 
@@ -40,8 +42,14 @@ impl Secret {
     /// The form in which it stands there, if it does.
     pub fn form_in(&self, bytes: &[u8]) -> Option<&'static str> {
         let text = String::from_utf8_lossy(bytes);
+        let is_word = |at: usize, form: &str| {
+            let joined = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            !joined(text[..at].chars().next_back()) && !joined(text[at + form.len()..].chars().next())
+        };
         let stands = |form: &[u8]| match std::str::from_utf8(form) {
-            Ok(form) => text.contains(form),
+            Ok(form) => text
+                .match_indices(form)
+                .any(|(at, _)| form.len() >= SHORTEST_INSIDE || is_word(at, form)),
             Err(_) => bytes.windows(form.len()).any(|window| window == form),
         };
         self.forms
