@@ -7,10 +7,9 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use key_metadata::site::WhichTpm;
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder, Tcti,
+    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
@@ -47,9 +46,6 @@ pub enum SiteTokenError {
         /// Its reference.
         reference: KeyReference,
     },
-    /// A sealed PIN, and no one TPM that holds it.
-    #[error(transparent)]
-    WhichTpm(#[from] WhichTpm),
     /// A TPM's keys cannot be extracted under wrapping.
     #[error("a key in TPM '{0}' cannot be made extractable")]
     TpmExtractable(TokenName),
@@ -100,7 +96,6 @@ impl Advice for SiteTokenError {
         match self {
             Self::Token(TokenFailure(error)) => error.hint(),
             Self::Store(error) => error.hint(),
-            Self::WhichTpm(error) => error.hint(),
             Self::Elsewhere { .. } => Some("list the token under 'tokens' in site.yaml".to_owned()),
             Self::TpmExtractable(_) => Some("make it with --backup none".to_owned()),
             Self::BlobContent { source, .. } => source.hint(),
@@ -114,18 +109,10 @@ impl Advice for SiteTokenError {
     fn is_credential(&self) -> bool {
         match self {
             Self::Token(TokenFailure(error)) => error.is_credential(),
-            Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } | Self::WhichTpm(_) => false,
+            Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } => false,
             Self::TpmExtractable(_) | Self::Blob { .. } | Self::BlobContent { .. } | Self::Store(_) => false,
         }
     }
-}
-
-/// A TPM of the site; where it was provisioned, another one in its place is refused.
-fn provisioned(site: &SiteFolder, name: &TokenName, tcti: &Tcti) -> Result<tpm::Tpm, SiteTokenError> {
-    let identity = site.tpm_identity(name)?;
-    let tpm = tpm::Tpm::connect(tcti).map_err(token_error)?;
-    tpm.pin(identity.as_ref()).map_err(token_error)?;
-    Ok(tpm)
 }
 
 /// Any error of a token crate.
@@ -165,7 +152,7 @@ impl<'a> SiteTokens<'a> {
             .ok_or_else(|| SiteTokenError::NoToken(name.clone()))?;
         let open = match &entry.address {
             TokenAddress::Tpm(tcti) => OpenToken::Tpm {
-                tpm: provisioned(self.site, name, tcti)?,
+                tpm: tpm::Tpm::of_site(self.site, name, tcti).map_err(token_error)?,
                 auth: pin,
             },
             TokenAddress::Pkcs11(uri) => {
@@ -186,10 +173,7 @@ impl<'a> SiteTokens<'a> {
 
     /// The secret that is sealed at a handle of the site's one TPM, which is let go at once: others wait for their turn at it.
     pub fn unseal(&self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
-        let (name, tcti) = self.site.site().only_tpm(handle)?;
-        let access = tpm::PcrAccess::of_site(self.site, name).map_err(token_error)?;
-        let tpm = provisioned(self.site, name, tcti)?;
-        tpm.use_pcr_policy(access);
+        let tpm = tpm::Tpm::keeping(self.site, handle).map_err(token_error)?;
         tpm.unseal(handle).map_err(token_error)
     }
 

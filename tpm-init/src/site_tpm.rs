@@ -1,10 +1,10 @@
-//! The TPMs of a site: which one a command is about, and the one that keeps its PINs.
+//! The TPMs of a site: which one a command is about, and the owner auth of the one that keeps its PINs.
 
 use std::ffi::OsStr;
 
 use cli::{Exit, Failure, Outcome};
 use key_metadata::{AuthDelivery, SiteFolder, Tcti, TokenName, TpmHandle};
-use tpm::{AuthValue, PcrAccess, PersistentKind, Tpm};
+use tpm::{AuthValue, PersistentKind, Tpm};
 use tpm_init::step::HierarchyName;
 
 use crate::target::read_auth;
@@ -37,17 +37,6 @@ pub fn choose_tpm<'a>(
                 .hint("choose one with --tpm NAME".to_owned()),
         ),
     }
-}
-
-/// The site's one TPM, where the PIN of `handle` is or is to be; another one in its place is refused.
-pub fn site_tpm(folder: &SiteFolder, handle: TpmHandle) -> Outcome<Tpm> {
-    let (name, tcti) = folder.site().only_tpm(handle)?;
-    let identity = folder.tpm_identity(name)?;
-    let access = PcrAccess::of_site(folder, name)?;
-    let tpm = Tpm::connect(tcti)?;
-    tpm.pin(identity.as_ref())?;
-    tpm.use_pcr_policy(access);
-    Ok(tpm)
 }
 
 /// The owner auth of the site's one TPM, where the PIN of `handle` is or is to be: as it was given, else where it is sealed. `None` where it is

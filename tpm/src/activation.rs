@@ -82,7 +82,7 @@ impl Tpm {
     ) -> Result<Zeroizing<Vec<u8>>, ActivateError> {
         let mut engine = self.engine();
         let tcti = engine.tcti.clone();
-        if !engine.is_persistent(handle.number())? {
+        if !engine.is_there(handle.number())? {
             return Err(ActivateError::Absent { tcti, handle });
         }
         let (mut ek, _) = engine.endorsement_key(template, endorsement_auth)?;

@@ -234,15 +234,4 @@ impl Engine {
         })?;
         Ok(self.hold_open(handle))
     }
-
-    /// Whether there is an NV index of that number.
-    pub(crate) fn is_nv(&mut self, index: u32) -> Result<bool, CommandError> {
-        let (data, _) = self.run("TPM2_GetCapability", None, |context| {
-            context.get_capability(CapabilityType::Handles, index, 1)
-        })?;
-        let CapabilityData::Handles(handles) = data else {
-            return Ok(false);
-        };
-        Ok(handles.first().is_some_and(|found| u32::from(*found) == index))
-    }
 }

@@ -45,7 +45,7 @@ impl Tpm {
         let mut engine = self.engine();
         let mut certificates = Vec::new();
         for index in INDICES {
-            if engine.is_nv(index)?
+            if engine.is_there(index)?
                 && let Some(data) = engine.nv_data(index)?
             {
                 let der = first_value(&data).to_vec();

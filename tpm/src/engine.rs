@@ -68,8 +68,8 @@ impl Engine {
         Ok(list.find(tag).map(|property| property.value()))
     }
 
-    /// Whether there is anything at that persistent handle. Asking for it by name would make the C library complain on standard error.
-    pub(crate) fn is_persistent(&mut self, number: u32) -> Result<bool, CommandError> {
+    /// Whether there is anything at that persistent handle or NV index. Asking for it by name would make the C library complain on standard error.
+    pub(crate) fn is_there(&mut self, number: u32) -> Result<bool, CommandError> {
         let (data, _) = self.run("TPM2_GetCapability", None, |context| {
             context.get_capability(CapabilityType::Handles, number, 1)
         })?;

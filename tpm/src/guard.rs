@@ -73,7 +73,7 @@ impl Tpm {
 
 impl Engine {
     fn guard(&mut self, handle: TpmHandle) -> Result<Option<Guard>, CommandError> {
-        if !self.is_persistent(handle.number())? {
+        if !self.is_there(handle.number())? {
             return Ok(None);
         }
         let mut object = self.open(handle.number())?;

@@ -204,7 +204,7 @@ impl Tpm {
     /// What is at the place of an anchor.
     pub fn anchor(&self, anchor: Anchor, index: NvIndex) -> Result<AnchorState, CommandError> {
         let mut engine = self.engine();
-        if !engine.is_nv(index.number())? {
+        if !engine.is_there(index.number())? {
             return Ok(AnchorState::Absent);
         }
         let mut held = engine.open_nv(index.number())?;

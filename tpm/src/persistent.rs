@@ -45,7 +45,7 @@ impl Engine {
         &mut self,
         handle: TpmHandle,
     ) -> Result<Option<PersistentKind>, CommandError> {
-        if !self.is_persistent(handle.number())? {
+        if !self.is_there(handle.number())? {
             return Ok(None);
         }
         let mut object = self.open(handle.number())?;

@@ -5,9 +5,9 @@ use tss_esapi::constants::{CommandCode, SessionType};
 use tss_esapi::handles::{AuthHandle, KeyHandle, SessionHandle};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
-use tss_esapi::structures::{Digest, Nonce, SymmetricDefinition};
+use tss_esapi::structures::{Digest, Nonce};
 use tss_esapi::tss2_esys::TPM2_CC;
-use tss_esapi::{Context, Error, WrapperErrorKind};
+use tss_esapi::{Context, Error};
 
 use crate::command::CommandError;
 use crate::engine::{Engine, Held};
@@ -50,11 +50,7 @@ impl Engine {
         salt: Option<KeyHandle>,
         hash: HashingAlgorithm,
     ) -> Result<(Held<'_>, AuthSession), CommandError> {
-        let session = self.run("TPM2_StartAuthSession", None, |context| {
-            context
-                .start_auth_session(salt, None, None, kind, SymmetricDefinition::AES_128_CFB, hash)?
-                .ok_or(Error::WrapperError(WrapperErrorKind::WrongValueFromTpm))
-        })?;
+        let session = self.start_session(kind, salt, hash)?;
         Ok((self.hold(SessionHandle::from(session).into()), session))
     }
 

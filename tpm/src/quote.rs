@@ -139,7 +139,7 @@ impl Tpm {
         }
         let mut engine = self.engine();
         let tcti = engine.tcti.clone();
-        if !engine.is_persistent(handle.number())? {
+        if !engine.is_there(handle.number())? {
             return Err(AttestError::Absent { tcti, handle });
         }
         let mut key = engine.open(handle.number())?;

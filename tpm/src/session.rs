@@ -36,7 +36,7 @@ impl Engine {
             return Ok(session);
         }
         let srk = self.srk()?.handle;
-        let session = self.start_session(srk)?;
+        let session = self.start_hmac(srk)?;
         self.session = Some(session);
         Ok(session)
     }
@@ -49,23 +49,26 @@ impl Engine {
                 .create_primary(EsapiHierarchy::Null, template?, None, None, None, None)?
                 .key_handle)
         })?;
-        let session = self.hold(key.into()).start_session(key)?;
+        let session = self.hold(key.into()).start_hmac(key)?;
         Ok((self.hold(SessionHandle::from(session).into()), session))
     }
 
-    fn start_session(&mut self, salt: KeyHandle) -> Result<AuthSession, CommandError> {
+    /// A session of any kind; its caller flushes it.
+    pub(crate) fn start_session(
+        &mut self,
+        kind: SessionType,
+        salt: Option<KeyHandle>,
+        hash: HashingAlgorithm,
+    ) -> Result<AuthSession, CommandError> {
         self.run("TPM2_StartAuthSession", None, |context| {
             context
-                .start_auth_session(
-                    Some(salt),
-                    None,
-                    None,
-                    SessionType::Hmac,
-                    SymmetricDefinition::AES_128_CFB,
-                    HashingAlgorithm::Sha256,
-                )?
+                .start_auth_session(salt, None, None, kind, SymmetricDefinition::AES_128_CFB, hash)?
                 .ok_or(Error::WrapperError(WrapperErrorKind::WrongValueFromTpm))
         })
+    }
+
+    fn start_hmac(&mut self, salt: KeyHandle) -> Result<AuthSession, CommandError> {
+        self.start_session(SessionType::Hmac, Some(salt), HashingAlgorithm::Sha256)
     }
 
     /// Sends a command in a session, which goes on.

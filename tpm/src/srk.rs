@@ -232,7 +232,7 @@ impl Engine {
             return Ok(srk.clone());
         }
         let tcti = self.tcti.clone();
-        if !self.is_persistent(SRK)? {
+        if !self.is_there(SRK)? {
             return Err(SrkError::Absent { tcti });
         }
         let mut key = self.open(SRK)?;
@@ -262,7 +262,7 @@ impl Engine {
     }
 
     fn srk_state(&mut self, owner_auth: Option<&AuthValue>) -> Result<SrkState, SrkError> {
-        if !self.is_persistent(SRK)? {
+        if !self.is_there(SRK)? {
             return Ok(SrkState::Absent);
         }
         let (public, name) = {

@@ -11,8 +11,6 @@ use pkcs11::{LastTry, Module, PinOwner, PinState, Token};
 use secrecy::SecretString;
 use tpm::Tpm;
 
-use crate::site_tpm::site_tpm;
-
 /// The options that choose it.
 #[derive(ClapArgs)]
 pub struct ChoiceArguments {
@@ -125,7 +123,7 @@ impl<'a> Chosen<'a> {
 
     /// The site's one TPM, which keeps what is sealed at that handle.
     pub fn tpm(&self, handle: TpmHandle) -> Outcome<Tpm> {
-        site_tpm(self.folder, handle)
+        Ok(Tpm::keeping(self.folder, handle)?)
     }
 
     /// Says what the token says of a PIN before it is tried; refuses where it is locked, or this is the last try and is kept.

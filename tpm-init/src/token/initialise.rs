@@ -10,8 +10,10 @@ use key_metadata::{PinSource, SiteFolder, TokenAddress, TokenName, TokenUri, Tpm
 use pkcs11::{Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 
+use tpm::Tpm;
+
 use crate::seal::sealed_pin;
-use crate::site_tpm::{owner_auth, site_tpm};
+use crate::site_tpm::owner_auth;
 use crate::token::report::Report;
 
 /// The options of `token` itself.
@@ -182,7 +184,7 @@ impl Run<'_> {
         longest: usize,
         done: &mut Vec<String>,
     ) -> Outcome<SecretString> {
-        let tpm = site_tpm(self.folder, handle)?;
+        let tpm = Tpm::keeping(self.folder, handle)?;
         let owner_auth = owner_auth(self.folder, handle, &tpm, self.arguments.owner_auth.as_deref())?;
         let sealed = sealed_pin(&tpm, handle, longest, owner_auth.as_ref(), &format!("the {what}"))?;
         done.push(format!("{what} {}", sealed.kept(handle)));
