@@ -6,7 +6,7 @@ use key_metadata::{Advice, TokenName};
 use serde::Serialize;
 use tpm::{AttestationKeyState, HierarchyError, PcrAccess, SrkError, Tpm};
 use tpm_init::Finding;
-use tpm_init::checks::{self, Expected, LockoutProbe};
+use tpm_init::checks::{self, LockoutProbe};
 use tpm_init::state::{AuthState, Place, TpmState};
 use tpm_init::step::HierarchyName;
 
@@ -142,9 +142,10 @@ pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
     let tpm = Tpm::connect(&target.tcti)?;
     let found = look(target, &tpm, given)?;
     let fitness = Fitness::of(target, &tpm, &found, &test)?;
-    let findings = findings(target, &tpm, &found, &fitness)?;
+    let probe = probe(&tpm, &found)?;
+    let findings = findings(target, &tpm, &found, &fitness, probe)?;
     Ok(Checked {
-        conditions: checks::conditions(&found.state, &found.known, &findings),
+        conditions: checks::conditions(&found.state, &found.known, probe),
         findings,
         state: Some(found.state),
         exit: Exit::SaysNo,
@@ -152,7 +153,13 @@ pub fn everything(target: &Target, given: Auths) -> Outcome<Checked> {
 }
 
 /// All checks of a TPM that answers: what it is, which was looked at before, and how it is set up.
-pub fn findings(target: &Target, tpm: &Tpm, found: &Look, fitness: &Fitness) -> Outcome<Vec<Finding>> {
+pub fn findings(
+    target: &Target,
+    tpm: &Tpm,
+    found: &Look,
+    fitness: &Fitness,
+    probe: LockoutProbe,
+) -> Outcome<Vec<Finding>> {
     let Look {
         state,
         known,
@@ -164,17 +171,14 @@ pub fn findings(target: &Target, tpm: &Tpm, found: &Look, fitness: &Fitness) -> 
     let pinned = identity.filter(|identity| {
         state.storage_root_key.name() == Some(identity.storage_root_key.to_string().as_str())
     });
-    let expected = Expected {
-        places: target.places(),
-    };
     let mut all = fitness.findings.clone();
     all.extend([
-        checks::ownership(state, known, &expected),
+        checks::ownership(state, known, &target.places()),
         capabilities(tpm, state)?,
         checks::storage_root_key(&state.storage_root_key, identity),
         checks::bus_protection(salted(tpm), pinned),
         checks::auth_values(state, known),
-        checks::dictionary_attack(state, lockout, probe(tpm, found)?),
+        checks::dictionary_attack(state, lockout, probe),
         checks::clear(state),
         log_identity(target, tpm, found)?,
         pcr_policy(target, tpm)?,

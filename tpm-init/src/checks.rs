@@ -13,8 +13,8 @@ use crate::state::{AuthState, Place, TpmState};
 
 pub use nature::{Make, capabilities, hierarchies, identity, self_test};
 pub use setup::{
-    Expected, LockoutProbe, auth_values, bus_protection, clear, dictionary_attack, evidence, ownership,
-    resume, storage_root_key,
+    LockoutProbe, auth_values, bus_protection, clear, dictionary_attack, evidence, ownership, resume,
+    storage_root_key,
 };
 
 /// The names of all checks, in their order.
@@ -89,20 +89,15 @@ pub fn failed(failure: &str) -> Vec<Finding> {
 }
 
 /// What a TPM is, in words for people; the first is the most pressing.
-pub fn conditions(state: &TpmState, known: &Known, findings: &[Finding]) -> Vec<&'static str> {
+pub fn conditions(state: &TpmState, known: &Known, probe: LockoutProbe) -> Vec<&'static str> {
     let mut conditions = Vec::new();
-    let said = |check: &str, text: &str| {
-        findings
-            .iter()
-            .any(|finding| finding.check == check && finding.evidence.contains(text))
-    };
     if state.in_lockout {
         conditions.push("locked out");
     }
-    if said("dictionary-attack", "a wrong lockout auth was given") {
+    if !state.in_lockout && matches!(probe, LockoutProbe::Blocked(_)) {
         conditions.push("its lockout hierarchy blocked");
     }
-    if said("ownership", "owned by someone else") {
+    if known.identity.is_none() && !setup::not_delivered(state, known).is_empty() {
         conditions.push("owned by someone else");
     }
     let auths = [state.owner_auth, state.endorsement_auth, state.lockout_auth];

@@ -27,8 +27,7 @@ pub struct Fitness {
 impl Fitness {
     /// Looks at it.
     pub fn of(target: &Target, tpm: &Tpm, found: &Look, test: &SelfTest) -> Outcome<Self> {
-        let info = tpm.info()?;
-        let make = if info.is_software() {
+        let make = if found.info.is_software() {
             Make::Software
         } else {
             Make::Hardware
@@ -39,7 +38,7 @@ impl Fitness {
             checks::hierarchies(tpm.enabled()?, tpm.platform()?, make),
             genuine::endorsement_key(target, tpm, found)?,
         ];
-        findings.extend(genuine::firmware(tpm, &info, found)?);
+        findings.extend(genuine::firmware(found)?);
         let mut random = RandomTest::new();
         random.feed(&tpm.throwaway_random(SAMPLE)?);
         let random = random.finish()?;

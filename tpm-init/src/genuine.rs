@@ -2,7 +2,7 @@
 
 use cli::{Exit, Failure, Outcome, now};
 use key_metadata::Advice;
-use tpm::{EkCertificate, EkOrigin, EkPublicKey, EkTemplate, EndorsementError, Info, Tpm};
+use tpm::{EkCertificate, EkOrigin, EkPublicKey, EkTemplate, EndorsementError, Tpm};
 use tpm_init::step::HierarchyName;
 use tpm_init::{Bundle, EkVerdict, Finding, FirmwareTable, Verdict, certified_key, matches, roca, verify};
 
@@ -14,14 +14,13 @@ const ACCEPT: &str = "or accept it in site.yaml: setup: {accepted: {endorsement-
 
 /// The endorsement keys against their certificates, and those against the site's pinned ones: the worst of what is found.
 pub fn endorsement_key(target: &Target, tpm: &Tpm, found: &Look) -> Outcome<Finding> {
-    let certificates = tpm.ek_certificates()?;
     let folder = target.folder.path("tpm/ek-roots");
     let bundle = folder
         .is_dir()
         .then(|| Bundle::from_folder(&folder))
         .transpose()?;
     let mut worst: Option<Finding> = None;
-    for certificate in &certificates {
+    for certificate in &found.certificates {
         let Some(template) = EkTemplate::of_certificate(certificate.index) else {
             continue;
         };
@@ -112,13 +111,13 @@ fn one(
 }
 
 /// What the dated table says of the firmware, and the ROCA fingerprint of every RSA modulus that is seen.
-pub fn firmware(tpm: &Tpm, info: &Info, found: &Look) -> Outcome<Vec<Finding>> {
+pub fn firmware(found: &Look) -> Outcome<Vec<Finding>> {
     let table = FirmwareTable::built_in().map_err(|error| {
         Failure::of(Exit::Failed, &error).within("the table of advisories cannot be read")
     })?;
-    let mut findings = table.assess(info);
+    let mut findings = table.assess(&found.info);
     let mut moduli = found.moduli.clone();
-    for certificate in tpm.ek_certificates()? {
+    for certificate in &found.certificates {
         if let Some(EkPublicKey::Rsa { modulus, .. }) = certified_key(&certificate.der) {
             moduli.push((format!("the certificate at {:#010x}", certificate.index), modulus));
         }

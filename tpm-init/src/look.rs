@@ -4,8 +4,8 @@ use cli::{Exit, Failure, Outcome};
 use key_metadata::{AuthDelivery, TpmHandle};
 use sha2::{Digest, Sha256};
 use tpm::{
-    Anchor, AnchorState, AttestationKeyState, AuthValue, EkCertificate, EkTemplate, HierarchyError, Lockout,
-    PersistentKind, SrkError, SrkState, Tpm,
+    Anchor, AnchorState, AttestationKeyState, AuthValue, EkCertificate, EkTemplate, HierarchyError, Info,
+    Lockout, PersistentKind, SrkError, SrkState, Tpm,
 };
 use tpm_init::planner::Known;
 use tpm_init::state::{AuthState, Kept, Place, Protection, TpmState};
@@ -23,6 +23,10 @@ pub struct Look {
     pub auths: Auths,
     /// The state of the dictionary-attack protection, with its counts.
     pub lockout: Lockout,
+    /// What it says of itself.
+    pub info: Info,
+    /// The certificates of its endorsement keys.
+    pub certificates: Vec<EkCertificate>,
     /// The moduli of RSA keys in it, by where they are.
     pub moduli: Vec<(String, Vec<u8>)>,
 }
@@ -124,8 +128,8 @@ pub fn look(target: &Target, tpm: &Tpm, given: Auths) -> Outcome<Look> {
     let info = tpm.info()?;
     let nv = tpm.nv_entries()?;
     let state = TpmState {
-        manufacturer: info.manufacturer,
-        vendor: info.vendor,
+        manufacturer: info.manufacturer.clone(),
+        vendor: info.vendor.clone(),
         firmware: info.firmware.to_string(),
         revision: info.revision,
         owner_auth: AuthState::of(&lockout.owner_auth_set),
@@ -168,6 +172,8 @@ pub fn look(target: &Target, tpm: &Tpm, given: Auths) -> Outcome<Look> {
         known,
         auths,
         lockout,
+        info,
+        certificates,
         moduli: objects
             .into_iter()
             .filter_map(|object| Some((number(object.handle), object.rsa_modulus?)))

@@ -110,12 +110,9 @@ fn rows(state: &TpmState) -> Vec<(&'static str, String)> {
     vec![
         ("TPM", format!("{} {}", state.manufacturer, state.vendor)),
         ("firmware", state.firmware.clone()),
-        ("owner auth", format!("{:?}", state.owner_auth).to_lowercase()),
-        (
-            "endorsement auth",
-            format!("{:?}", state.endorsement_auth).to_lowercase(),
-        ),
-        ("lockout auth", format!("{:?}", state.lockout_auth).to_lowercase()),
+        ("owner auth", state.owner_auth.to_string()),
+        ("endorsement auth", state.endorsement_auth.to_string()),
+        ("lockout auth", state.lockout_auth.to_string()),
         ("locked", yes(state.in_lockout)),
         ("TPM2_Clear disabled", yes(state.clear_disabled)),
         ("wrong tries until it locks", protection.tries.to_string()),

@@ -11,7 +11,7 @@ use key_metadata::AuthDelivery;
 use key_metadata::store::{read_if_there, replace};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tpm::Tpm;
+use tpm::{Info, Tpm};
 use tpm_init::page::page;
 use tpm_init::plan::Plan;
 use tpm_init::planner::{Start, Wishes, steps};
@@ -19,7 +19,7 @@ use tpm_init::report::Report;
 use tpm_init::state::TpmState;
 use tpm_init::step::{Delivery, HierarchyName, Step};
 
-use crate::check::findings;
+use crate::check::{findings, probe};
 use crate::custodians;
 use crate::execute::Execution;
 use crate::fitness::Fitness;
@@ -92,7 +92,7 @@ impl PlanArguments {
         if self.report.json {
             return output.json(&plan);
         }
-        output.line(who(&target, &tpm)?)?;
+        output.line(who(&target, &found.info))?;
         tell(&steps, output)?;
         if let Some(path) = &self.out {
             output.say(format!("the plan is in {}: provision --plan {0}", path.display()));
@@ -177,7 +177,7 @@ impl Arguments {
             plan.check(&found.state, &left)?;
         }
         if !self.report.json {
-            output.line(who(&target, &tpm)?)?;
+            output.line(who(&target, &found.info))?;
         }
         if left.is_empty() && !self.dry_run {
             // A run that was killed between its report and its end.
@@ -273,17 +273,16 @@ fn plan_of(target: &Target, found: &Look, steps: &[Step]) -> Plan {
 }
 
 /// Which TPM it is, in a line.
-fn who(target: &Target, tpm: &Tpm) -> Outcome<String> {
-    let info = tpm.info()?;
+fn who(target: &Target, info: &Info) -> String {
     let kind = if info.is_software() {
         ", in software: it keeps no key from this host"
     } else {
         ""
     };
-    Ok(format!(
+    format!(
         "TPM '{}': {} {}, firmware {}{kind}",
         target.name, info.manufacturer, info.vendor, info.firmware
-    ))
+    )
 }
 
 /// Tells people what would be done.
@@ -312,7 +311,7 @@ fn report(target: &Target, tpm: &Tpm, site: &SiteArguments, journal: &Plan, fitn
         AuthDelivery::Custodians => (hierarchy, Delivery::Custodians(target.custodians())),
         AuthDelivery::Sealed(handle) => (hierarchy, Delivery::Sealed(handle)),
     });
-    let findings = findings(target, tpm, &found, fitness)?;
+    let findings = findings(target, tpm, &found, fitness, probe(tpm, &found)?)?;
     let report = Report {
         version: 1,
         tpm: target.name.to_string(),

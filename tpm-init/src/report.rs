@@ -80,11 +80,7 @@ pub fn drift(
         ),
         ("the lockout auth", after.lockout_auth, now.lockout_auth),
     ] {
-        differ(
-            what,
-            format!("{then:?}").to_lowercase(),
-            format!("{now:?}").to_lowercase(),
-        );
+        differ(what, then.to_string(), now.to_string());
     }
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     differ("the lockout", switch(after.in_lockout), switch(now.in_lockout));

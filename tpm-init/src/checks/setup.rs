@@ -8,20 +8,26 @@ use crate::planner::Known;
 use crate::state::{AuthState, Place, Protection, TpmState};
 use crate::step::HierarchyName;
 
-/// What the site knows to be in the TPM, beside what is set up.
-#[derive(Clone, Debug, Default)]
-pub struct Expected {
-    /// The handles and indices that the site names: its own things, and its sealed PINs.
-    pub places: Vec<String>,
-}
-
 /// Handles and indices that manufacturers fill: endorsement keys, and the certificates for them (TCG EK Credential Profile 2.x, 2.2.1).
 fn manufacturers(handle: &str) -> bool {
     handle.starts_with("0x01c0") || ["0x81010001", "0x81010002", "0x81010016"].contains(&handle)
 }
 
-/// 4: whose it is, and what is in it.
-pub fn ownership(state: &TpmState, known: &Known, expected: &Expected) -> Finding {
+/// The hierarchies whose auth value is set, and which nobody of this site was given.
+pub(super) fn not_delivered(state: &TpmState, known: &Known) -> Vec<String> {
+    let sets = [
+        (state.owner_auth, HierarchyName::Owner),
+        (state.endorsement_auth, HierarchyName::Endorsement),
+        (state.lockout_auth, HierarchyName::Lockout),
+    ];
+    sets.into_iter()
+        .filter(|(auth, hierarchy)| *auth == AuthState::Set && !known.delivered.contains(hierarchy))
+        .map(|(_, hierarchy)| hierarchy.to_string())
+        .collect()
+}
+
+/// 4: whose it is, and what is in it; `places` are the handles and indices that the site names.
+pub fn ownership(state: &TpmState, known: &Known, places: &[String]) -> Finding {
     let in_our_place = [
         &state.storage_root_key,
         &state.attestation_key,
@@ -37,19 +43,10 @@ pub fn ownership(state: &TpmState, known: &Known, expected: &Expected) -> Findin
         .iter()
         .chain(&state.nv)
         .filter(|kept| !manufacturers(&kept.handle))
-        .filter(|kept| !expected.places.contains(&kept.handle) || in_our_place.contains(&Some(&kept.name)))
+        .filter(|kept| !places.contains(&kept.handle) || in_our_place.contains(&Some(&kept.name)))
         .map(|kept| format!("{} {}, Name {}", kept.handle, kept.what, kept.name))
         .collect();
-    let sets = [
-        (state.owner_auth, HierarchyName::Owner),
-        (state.endorsement_auth, HierarchyName::Endorsement),
-        (state.lockout_auth, HierarchyName::Lockout),
-    ];
-    let others: Vec<String> = sets
-        .into_iter()
-        .filter(|(auth, hierarchy)| *auth == AuthState::Set && !known.delivered.contains(hierarchy))
-        .map(|(_, hierarchy)| hierarchy.to_string())
-        .collect();
+    let others = not_delivered(state, known);
     if !others.is_empty() && known.identity.is_some() {
         return Finding::fail(
             "ownership",
@@ -171,11 +168,7 @@ pub fn auth_values(state: &TpmState, known: &Known) -> Finding {
             "keyrite-tpm-init provision",
         );
     }
-    let nobodys: Vec<String> = sets
-        .into_iter()
-        .filter(|(_, hierarchy)| !known.delivered.contains(hierarchy))
-        .map(|(_, hierarchy)| hierarchy.to_string())
-        .collect();
+    let nobodys = not_delivered(state, known);
     if !nobodys.is_empty() {
         return Finding::unknown(
             "auth-values",
