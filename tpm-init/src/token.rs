@@ -4,6 +4,7 @@ mod change_pin;
 mod chosen;
 mod initialise;
 mod new_pin;
+mod pin_arguments;
 mod probe;
 mod report;
 mod unlock;

@@ -1,44 +1,27 @@
 //! `token change-pin`: another PIN for the user or the security officer, by its owner.
 
 use clap::Args as ClapArgs;
-use cli::{Failure, Outcome, Output, ReportArguments, SiteArguments};
+use cli::{Failure, Outcome, Output, SiteArguments};
 use pkcs11::{LastTry, LoginError, PinChangeError, PinOwner, PinState, Token};
 use secrecy::SecretString;
 
 use crate::token::Chosen;
-use crate::token::chosen::{ChoiceArguments, LoginArguments, SoPinArguments};
-use crate::token::new_pin::NewPinArguments;
-use crate::token::report::Report;
+use crate::token::pin_arguments::PinArguments;
 
 /// The options of `token change-pin`.
 #[derive(ClapArgs)]
 pub struct Arguments {
-    #[command(flatten)]
-    choice: ChoiceArguments,
     /// Change the SO PIN instead of the user's
     #[arg(long)]
     so: bool,
     #[command(flatten)]
-    so_pin: SoPinArguments,
-    #[command(flatten)]
-    new: NewPinArguments,
-    #[command(flatten)]
-    login: LoginArguments,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
-    #[command(flatten)]
-    report: ReportArguments,
+    pin: PinArguments,
 }
 
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        let folder = site.open()?;
-        let chosen = Chosen::new(site, &folder, self.choice.token.as_ref())?;
-        let done = self.change(&chosen, output)?;
-        let mut report = Report::new();
-        report.add(chosen.name, done, &self.report, output)?;
-        report.end(&self.report, output)
+        self.pin
+            .run(site, output, |chosen, output| self.change(chosen, output))
     }
 
     const fn owner(&self) -> PinOwner {
@@ -49,29 +32,29 @@ impl Arguments {
     }
 
     fn change(&self, chosen: &Chosen<'_>, output: &Output) -> Outcome<Vec<String>> {
-        let (owner, last_try) = (self.owner(), self.login.last_try());
-        let source = chosen.pin_source(owner, self.so_pin.so_pin.as_deref())?;
-        self.new.source()?;
+        let (owner, last_try) = (self.owner(), self.pin.login.last_try());
+        let source = chosen.pin_source(owner, self.pin.so_pin.so_pin.as_deref())?;
+        self.pin.new.source()?;
         let token = chosen.open()?;
         chosen.before_a_try(&token, owner, last_try, output)?;
-        if self.dry_run {
+        if self.pin.dry_run {
             return Ok(vec![
                 format!(
                     "would change the {owner} PIN of '{}', now from {}",
                     token.label(),
                     source.0
                 ),
-                self.new.prospect(chosen, owner)?,
+                self.pin.new.prospect(chosen, owner)?,
             ]);
         }
         let mut done = Vec::new();
-        let sealed = self.new.sealed(chosen, owner)?;
+        let sealed = self.pin.new.sealed(chosen, owner)?;
         if let Some((handle, pin)) = &sealed {
             if has_it(&token, owner, pin, last_try)? {
                 done.push(format!(
                     "has the {owner} PIN that is sealed at {handle}; nothing to do"
                 ));
-                done.extend(self.new.notes(chosen, owner)?);
+                done.extend(self.pin.new.notes(chosen, owner)?);
                 return Ok(done);
             }
             done.push(format!("new {owner} PIN is sealed already at {handle}"));
@@ -82,7 +65,7 @@ impl Arguments {
             None => {
                 let right = || token.check_pin(owner, &current, last_try);
                 let limits = token.pin_length_limits()?;
-                self.new.make(chosen, owner, limits, right, &mut done)?
+                self.pin.new.make(chosen, owner, limits, right, &mut done)?
             }
         };
         let changed = match owner {
@@ -91,7 +74,7 @@ impl Arguments {
         };
         changed.map_err(|error| part_way(error, &done))?;
         done.push(format!("changed the {owner} PIN of '{}'", token.label()));
-        done.extend(self.new.notes(chosen, owner)?);
+        done.extend(self.pin.new.notes(chosen, owner)?);
         Ok(done)
     }
 }
