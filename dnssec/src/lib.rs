@@ -8,6 +8,7 @@ mod balance;
 mod check;
 mod denial_check;
 mod key_records;
+mod mentions;
 mod serial;
 mod sign;
 mod signing_key;
@@ -17,6 +18,7 @@ mod zone_reader;
 
 pub use check::{CheckError, Checked, check};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
+pub use mentions::Mentions;
 pub use serial::{SerialError, next_serial, serial_of};
 pub use sign::{SignError, SignPlan, SignedZone, sign};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};

@@ -82,7 +82,7 @@ pub enum SignError {
         tag: u16,
     },
     /// A key is to sign, and its private part was not given.
-    #[error("{role} {tag} is active, but its private key is not at hand")]
+    #[error("{role} {tag} is to sign, but its private key is not at hand")]
     NotAtHand {
         /// Its role.
         role: Role,
@@ -90,7 +90,7 @@ pub enum SignError {
         tag: u16,
     },
     /// A key is to sign, with an algorithm that is only read.
-    #[error("{role} {tag} is active, but Keyrite does not sign with {algorithm}")]
+    #[error("{role} {tag} is to sign, but Keyrite does not sign with {algorithm}")]
     Legacy {
         /// Its role.
         role: Role,
@@ -164,7 +164,7 @@ pub struct SignedZone {
 
 type Signer<'a> = DomainKey<bytes::Bytes, Seam<'a>>;
 
-/// Signs `zone` with the keys that are active. `progress` is called after each signature.
+/// Signs `zone` with the keys that do. `progress` is called after each signature.
 pub fn sign(
     mut zone: Zone,
     name: &ZoneName,
@@ -194,30 +194,24 @@ pub fn sign(
 
 /// Every algorithm of the DNSKEY RRset signs that RRset and the rest of the zone.
 fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
-    let signing = |key: &&ZoneKey| key.record.state == KeyState::Active;
-    if !keys.iter().any(|key| signing(&key)) {
+    if !keys.iter().any(|key| key.record.state == KeyState::Active) {
         return Err(SignError::NoKeys(zone.clone()));
     }
     let in_zone = keys.iter().filter(|key| key.record.state.in_zone());
     let algorithms: BTreeSet<KeyAlgorithm> = in_zone.map(|key| key.record.algorithm()).collect();
     for algorithm in algorithms {
-        let mut active = keys
-            .iter()
-            .filter(signing)
-            .filter(|key| key.record.algorithm() == algorithm);
-        if !active.clone().any(|key| key.record.role.signs_dnskey()) {
-            return Err(SignError::Incomplete {
-                zone: zone.clone(),
-                algorithm,
-                role: Role::Ksk,
-            });
-        }
-        if !active.any(|key| key.record.role.signs_zone()) {
-            return Err(SignError::Incomplete {
-                zone: zone.clone(),
-                algorithm,
-                role: Role::Zsk,
-            });
+        let of_it = || keys.iter().filter(|key| key.record.algorithm() == algorithm);
+        for (role, does) in [
+            (Role::Ksk, of_it().any(|key| key.record.signs_dnskey())),
+            (Role::Zsk, of_it().any(|key| key.record.signs_zone())),
+        ] {
+            if !does {
+                return Err(SignError::Incomplete {
+                    zone: zone.clone(),
+                    algorithm,
+                    role,
+                });
+            }
         }
     }
     Ok(())
@@ -263,7 +257,7 @@ impl<'a> Signers<'a> {
             dnskey: Vec::new(),
             zone: Vec::new(),
         };
-        for key in keys.iter().filter(|key| key.signs()) {
+        for key in keys.iter().filter(|key| key.record.signs()) {
             let record = &key.record;
             let not_at_hand = || SignError::NotAtHand {
                 role: record.role,
@@ -282,10 +276,10 @@ impl<'a> Signers<'a> {
                 let seam = Seam::new(token_key, algorithm, dnskey);
                 Ok(Signer::new(apex.clone(), key.flags(), seam))
             };
-            if record.role.signs_dnskey() {
+            if record.signs_dnskey() {
                 signers.dnskey.push(signer()?);
             }
-            if record.role.signs_zone() {
+            if record.signs_zone() {
                 signers.zone.push(signer()?);
             }
         }

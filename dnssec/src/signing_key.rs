@@ -123,11 +123,6 @@ impl ZoneKey {
     pub fn flags(&self) -> u16 {
         flags(&self.record)
     }
-
-    /// Whether it signs what its role lets it.
-    pub const fn signs(&self) -> bool {
-        self.record.state.signs()
-    }
 }
 
 pub(crate) fn flags(record: &KeyRecord) -> u16 {
@@ -139,7 +134,8 @@ pub(crate) fn flags(record: &KeyRecord) -> u16 {
         | KeyState::Active
         | KeyState::Retired
         | KeyState::Dead
-        | KeyState::Removed => record.role.flags(),
+        | KeyState::Removed
+        | KeyState::Destroyed => record.role.flags(),
     }
 }
 

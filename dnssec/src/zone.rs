@@ -174,16 +174,16 @@ impl Zone {
     }
 }
 
-fn apex_name(zone: &ZoneName, file: &Path) -> Result<Owner, ZoneError> {
+pub(crate) fn apex_name(zone: &ZoneName, file: &Path) -> Result<Owner, ZoneError> {
     Name::from_str(&zone.with_final_dot()).map_err(|error| ZoneError::Syntax {
         file: file.to_owned(),
         reason: format!(" {zone} is no name: {error}"),
     })
 }
 
-/// Every record of a zone file, with the line on which it ends.
-fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError> {
-    let failed = |error| match error {
+/// A file that cannot be read as a zone.
+pub(crate) fn unreadable(file: &Path, error: ReadError) -> ZoneError {
+    match error {
         ReadError::Syntax(reason) => ZoneError::Syntax {
             file: file.to_owned(),
             reason,
@@ -192,7 +192,12 @@ fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError
             file: file.to_owned(),
             line,
         },
-    };
+    }
+}
+
+/// Every record of a zone file, with the line on which it ends.
+fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError> {
+    let failed = |error| unreadable(file, error);
     let mut reader = ZoneReader::new(text, apex).map_err(failed)?;
     let mut placed = Vec::new();
     while let Some((record, line)) = reader.next_record().map_err(failed)? {

@@ -9,13 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::KeyAlgorithm;
+use crate::backup::Backup;
 use crate::key_id::KeyId;
 use crate::life::{KeyState, KeyTimes};
 use crate::public_key::PublicKey;
 use crate::role::Role;
 use crate::site::TokenName;
 use crate::text::written_as_text;
-use crate::time::Time;
 use crate::token_uri::TokenUri;
 
 /// One key of a zone: what it is, where its private part lives, and what happened to it. Never a secret.
@@ -38,8 +38,6 @@ pub struct KeyRecord {
     pub times: KeyTimes,
     /// How it can be lost or not.
     pub backup: Backup,
-    /// Everything that was done to this record, oldest first.
-    pub provenance: Vec<ProvenanceEntry>,
 }
 
 /// Where the private part of a key is.
@@ -60,79 +58,6 @@ pub enum KeyReference {
 )]
 pub struct KeyReferenceError;
 
-/// Whether and how a private key can leave its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Extractability {
-    /// Never: if the token is lost, so is the key.
-    Never,
-    /// Wrapped by another key of the token (CKA_EXTRACTABLE, with CKA_SENSITIVE).
-    Wrapped,
-}
-
-/// What stands between a key and its loss.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Backup {
-    /// Whether it can be backed up at all.
-    pub extractability: Extractability,
-    /// The bundles that hold it, and how far each was proved.
-    #[serde(default)]
-    pub bundles: Vec<BundleEntry>,
-}
-
-/// One backup bundle that holds the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct BundleEntry {
-    /// The bundle's id.
-    pub bundle: String,
-    /// The last drill that it passed.
-    pub level: DrillLevel,
-    /// When.
-    pub at: Time,
-}
-
-/// How far a bundle was proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum DrillLevel {
-    /// Hashes, signatures, expiry, media.
-    D0,
-    /// Every custodian proved to hold the share.
-    D1,
-    /// The whole pipeline, with a canary key.
-    D2,
-    /// The key itself, restored to a spare token.
-    D3,
-}
-
-/// One thing that was done to a key's record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ProvenanceEntry {
-    /// When.
-    pub at: Time,
-    /// What: `generate`, `activate`.
-    pub action: Action,
-    /// The tool and its version.
-    pub tool: String,
-    /// Who ran it, as far as the tool could know.
-    pub operator: String,
-    /// Why, where one was given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// What can be done to a key's record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// The pair was made in its token.
-    Generate,
-    /// It was published and began to sign.
-    Activate,
-}
-
 impl KeyRecord {
     /// The key's algorithm.
     pub const fn algorithm(&self) -> KeyAlgorithm {
@@ -149,22 +74,26 @@ impl KeyRecord {
         self.public_key.revoked_key_tag(self.role)
     }
 
-    /// Marks the key published and active from `at`: right for the first keys of a zone, which no cache can miss yet.
-    pub fn activate(&mut self, entry: ProvenanceEntry) {
-        self.state = KeyState::Active;
-        self.times.published = Some(entry.at);
-        self.times.ready = Some(entry.at);
-        self.times.active = Some(entry.at);
-        self.provenance.push(entry);
+    /// Whether it signs the DNSKEY, CDS and CDNSKEY RRsets: a KSK or CSK does as long as its DNSKEY is there, since a DS of it may be in some
+    /// cache before it is active and after it is retired (RFC 7583 3.3.1), and nobody would believe a revocation that it did not sign
+    /// (RFC 5011 2.1).
+    pub const fn signs_dnskey(&self) -> bool {
+        self.role.signs_dnskey() && self.state.in_zone()
     }
-}
 
-impl fmt::Display for Extractability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Never => "never",
-            Self::Wrapped => "wrapped",
-        })
+    /// Whether it signs the other RRsets of the zone.
+    pub const fn signs_zone(&self) -> bool {
+        self.role.signs_zone() && matches!(self.state, KeyState::Active)
+    }
+
+    /// Whether it signs anything, so that its private part is needed.
+    pub const fn signs(&self) -> bool {
+        self.signs_dnskey() || self.signs_zone()
+    }
+
+    /// Whether its DS belongs at the parent, or is on the way there.
+    pub const fn wants_ds(&self) -> bool {
+        self.role.signs_dnskey() && matches!(self.state, KeyState::Ready | KeyState::Active)
     }
 }
 
@@ -212,7 +141,6 @@ pub(crate) struct Document {
     state: KeyState,
     times: KeyTimes,
     backup: Backup,
-    provenance: Vec<ProvenanceEntry>,
 }
 
 /// Why a key in a file contradicts itself.
@@ -274,7 +202,6 @@ impl From<KeyRecord> for Document {
             state: key.state,
             times: key.times,
             backup: key.backup,
-            provenance: key.provenance,
         }
     }
 }
@@ -337,7 +264,6 @@ impl TryFrom<Document> for KeyRecord {
             state: document.state,
             times: document.times,
             backup: document.backup,
-            provenance: document.provenance,
         })
     }
 }

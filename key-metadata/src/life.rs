@@ -27,9 +27,11 @@ pub enum KeyState {
     Removed,
     /// Published with the REVOKE bit (RFC 5011).
     Revoked,
+    /// Out of the zone, and its private part destroyed in its token.
+    Destroyed,
 }
 
-/// The times of RFC 7583 section 3.2.1: Tgen, Tpub, Trdy, Tact, Tsbm, Tret, Tdea, Trem, and Trev.
+/// The times of RFC 7583 section 3.2.1: Tgen, Tpub, Trdy, Tact, Tsbm, Tret, Tdea, Trem, and Trev; and when it was destroyed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeyTimes {
@@ -59,6 +61,9 @@ pub struct KeyTimes {
     /// When it was published with the REVOKE bit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Time>,
+    /// When its private part was destroyed in its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<Time>,
 }
 
 impl KeyTimes {
@@ -74,6 +79,7 @@ impl KeyTimes {
             dead: None,
             removed: None,
             revoked: None,
+            destroyed: None,
         }
     }
 
@@ -88,27 +94,30 @@ impl KeyTimes {
             KeyState::Dead => self.dead,
             KeyState::Removed => self.removed,
             KeyState::Revoked => self.revoked,
+            KeyState::Destroyed => self.destroyed,
         }
     }
 }
 
 impl KeyState {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Generated,
+        Self::Published,
+        Self::Ready,
+        Self::Active,
+        Self::Retired,
+        Self::Dead,
+        Self::Removed,
+        Self::Revoked,
+        Self::Destroyed,
+    ];
+
     /// Whether a key in this state is in the zone's DNSKEY RRset.
     pub const fn in_zone(self) -> bool {
         match self {
             Self::Published | Self::Ready | Self::Active | Self::Retired | Self::Dead | Self::Revoked => true,
-            Self::Generated | Self::Removed => false,
-        }
-    }
-
-    /// Whether a key in this state signs what its role lets it; a revoked key signs too, or its revocation would not be believed
-    /// (RFC 5011 2.1).
-    pub const fn signs(self) -> bool {
-        match self {
-            Self::Active | Self::Revoked => true,
-            Self::Generated | Self::Published | Self::Ready | Self::Retired | Self::Dead | Self::Removed => {
-                false
-            }
+            Self::Generated | Self::Removed | Self::Destroyed => false,
         }
     }
 }
@@ -124,6 +133,7 @@ impl fmt::Display for KeyState {
             Self::Dead => "dead",
             Self::Removed => "removed",
             Self::Revoked => "revoked",
+            Self::Destroyed => "destroyed",
         })
     }
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::{Algorithm, KeySpec, KeySpecError};
+use crate::backup::DrillLevel;
 use crate::role::Role;
 use crate::span::Span;
 use crate::version::Version1;
@@ -23,6 +24,12 @@ pub struct Policy {
     pub dnskey_ttl: Span,
     /// The RRSIG records.
     pub signatures: PolicySignatures,
+    /// The zone, as its name servers answer for it.
+    pub zone: PolicyZone,
+    /// The parent zone, which has the DS.
+    pub parent: PolicyParent,
+    /// What is waited on top of what must be.
+    pub safety: PolicySafety,
     /// How the absence of a name is proved.
     pub denial: Denial,
     /// The SOA serial of the signed zone.
@@ -57,6 +64,8 @@ pub struct PolicyKey {
     pub bits: Option<u16>,
     /// How long one is used before its successor takes over.
     pub lifetime: Span,
+    /// The drills that a bundle with the key must have passed before the key is activated; none where a key may be lost with its token.
+    pub require_backup: Vec<DrillLevel>,
 }
 
 /// The RRSIG records.
@@ -67,6 +76,41 @@ pub struct PolicySignatures {
     pub validity: Span,
     /// How far the inception is before the signing, for clocks that are behind.
     pub inception_offset: Span,
+    /// Until what changed in the keys has changed in the whole signed zone: from one run of the signer to the end of the next (Dsgn,
+    /// RFC 7583 3.2.1).
+    pub resign: Span,
+}
+
+/// The zone, as its name servers answer for it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PolicyZone {
+    /// The largest TTL of any record in it (TTLsig).
+    pub max_ttl: Span,
+    /// Until every name server of the zone has what the first one has (Dprp).
+    pub propagation_delay: Span,
+}
+
+/// The parent zone, which has the DS.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PolicyParent {
+    /// The TTL of the DS RRset (TTLds).
+    pub ds_ttl: Span,
+    /// Until every name server of the parent has what the first one has (DprpP).
+    pub propagation_delay: Span,
+    /// From telling the parent of a change of the DS until it is in the parent zone (Dreg).
+    pub registration_delay: Span,
+}
+
+/// What is waited on top of what must be.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PolicySafety {
+    /// Before a published key is used (Psafe).
+    pub publish: Span,
+    /// Before a retired key is removed (Rsafe).
+    pub retire: Span,
 }
 
 /// How the absence of a name or type is proved. NSEC3 is without salt and with no extra iterations (RFC 9276 3.1).
@@ -148,20 +192,19 @@ impl Policy {
         }
         // No standard bounds these; outside them lies a slip of the pen (14s for 14d), not a policy.
         let zero = Span::from_seconds(0);
+        let (week, year) = (Span::from_seconds(7 * 86_400), YEAR);
         for (field, value, least, most) in [
-            ("signatures.validity", policy.signatures.validity, HOUR, YEAR),
-            (
-                "signatures.inception-offset",
-                policy.signatures.inception_offset,
-                zero,
-                Span::from_seconds(7 * 86_400),
-            ),
-            (
-                "dnskey-ttl",
-                policy.dnskey_ttl,
-                zero,
-                Span::from_seconds(7 * 86_400),
-            ),
+            ("signatures.validity", policy.signatures.validity, HOUR, year),
+            ("signatures.inception-offset", policy.signatures.inception_offset, zero, week),
+            ("signatures.resign", policy.signatures.resign, zero, year),
+            ("dnskey-ttl", policy.dnskey_ttl, zero, week),
+            ("zone.max-ttl", policy.zone.max_ttl, zero, year),
+            ("zone.propagation-delay", policy.zone.propagation_delay, zero, year),
+            ("parent.ds-ttl", policy.parent.ds_ttl, zero, year),
+            ("parent.propagation-delay", policy.parent.propagation_delay, zero, year),
+            ("parent.registration-delay", policy.parent.registration_delay, zero, year),
+            ("safety.publish", policy.safety.publish, zero, year),
+            ("safety.retire", policy.safety.retire, zero, year),
         ] {
             if value < least || value > most {
                 return Err(PolicyError::Range {

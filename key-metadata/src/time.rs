@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::span::Span;
 use crate::text::written_as_text;
 
 /// An instant in UTC, in whole seconds, written as `2026-11-23T10:07:31Z` (RFC 3339).
@@ -26,6 +27,12 @@ impl Time {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub const fn unix_seconds(self) -> i64 {
         self.0.timestamp()
+    }
+
+    /// That much later; at the end of the calendar, the end.
+    pub fn after(self, span: Span) -> Self {
+        let later = self.0.checked_add_signed(TimeDelta::seconds(span.seconds().into()));
+        Self(later.map_or(DateTime::<Utc>::MAX_UTC, |later| later))
     }
 
     /// This instant, for arithmetic and calendars.

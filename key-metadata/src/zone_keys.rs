@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::history::{Change, Digest, HistoryEntry, HistoryError, contradictions};
 use crate::key_id::KeyId;
 use crate::key_record::{Document, KeyRecord};
+use crate::pending::Pending;
 use crate::version::Version1;
 use crate::yaml::{self, YamlError};
 use crate::zone_name::ZoneName;
@@ -19,6 +21,12 @@ pub struct ZoneKeys {
     zone: ZoneName,
     #[schemars(with = "Vec<Document>")]
     keys: Vec<KeyRecord>,
+    /// What was begun in a token and is not among the keys yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pending: Vec<Pending>,
+    /// Everything that was done to the keys, oldest first.
+    #[serde(default)]
+    history: Vec<HistoryEntry>,
 }
 
 /// Why a text does not hold the keys of a zone.
@@ -39,6 +47,9 @@ pub enum ZoneKeysError {
     /// One id for two keys.
     #[error("keys: {0} is there twice")]
     SameId(KeyId),
+    /// The keys are not what the history says.
+    #[error(transparent)]
+    History(#[from] HistoryError),
 }
 
 /// A key that cannot be added, because another key of the zone has one of its tags.
@@ -58,11 +69,25 @@ impl ZoneKeys {
             version: Version1,
             zone,
             keys: Vec::new(),
+            pending: Vec::new(),
+            history: Vec::new(),
         }
     }
 
-    /// Reads the text of the file of `zone`.
+    /// Reads the text of the file of `zone`, whose keys must be as the history left them.
     pub fn from_yaml(text: &str, zone: &ZoneName) -> Result<Self, ZoneKeysError> {
+        let (keys, contradictions) = Self::from_yaml_with_contradictions(text, zone)?;
+        match contradictions.into_iter().next() {
+            Some(first) => Err(first.into()),
+            None => Ok(keys),
+        }
+    }
+
+    /// Reads the text of the file of `zone`, and tells what in it the history does not account for.
+    pub fn from_yaml_with_contradictions(
+        text: &str,
+        zone: &ZoneName,
+    ) -> Result<(Self, Vec<HistoryError>), ZoneKeysError> {
         let keys: Self = yaml::parse(text)?;
         if keys.zone != *zone {
             return Err(ZoneKeysError::OtherZone {
@@ -71,10 +96,11 @@ impl ZoneKeys {
             });
         }
         let mut seen = BTreeSet::new();
-        match keys.keys.iter().find(|key| !seen.insert(key.id)) {
-            Some(twice) => Err(ZoneKeysError::SameId(twice.id)),
-            None => Ok(keys),
+        if let Some(twice) = keys.keys.iter().find(|key| !seen.insert(key.id)) {
+            return Err(ZoneKeysError::SameId(twice.id));
         }
+        let contradictions = contradictions(zone, &keys.keys, &keys.history);
+        Ok((keys, contradictions))
     }
 
     /// The zone.
@@ -91,7 +117,7 @@ impl ZoneKeys {
     /// the zone, nor one of `foreign`.
     pub fn check_tags(&self, new: &KeyRecord, foreign: &[u16]) -> Result<(), TagClash> {
         let tags = [new.key_tag(), new.revoked_key_tag()];
-        for old in &self.keys {
+        for old in self.keys.iter().filter(|old| old.id != new.id) {
             if let Some(&tag) = tags
                 .iter()
                 .find(|tag| [old.key_tag(), old.revoked_key_tag()].contains(tag))
@@ -109,8 +135,52 @@ impl ZoneKeys {
         }
     }
 
-    /// Adds a new key.
-    pub fn add(&mut self, key: KeyRecord) {
+    /// The key of that id.
+    pub fn key(&self, id: KeyId) -> Option<&KeyRecord> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// Adds a new key, as `change` made it.
+    pub fn add(&mut self, key: KeyRecord, change: Change) {
+        self.enter(&key, change);
         self.keys.push(key);
+    }
+
+    /// Puts `key` in the place of the record of its id, as `change` left it. A key that is not there stays so.
+    pub fn replace(&mut self, key: KeyRecord, change: Change) {
+        if let Some(place) = self.keys.iter().position(|old| old.id == key.id) {
+            self.enter(&key, change);
+            self.keys[place] = key;
+        }
+    }
+
+    fn enter(&mut self, key: &KeyRecord, change: Change) {
+        let entry = HistoryEntry::new(&self.zone, key, change, self.history.last());
+        self.history.push(entry);
+    }
+
+    /// What was done to the keys, oldest first.
+    pub fn history(&self) -> &[HistoryEntry] {
+        &self.history
+    }
+
+    /// The digest of the last entry of the history, which vouches for all of it; `None` where nothing was done yet.
+    pub fn head(&self) -> Option<Digest> {
+        self.history.last().map(|entry| entry.digest)
+    }
+
+    /// What was begun in a token and not brought to its end.
+    pub fn pending(&self) -> &[Pending] {
+        &self.pending
+    }
+
+    /// Notes what is about to be begun in a token.
+    pub fn begin(&mut self, pending: Pending) {
+        self.pending.push(pending);
+    }
+
+    /// Takes out what was begun for that key: it is at its end.
+    pub fn settle(&mut self, id: KeyId) {
+        self.pending.retain(|pending| pending.id != id);
     }
 }

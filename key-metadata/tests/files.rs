@@ -6,10 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use key_metadata::algorithm::LegacyAlgorithm;
-use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
 use key_metadata::store::StoreError;
 use key_metadata::{
-    Advice, Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
+    Action, Advice, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
     Policy, PublicKey, Role, Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
 };
 use proptest::prelude::*;
@@ -115,13 +114,18 @@ fn key(tag_byte: u8) -> KeyRecord {
             extractability: Extractability::Never,
             bundles: Vec::new(),
         },
-        provenance: vec![ProvenanceEntry {
-            at: now,
-            action: Action::Generate,
-            tool: "test".to_owned(),
-            operator: "test".to_owned(),
-            reason: None,
-        }],
+    }
+}
+
+fn change() -> Change {
+    Change {
+        at: "2026-11-23T10:00:00Z".parse().unwrap(),
+        action: Action::Generate,
+        tool: "test".to_owned(),
+        operator: "test".to_owned(),
+        reason: None,
+        overrides: Vec::new(),
+        ceremony: None,
     }
 }
 
@@ -137,8 +141,8 @@ fn keys_are_written_and_read_and_a_contradiction_is_refused() {
     let zone: ZoneName = "cr".parse().unwrap();
     let mut keys = site.keys(&zone).unwrap();
     assert!(keys.keys().is_empty());
-    keys.add(key(1));
-    keys.add(key(2));
+    keys.add(key(1), change());
+    keys.add(key(2), change());
     site.write_keys(&keys, &site.lock_keys(&zone).unwrap()).unwrap();
     assert_eq!(site.keys(&zone).unwrap(), keys);
 
@@ -233,7 +237,7 @@ fn a_legacy_key_is_read() {
 #[test]
 fn a_tag_that_is_taken_is_refused() {
     let mut keys = ZoneKeys::new("cr".parse().unwrap());
-    keys.add(key(1));
+    keys.add(key(1), change());
     let other = KeyRecord {
         id: KeyId::from_random([9; 16]),
         ..key(1)

@@ -169,7 +169,7 @@ impl Run<'_> {
             keys: records
                 .keys()
                 .iter()
-                .filter(|key| key.state.signs())
+                .filter(|key| key.signs())
                 .map(KeyRecord::key_tag)
                 .collect(),
         };
@@ -219,7 +219,7 @@ impl Run<'_> {
 
     /// A key, with its private part if it signs; its token is opened when the first key needs it.
     fn zone_key(&mut self, record: &KeyRecord) -> Outcome<ZoneKey> {
-        if !record.state.signs() {
+        if !record.signs() {
             return Ok(ZoneKey {
                 record: record.clone(),
                 signing: None,

@@ -1,0 +1,220 @@
+//! `publish`, `submit`, `activate`, `retire`, `revoke` and `remove`: a key's life goes on by a step.
+
+use clap::Args;
+use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
+use dnssec::SiteTokens;
+use key_metadata::gate::{Refusal, Rule, Step, next_step, refusals};
+use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneKeys, ZoneName};
+use serde::Serialize;
+
+use crate::choose_one::OneKeyEach;
+use crate::gated::{GateArguments, not_done};
+use crate::random::random;
+
+/// The options of a step.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    keys: OneKeyEach,
+    #[command(flatten)]
+    gate: GateArguments,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    steps: Vec<Line>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line {
+    zone: ZoneName,
+    role: Role,
+    key_tag: u16,
+    id: KeyId,
+    /// What was done: `publish` and so on.
+    step: String,
+    /// Whether it was done, or would be (`--dry-run`).
+    done: bool,
+    from: KeyState,
+    to: KeyState,
+    at: Time,
+    /// The rules that were overridden.
+    overrides: Vec<Rule>,
+    /// The last entry of the zone's history after it.
+    head: Option<Digest>,
+    /// What is to be done next, where there is anything.
+    next: Option<String>,
+}
+
+impl Arguments {
+    pub fn run(&self, step: Step, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let folder = site.open()?;
+        let mut run = Run {
+            arguments: self,
+            step,
+            site,
+            folder: &folder,
+            tokens: SiteTokens::new(&folder),
+        };
+        let (mut lines, mut failures) = (Vec::new(), Vec::new());
+        for zone in self.keys.zones(&folder)? {
+            match run.zone(&zone) {
+                Ok(line) => {
+                    if !self.report.json {
+                        output.line(line.text())?;
+                        if let Some(next) = &line.next {
+                            output.say(format!("next: {next}"));
+                        }
+                    }
+                    lines.push(line);
+                }
+                Err(failure) => {
+                    let exit = failure.exit();
+                    failures.push(failure);
+                    // One zone's refusal does not hold the others; a token that refuses must not be asked again.
+                    if exit == Exit::Credential {
+                        break;
+                    }
+                }
+            }
+        }
+        let done = !lines.is_empty();
+        if self.report.json {
+            output.json(&Report {
+                version: 1,
+                steps: lines,
+            })?;
+        }
+        let last = failures.pop();
+        failures.iter().for_each(|failure| output.failure(failure));
+        match last {
+            None => Ok(()),
+            Some(failure) if done => Err(failure.part_way()),
+            Some(failure) => Err(failure),
+        }
+    }
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let would = if self.done { "" } else { "would be " };
+        let against: Vec<_> = self.overrides.iter().map(ToString::to_string).collect();
+        let against = if against.is_empty() {
+            String::new()
+        } else {
+            format!(", against {}", against.join(" and "))
+        };
+        let to = if self.from == self.to {
+            "submitted".to_owned()
+        } else {
+            self.to.to_string()
+        };
+        format!(
+            "{} {} {}: {would}{to}, was {}{against}",
+            self.zone, self.role, self.key_tag, self.from
+        )
+    }
+}
+
+/// One run over several zones.
+struct Run<'a> {
+    arguments: &'a Arguments,
+    step: Step,
+    site: &'a SiteArguments,
+    folder: &'a SiteFolder,
+    tokens: SiteTokens<'a>,
+}
+
+impl Run<'_> {
+    fn zone(&mut self, zone: &ZoneName) -> Outcome<Line> {
+        let (folder, step, now) = (self.folder, self.step, cli::now());
+        // The zones were taken from the site.
+        let entry = folder.site().zones.get(zone);
+        let entry = entry.ok_or_else(|| Failure::new(Exit::Usage, format!("the site has no zone {zone}")))?;
+        let policy = folder.policy(&entry.policy)?;
+        let lock = match self.arguments.dry_run {
+            true => None,
+            false => Some(folder.lock_keys(zone)?),
+        };
+        let mut keys = folder.keys(zone)?;
+        let foreign = &entry.foreign_key_tags;
+        let ask = |key: &KeyRecord| refusals(step, key, &keys, &policy, foreign, now);
+        let fits = |key: &KeyRecord| !ask(key).iter().any(|refusal| refusal.rule == Rule::Order);
+        let mut key = self.arguments.keys.of(&keys, fits)?.clone();
+        let (gate, action) = (&self.arguments.gate, step.action());
+        let change = gate.pass(ask(&key), action, now, self.site, || not_done(zone, &key, step))?;
+        let overrides = change.overrides.clone();
+        let from = key.state;
+        if let (Step::Activate, Some(_)) = (step, &lock) {
+            self.prove(zone, &key)?;
+        }
+        key.take(step, now);
+        let (role, key_tag, id, to) = (key.role, key.key_tag(), key.id, key.state);
+        keys.replace(key.clone(), change);
+        if let Some(lock) = &lock {
+            folder.write_keys(&keys, lock)?;
+        }
+        let next = next(zone, &key, |step| {
+            refusals(step, &key, &keys, &policy, foreign, now)
+        });
+        Ok(Line {
+            zone: zone.clone(),
+            role,
+            key_tag,
+            id,
+            step: step.to_string(),
+            done: lock.is_some(),
+            from,
+            to,
+            at: now,
+            overrides,
+            head: lock.as_ref().and(head(&keys)),
+            next,
+        })
+    }
+
+    /// Has the key sign, before anybody relies on it.
+    fn prove(&mut self, zone: &ZoneName, key: &KeyRecord) -> Outcome {
+        let token = self.tokens.token_of(key)?;
+        let (site, folder) = (self.site, self.folder);
+        self.tokens.open_with(token, |tokens| {
+            site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
+        })?;
+        let nonce: [u8; 32] = random()?;
+        let proof = self.tokens.signing_key(key)?.prove(&key.public_key, &nonce);
+        proof.map_err(|error| {
+            Failure::from(error)
+                .within(Rule::TrialSignature.to_string())
+                .within(not_done(zone, key, Step::Activate))
+        })
+    }
+}
+
+fn head(keys: &ZoneKeys) -> Option<Digest> {
+    keys.head()
+}
+
+/// What is to be done with the key next, and when.
+pub fn next(zone: &ZoneName, key: &KeyRecord, ask: impl FnOnce(Step) -> Vec<Refusal>) -> Option<String> {
+    let step = next_step(key)?;
+    let from = ask(step).into_iter().filter_map(|refusal| refusal.not_before).max();
+    let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
+    let first = match key.state {
+        KeyState::Published | KeyState::Removed | KeyState::Revoked | KeyState::Active | KeyState::Retired => {
+            format!("keyrite-signer sign --zone {zone}; then ")
+        }
+        KeyState::Generated | KeyState::Ready | KeyState::Dead | KeyState::Destroyed => String::new(),
+    };
+    Some(match from {
+        Some(time) => format!("{first}{command}, not before {time}"),
+        None => format!("{first}{command}"),
+    })
+}
