@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
+    Advice, Algorithm, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
@@ -23,7 +23,7 @@ pub struct SiteTokens<'a> {
 }
 
 /// A token that has its user's PIN.
-enum OpenToken {
+pub(crate) enum OpenToken {
     Pkcs11 { token: pkcs11::Token, uri: TokenUri },
     Tpm { tpm: tpm::Tpm, auth: SecretString },
 }
@@ -44,7 +44,7 @@ pub enum SiteTokenError {
         /// The key.
         id: KeyId,
         /// Its reference.
-        reference: KeyReference,
+        reference: Box<KeyReference>,
     },
     /// A TPM's keys cannot be extracted under wrapping.
     #[error("a key in TPM '{0}' cannot be made extractable")]
@@ -241,7 +241,7 @@ impl<'a> SiteTokens<'a> {
         let found = self.site.site().token_of(&key.reference);
         let elsewhere = || SiteTokenError::Elsewhere {
             id: key.id,
-            reference: key.reference.clone(),
+            reference: Box::new(key.reference.clone()),
         };
         Ok(found.ok_or_else(elsewhere)?.0)
     }
@@ -250,7 +250,7 @@ impl<'a> SiteTokens<'a> {
     pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
         match self.opened(self.token_of(key)?)? {
             OpenToken::Pkcs11 { token, .. } => {
-                Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?))
+                Ok(SigningKey::Pkcs11(token.key(cka_id(key)).map_err(token_error)?))
             }
             OpenToken::Tpm { tpm, auth } => {
                 let path = self.site.tpm_key_path(key.id);
@@ -271,7 +271,7 @@ impl<'a> SiteTokens<'a> {
     pub fn destroy(&self, key: &KeyRecord) -> Result<(), SiteTokenError> {
         let id = key.id;
         match self.opened(self.token_of(key)?)? {
-            OpenToken::Pkcs11 { token, .. } => token.destroy(id).map_err(token_error),
+            OpenToken::Pkcs11 { token, .. } => token.destroy(cka_id(key)).map_err(token_error),
             OpenToken::Tpm { .. } => {
                 let path = self.site.tpm_key_path(id);
                 fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })
@@ -279,9 +279,17 @@ impl<'a> SiteTokens<'a> {
         }
     }
 
-    fn opened(&self, name: &TokenName) -> Result<&OpenToken, SiteTokenError> {
+    pub(crate) fn opened(&self, name: &TokenName) -> Result<&OpenToken, SiteTokenError> {
         self.open
             .get(name)
             .ok_or_else(|| SiteTokenError::NotOpen(name.clone()))
+    }
+}
+
+/// The CKA_ID of a key: its reference says it, whatever the record's own id. A reference that is read always has one.
+fn cka_id(key: &KeyRecord) -> CkaId {
+    match &key.reference {
+        KeyReference::Pkcs11(TokenUri { id: Some(id), .. }) => id.clone(),
+        KeyReference::Pkcs11(TokenUri { id: None, .. }) | KeyReference::Tpm(_) => key.id.into(),
     }
 }

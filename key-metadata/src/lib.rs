@@ -5,6 +5,7 @@
 pub mod advice;
 pub mod algorithm;
 pub mod approvals;
+pub mod cka_id;
 pub mod key_id;
 pub mod key_record;
 pub mod life;
@@ -31,6 +32,7 @@ pub mod zone_name;
 pub use advice::Advice;
 pub use algorithm::{Algorithm, KeyAlgorithm, KeySpec};
 pub use approvals::{Approvals, PolicyDigest};
+pub use cka_id::CkaId;
 pub use key_id::KeyId;
 pub use key_record::{Extractability, KeyRecord, KeyReference};
 pub use life::{KeyState, KeyTimes};

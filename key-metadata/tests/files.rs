@@ -138,7 +138,10 @@ fn keys_are_written_and_read_and_a_contradiction_is_refused() {
     let mut keys = site.keys(&zone).unwrap();
     assert!(keys.keys().is_empty());
     keys.add(key(1));
-    keys.add(key(2));
+    let mut knots = key(2);
+    let reference = format!("pkcs11:token=cr;id={};type=private", "%a5".repeat(20));
+    knots.reference = reference.parse().unwrap();
+    keys.add(knots);
     site.write_keys(&keys, &site.lock_keys(&zone).unwrap()).unwrap();
     assert_eq!(site.keys(&zone).unwrap(), keys);
 
@@ -172,7 +175,11 @@ fn keys_are_written_and_read_and_a_contradiction_is_refused() {
             "algorithm: DSA",
             "algorithm 3 (DSA) is not one that Keyrite makes",
         ),
-        ("id: '01", "id: '02", "the id of another key"),
+        (
+            ";id=%01",
+            ";object=%01",
+            "a key's reference is a PKCS#11 URI with 'token' and 'id'",
+        ),
         ("role: KSK", "roll: KSK", "unknown field `roll`"),
         (
             "generated: 2026-11-23T10:00:00Z",
