@@ -12,6 +12,7 @@ use key_metadata::{
     Advice, Algorithm, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     TokenAddress, TokenName, TokenUri, TpmHandle,
 };
+use pkcs11::BackupProof;
 use secrecy::SecretString;
 
 use crate::signing_key::SigningKey;
@@ -49,6 +50,9 @@ pub enum SiteTokenError {
     /// A TPM's keys cannot be extracted under wrapping.
     #[error("a key in TPM '{0}' cannot be made extractable")]
     TpmExtractable(TokenName),
+    /// A native key cannot be backed up.
+    #[error("a native key in TPM '{0}' leaves it only to a recovery parent, and this site has none")]
+    NoRecoveryParent(TokenName),
     /// A native key's blob is not there.
     #[error("cannot read {}, which holds key {id}", path.display())]
     Blob {
@@ -98,6 +102,9 @@ impl Advice for SiteTokenError {
             Self::Store(error) => error.hint(),
             Self::Elsewhere { .. } => Some("list the token under 'tokens' in site.yaml".to_owned()),
             Self::TpmExtractable(_) => Some("make it with --backup none".to_owned()),
+            Self::NoRecoveryParent(_) => Some(
+                "choose another token, or --backup none: who loses the TPM then loses the key".to_owned(),
+            ),
             Self::BlobContent { source, .. } => source.hint(),
             Self::Blob { .. } => {
                 Some("restore the file from the site's version control or a backup".to_owned())
@@ -110,7 +117,11 @@ impl Advice for SiteTokenError {
         match self {
             Self::Token(TokenFailure(error)) => error.is_credential(),
             Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } => false,
-            Self::TpmExtractable(_) | Self::Blob { .. } | Self::BlobContent { .. } | Self::Store(_) => false,
+            Self::TpmExtractable(_)
+            | Self::NoRecoveryParent(_)
+            | Self::Blob { .. }
+            | Self::BlobContent { .. }
+            | Self::Store(_) => false,
         }
     }
 }
@@ -175,6 +186,15 @@ impl<'a> SiteTokens<'a> {
     pub fn unseal(&self, handle: TpmHandle) -> Result<SecretString, SiteTokenError> {
         let tpm = tpm::Tpm::keeping(self.site, handle).map_err(token_error)?;
         tpm.unseal(handle).map_err(token_error)
+    }
+
+    /// Whether an open token lets such a key be backed up: shown by a throwaway pair, of which nothing is left. To be asked before a key is
+    /// made that is to have a backup.
+    pub fn backup_capability(&self, name: &TokenName, spec: KeySpec) -> Result<BackupProof, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.proves_backup(spec).map_err(token_error),
+            OpenToken::Tpm { .. } => Err(SiteTokenError::NoRecoveryParent(name.clone())),
+        }
     }
 
     /// Makes a key pair in an open token. `label` is what other tools show of it.

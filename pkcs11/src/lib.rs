@@ -6,6 +6,7 @@
 //!
 //! SoftHSM and tpm2-pkcs11 read their store's place from the environment when the module is initialised; this library reads none.
 
+mod backup;
 mod call;
 mod destroy;
 mod ec_point;
@@ -37,6 +38,7 @@ mod trial;
 mod verify;
 mod wrap;
 
+pub use backup::{BackupError, BackupProof, Tried};
 pub use call::CallError;
 pub use destroy::DestroyError;
 pub use family::Family;

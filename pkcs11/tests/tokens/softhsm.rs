@@ -64,6 +64,10 @@ pub const TESTS: &[(&str, Body)] = &[
     ),
     ("a probe removes what a killed one left", probe::killed),
     ("a probe wants a login", probe::without_login),
+    (
+        "a key is shown to be backed up before it is made",
+        probe::backup_in_softhsm,
+    ),
 ];
 
 const P256: Algorithm = Algorithm::EcdsaP256Sha256;
