@@ -3,8 +3,8 @@
 use domain::base::iana::Class;
 use domain::base::{Record, Serial, Ttl};
 use domain::rdata::{Soa, ZoneRecordData};
-use key_metadata::policy::ParentSignal;
 use key_metadata::ZoneName;
+use key_metadata::policy::ParentSignal;
 
 use crate::key_records::{DsDigest, KeyRecords};
 use crate::sign::{SignError, SignPlan};

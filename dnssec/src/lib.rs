@@ -16,6 +16,8 @@ mod site_tokens;
 mod zone;
 mod zone_reader;
 
+pub use pkcs11::{BackupProof, WrapMechanism};
+
 pub use check::{CheckError, Checked, check};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
 pub use mentions::Mentions;

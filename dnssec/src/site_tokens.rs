@@ -9,9 +9,10 @@ use std::path::PathBuf;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Algorithm, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
+    Advice, Algorithm, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     TokenAddress, TokenName, TokenUri, TpmHandle,
 };
+use pkcs11::BackupProof;
 use secrecy::SecretString;
 
 use crate::signing_key::SigningKey;
@@ -23,7 +24,7 @@ pub struct SiteTokens<'a> {
 }
 
 /// A token that has its user's PIN.
-enum OpenToken {
+pub(crate) enum OpenToken {
     Pkcs11 { token: pkcs11::Token, uri: TokenUri },
     Tpm { tpm: tpm::Tpm, auth: SecretString },
 }
@@ -44,11 +45,14 @@ pub enum SiteTokenError {
         /// The key.
         id: KeyId,
         /// Its reference.
-        reference: KeyReference,
+        reference: Box<KeyReference>,
     },
     /// A TPM's keys cannot be extracted under wrapping.
     #[error("a key in TPM '{0}' cannot be made extractable")]
     TpmExtractable(TokenName),
+    /// A native key cannot be backed up.
+    #[error("a native key in TPM '{0}' leaves it only to a recovery parent, and this site has none")]
+    NoRecoveryParent(TokenName),
     /// A native key's blob is not there.
     #[error("cannot read {}, which holds key {id}", path.display())]
     Blob {
@@ -98,6 +102,9 @@ impl Advice for SiteTokenError {
             Self::Store(error) => error.hint(),
             Self::Elsewhere { .. } => Some("list the token under 'tokens' in site.yaml".to_owned()),
             Self::TpmExtractable(_) => Some("make it with --backup none".to_owned()),
+            Self::NoRecoveryParent(_) => Some(
+                "choose another token, or --backup none: who loses the TPM then loses the key".to_owned(),
+            ),
             Self::BlobContent { source, .. } => source.hint(),
             Self::Blob { .. } => {
                 Some("restore the file from the site's version control or a backup".to_owned())
@@ -110,7 +117,11 @@ impl Advice for SiteTokenError {
         match self {
             Self::Token(TokenFailure(error)) => error.is_credential(),
             Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } => false,
-            Self::TpmExtractable(_) | Self::Blob { .. } | Self::BlobContent { .. } | Self::Store(_) => false,
+            Self::TpmExtractable(_)
+            | Self::NoRecoveryParent(_)
+            | Self::Blob { .. }
+            | Self::BlobContent { .. }
+            | Self::Store(_) => false,
         }
     }
 }
@@ -177,6 +188,15 @@ impl<'a> SiteTokens<'a> {
         tpm.unseal(handle).map_err(token_error)
     }
 
+    /// Whether an open token lets such a key be backed up: shown by a throwaway pair, of which nothing is left. To be asked before a key is
+    /// made that is to have a backup.
+    pub fn backup_capability(&self, name: &TokenName, spec: KeySpec) -> Result<BackupProof, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.proves_backup(spec).map_err(token_error),
+            OpenToken::Tpm { .. } => Err(SiteTokenError::NoRecoveryParent(name.clone())),
+        }
+    }
+
     /// Makes a key pair in an open token. `label` is what other tools show of it.
     pub fn generate(
         &self,
@@ -241,7 +261,7 @@ impl<'a> SiteTokens<'a> {
         let found = self.site.site().token_of(&key.reference);
         let elsewhere = || SiteTokenError::Elsewhere {
             id: key.id,
-            reference: key.reference.clone(),
+            reference: Box::new(key.reference.clone()),
         };
         Ok(found.ok_or_else(elsewhere)?.0)
     }
@@ -250,7 +270,7 @@ impl<'a> SiteTokens<'a> {
     pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
         match self.opened(self.token_of(key)?)? {
             OpenToken::Pkcs11 { token, .. } => {
-                Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?))
+                Ok(SigningKey::Pkcs11(token.key(cka_id(key)).map_err(token_error)?))
             }
             OpenToken::Tpm { tpm, auth } => {
                 let path = self.site.tpm_key_path(key.id);
@@ -271,7 +291,7 @@ impl<'a> SiteTokens<'a> {
     pub fn destroy(&self, key: &KeyRecord) -> Result<(), SiteTokenError> {
         let id = key.id;
         match self.opened(self.token_of(key)?)? {
-            OpenToken::Pkcs11 { token, .. } => token.destroy(id).map_err(token_error),
+            OpenToken::Pkcs11 { token, .. } => token.destroy(cka_id(key)).map_err(token_error),
             OpenToken::Tpm { .. } => {
                 let path = self.site.tpm_key_path(id);
                 fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })
@@ -279,9 +299,17 @@ impl<'a> SiteTokens<'a> {
         }
     }
 
-    fn opened(&self, name: &TokenName) -> Result<&OpenToken, SiteTokenError> {
+    pub(crate) fn opened(&self, name: &TokenName) -> Result<&OpenToken, SiteTokenError> {
         self.open
             .get(name)
             .ok_or_else(|| SiteTokenError::NotOpen(name.clone()))
+    }
+}
+
+/// The CKA_ID of a key: its reference says it, whatever the record's own id. A reference that is read always has one.
+fn cka_id(key: &KeyRecord) -> CkaId {
+    match &key.reference {
+        KeyReference::Pkcs11(TokenUri { id: Some(id), .. }) => id.clone(),
+        KeyReference::Pkcs11(TokenUri { id: None, .. }) | KeyReference::Tpm(_) => key.id.into(),
     }
 }

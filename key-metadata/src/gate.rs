@@ -171,6 +171,16 @@ pub const fn next_step(key: &KeyRecord) -> Option<Step> {
     }
 }
 
+/// Whether no key of the zone did the part of that role before, so that no cache has an answer that a first one must fit. A zone with
+/// other signers' keys is signed already.
+pub fn is_first(role: Role, keys: &ZoneKeys, foreign_tags: &[u16]) -> bool {
+    let does_the_same = |key: &&KeyRecord| {
+        (key.role.signs_dnskey() && role.signs_dnskey()) || (key.role.signs_zone() && role.signs_zone())
+    };
+    let mut before = keys.keys().iter().filter(does_the_same);
+    foreign_tags.is_empty() && !before.any(|key| key.times.active.is_some())
+}
+
 struct Gate<'a> {
     key: &'a KeyRecord,
     keys: &'a ZoneKeys,
@@ -187,7 +197,11 @@ impl Gate<'_> {
             Step::Submit if has_ds => &[Published, Active],
             Step::Revoke if has_ds => &[Published, Ready, Active, Retired, Dead],
             Step::Submit | Step::Revoke => {
-                let what = if step == Step::Submit { "DS" } else { "trust anchor" };
+                let what = if step == Step::Submit {
+                    "DS"
+                } else {
+                    "trust anchor"
+                };
                 return Some(Refusal::new(
                     Rule::Order,
                     format!("a {} has no {what}", self.key.role),
@@ -206,7 +220,10 @@ impl Gate<'_> {
         let states = states.join(" or ");
         Some(Refusal::new(
             Rule::Order,
-            format!("it is {}, and {step} takes a key that is {states}", self.key.state),
+            format!(
+                "it is {}, and {step} takes a key that is {states}",
+                self.key.state
+            ),
             next_steps(self.key),
         ))
     }
@@ -220,20 +237,8 @@ impl Gate<'_> {
         ))
     }
 
-    /// Whether this is the first key of the zone to do its part, so that no cache has an answer that it must fit.
     fn is_first(&self, foreign: &[u16]) -> bool {
-        let does_the_same = |key: &&KeyRecord| {
-            key.id != self.key.id
-                && ((key.role.signs_dnskey() && self.key.role.signs_dnskey())
-                    || (key.role.signs_zone() && self.key.role.signs_zone()))
-        };
-        foreign.is_empty()
-            && !self
-                .keys
-                .keys()
-                .iter()
-                .filter(does_the_same)
-                .any(|key| key.times.active.is_some())
+        is_first(self.key.role, self.keys, foreign)
     }
 
     fn published(&self) -> Option<Refusal> {
@@ -325,15 +330,19 @@ impl Gate<'_> {
 
     fn successor(&self) -> Option<Refusal> {
         let takes_over = |key: &&KeyRecord| {
-            key.id != self.key.id
-                && key.state == KeyState::Active
-                && key.algorithm() == self.key.algorithm()
+            key.id != self.key.id && key.state == KeyState::Active && key.algorithm() == self.key.algorithm()
         };
         let active = || self.keys.keys().iter().filter(takes_over);
         let (role, algorithm) = (self.key.role, self.key.algorithm());
         let lacking = [
-            (Role::Ksk, role.signs_dnskey() && !active().any(|key| key.role.signs_dnskey())),
-            (Role::Zsk, role.signs_zone() && !active().any(|key| key.role.signs_zone())),
+            (
+                Role::Ksk,
+                role.signs_dnskey() && !active().any(|key| key.role.signs_dnskey()),
+            ),
+            (
+                Role::Zsk,
+                role.signs_zone() && !active().any(|key| key.role.signs_zone()),
+            ),
         ];
         let (lacking, _) = lacking.into_iter().find(|(_, lacks)| *lacks)?;
         Some(Refusal::new(
@@ -351,7 +360,9 @@ impl Gate<'_> {
             return Refusal::too_early(Rule::RetireInterval, &wait, "it was retired at", from, self.now);
         }
         // What never took over is in no signature, and what was never submitted in no DS.
-        let used = times.submitted.map(|at| format!("its DS was given to the parent at {at}"));
+        let used = times
+            .submitted
+            .map(|at| format!("its DS was given to the parent at {at}"));
         let used = used.or(times.active.map(|at| format!("it is active since {at}")));
         Some(Refusal::new(
             Rule::RetireInterval,
@@ -367,7 +378,10 @@ impl Gate<'_> {
             None if self.key.times.active.is_none() && self.key.times.submitted.is_none() => None,
             None => Some(Refusal::new(
                 Rule::RetireInterval,
-                format!("it is {}, and a DS of it would match no DNSKEY any more", self.key.state),
+                format!(
+                    "it is {}, and a DS of it would match no DNSKEY any more",
+                    self.key.state
+                ),
                 "retire it first, and wait until its DS has left the caches",
             )),
         }

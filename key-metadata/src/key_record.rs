@@ -24,7 +24,7 @@ use crate::token_uri::TokenUri;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Document", try_from = "Document")]
 pub struct KeyRecord {
-    /// Its name, in its token too.
+    /// Its name; where Keyrite made it, its CKA_ID too.
     pub id: KeyId,
     /// What it is for.
     pub role: Role,
@@ -45,7 +45,7 @@ pub struct KeyRecord {
 #[serde(into = "String", try_from = "String")]
 #[schemars(with = "String", extend("pattern" = "^(pkcs11|tpm2):"))]
 pub enum KeyReference {
-    /// In a PKCS#11 token: an RFC 7512 URI with `token` and `id`.
+    /// In a PKCS#11 token: an RFC 7512 URI with `token` and `id`, which is where the key is, whatever the record's own id.
     Pkcs11(TokenUri),
     /// In `keys/tpm/<key id>.tpm`, wrapped for the TPM that the site lists under this name: `tpm2:NAME`.
     Tpm(TokenName),
@@ -167,12 +167,6 @@ pub enum KeyRecordError {
         /// What the public key says.
         computed: String,
     },
-    /// The reference names another key.
-    #[error("key {id}: its reference has the id of another key")]
-    Reference {
-        /// The key.
-        id: KeyId,
-    },
     /// A state that was never entered.
     #[error("key {id}: it is {state}, but has no time for that")]
     NoTime {
@@ -244,11 +238,6 @@ impl TryFrom<Document> for KeyRecord {
                     computed,
                 });
             }
-        }
-        if let KeyReference::Pkcs11(uri) = &document.reference
-            && uri.id != Some(id)
-        {
-            return Err(KeyRecordError::Reference { id });
         }
         if document.times.of(document.state).is_none() {
             return Err(KeyRecordError::NoTime {

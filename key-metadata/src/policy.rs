@@ -195,14 +195,34 @@ impl Policy {
         let (week, year) = (Span::from_seconds(7 * 86_400), YEAR);
         for (field, value, least, most) in [
             ("signatures.validity", policy.signatures.validity, HOUR, year),
-            ("signatures.inception-offset", policy.signatures.inception_offset, zero, week),
+            (
+                "signatures.inception-offset",
+                policy.signatures.inception_offset,
+                zero,
+                week,
+            ),
             ("signatures.resign", policy.signatures.resign, zero, year),
             ("dnskey-ttl", policy.dnskey_ttl, zero, week),
             ("zone.max-ttl", policy.zone.max_ttl, zero, year),
-            ("zone.propagation-delay", policy.zone.propagation_delay, zero, year),
+            (
+                "zone.propagation-delay",
+                policy.zone.propagation_delay,
+                zero,
+                year,
+            ),
             ("parent.ds-ttl", policy.parent.ds_ttl, zero, year),
-            ("parent.propagation-delay", policy.parent.propagation_delay, zero, year),
-            ("parent.registration-delay", policy.parent.registration_delay, zero, year),
+            (
+                "parent.propagation-delay",
+                policy.parent.propagation_delay,
+                zero,
+                year,
+            ),
+            (
+                "parent.registration-delay",
+                policy.parent.registration_delay,
+                zero,
+                year,
+            ),
             ("safety.publish", policy.safety.publish, zero, year),
             ("safety.retire", policy.safety.retire, zero, year),
         ] {

@@ -229,8 +229,8 @@ impl Site {
                         reason,
                     });
                 }
-                TokenAddress::Pkcs11(uri) if uri.id.is_some() => {
-                    let reason = "it names a key; a token's address has no 'id'";
+                TokenAddress::Pkcs11(uri) if uri.names_key() => {
+                    let reason = "it names a key; a token's address has no 'id' and no 'object'";
                     return Err(SiteError::Address {
                         token: name.clone(),
                         reason,

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::advice::Advice;
 use crate::approvals::Approvals;
+use crate::history::HistoryError;
 use crate::key_id::KeyId;
 use crate::policy::{Policy, PolicyError, SHIPPED};
 use crate::site::{PolicyName, Site, SiteError, TokenName};
@@ -113,6 +114,13 @@ impl Advice for StoreError {
                 Some("a site is a folder with a site.yaml; name it with --site".to_owned())
             }
             Self::Locked { .. } => Some("wait until it is done, then run this again".to_owned()),
+            Self::Keys {
+                source: ZoneKeysError::History(_),
+                ..
+            } => Some(
+                "it was changed by other means: 'keyrite-keyctl history' tells all that differs, and how to go on"
+                    .to_owned(),
+            ),
             Self::Io { .. } | Self::TooLarge { .. } | Self::Site { .. } | Self::Keys { .. } => None,
             Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
         }
@@ -180,6 +188,19 @@ impl SiteFolder {
                 ZoneKeys::from_yaml(&text, zone).map_err(|source| StoreError::Keys { path, source })
             }
             None => Ok(ZoneKeys::new(zone.clone())),
+        }
+    }
+
+    /// The keys of a zone, and what in their file the history does not account for.
+    pub fn keys_with_contradictions(
+        &self,
+        zone: &ZoneName,
+    ) -> Result<(ZoneKeys, Vec<HistoryError>), StoreError> {
+        let path = self.keys_path(zone);
+        match read_if_there(&path)? {
+            Some(text) => ZoneKeys::from_yaml_with_contradictions(&text, zone)
+                .map_err(|source| StoreError::Keys { path, source }),
+            None => Ok((ZoneKeys::new(zone.clone()), Vec::new())),
         }
     }
 

@@ -31,7 +31,9 @@ impl Time {
 
     /// That much later; at the end of the calendar, the end.
     pub fn after(self, span: Span) -> Self {
-        let later = self.0.checked_add_signed(TimeDelta::seconds(span.seconds().into()));
+        let later = self
+            .0
+            .checked_add_signed(TimeDelta::seconds(span.seconds().into()));
         Self(later.map_or(DateTime::<Utc>::MAX_UTC, |later| later))
     }
 

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::key_id::KeyId;
+use crate::cka_id::CkaId;
 use crate::text::written_as_text;
 
 /// The label of a PKCS#11 token: 1 to 32 bytes of UTF-8 without control characters or blanks at its ends (CK_TOKEN_INFO pads with blanks).
@@ -62,7 +62,7 @@ impl fmt::Display for TokenLabel {
     }
 }
 
-/// A PKCS#11 URI with the attributes `token`, `serial` and `id` and the query `module-path`.
+/// A PKCS#11 URI with the attributes `token`, `serial`, `object` and `id` and the query `module-path`.
 ///
 /// Slots are not named: their numbers change. A PIN is never in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -73,8 +73,10 @@ pub struct TokenUri {
     pub token: TokenLabel,
     /// The token's serial number, where two tokens share a label.
     pub serial: Option<String>,
+    /// The key's CKA_LABEL, by which BIND names keys. It is not unique, so that no record refers to a key by it alone.
+    pub object: Option<String>,
     /// The key's CKA_ID.
-    pub id: Option<KeyId>,
+    pub id: Option<CkaId>,
     /// The module that reaches the token.
     pub module_path: Option<PathBuf>,
 }
@@ -94,7 +96,7 @@ pub enum TokenUriError {
     Pin(&'static str),
     /// An attribute that we do not follow.
     #[error(
-        "the PKCS#11 URI has the attribute '{0}'; 'token', 'serial', 'id', 'type' and 'module-path' are understood"
+        "the PKCS#11 URI has the attribute '{0}'; 'token', 'serial', 'object', 'id', 'type' and 'module-path' are understood"
     )]
     Attribute(String),
     /// An attribute given twice (RFC 7512 2.3).
@@ -121,18 +123,26 @@ impl TokenUri {
         Self {
             token,
             serial: None,
+            object: None,
             id: None,
             module_path: None,
         }
     }
 
     /// The URI of a key in this token, without the module (which differs from host to host).
-    pub fn of_key(&self, id: KeyId) -> Self {
+    pub fn of_key(&self, id: impl Into<CkaId>) -> Self {
         Self {
-            id: Some(id),
+            token: self.token.clone(),
+            serial: self.serial.clone(),
+            object: None,
+            id: Some(id.into()),
             module_path: None,
-            ..self.clone()
         }
+    }
+
+    /// Whether it names a key in a token, and not a token.
+    pub const fn names_key(&self) -> bool {
+        self.id.is_some() || self.object.is_some()
     }
 }
 
@@ -142,7 +152,7 @@ impl FromStr for TokenUri {
     fn from_str(text: &str) -> Result<Self, TokenUriError> {
         let rest = text.strip_prefix("pkcs11:").ok_or(TokenUriError::Scheme)?;
         let (path, query) = rest.split_once('?').map_or((rest, ""), |parts| parts);
-        let (mut token, mut serial, mut id, mut module_path) = (None, None, None, None);
+        let (mut token, mut serial, mut object, mut id, mut module_path) = (None, None, None, None, None);
         let attributes = path
             .split(';')
             .chain(query.split('&'))
@@ -152,6 +162,7 @@ impl FromStr for TokenUri {
             match name {
                 "token" => set(&mut token, "token", decode(value, "token")?.parse()?)?,
                 "serial" => set(&mut serial, "serial", decode(value, "serial")?)?,
+                "object" => set(&mut object, "object", decode(value, "object")?)?,
                 "id" => set(&mut id, "id", decode_id(value)?)?,
                 "type" if value == "private" => {}
                 "type" => return Err(TokenUriError::Value("type")),
@@ -170,6 +181,7 @@ impl FromStr for TokenUri {
         Ok(Self {
             token: token.ok_or(TokenUriError::NoToken)?,
             serial,
+            object,
             id,
             module_path,
         })
@@ -193,11 +205,9 @@ fn decode(value: &str, name: &'static str) -> Result<String, TokenUriError> {
     Ok(text.into_owned())
 }
 
-fn decode_id(value: &str) -> Result<KeyId, TokenUriError> {
+fn decode_id(value: &str) -> Result<CkaId, TokenUriError> {
     let bytes: Vec<u8> = percent_decode_str(value).collect();
-    Ok(KeyId::from_random(
-        bytes.try_into().map_err(|_| TokenUriError::Value("id"))?,
-    ))
+    CkaId::try_from(bytes.as_slice()).map_err(|_| TokenUriError::Value("id"))
 }
 
 impl fmt::Display for TokenUri {
@@ -210,11 +220,16 @@ impl fmt::Display for TokenUri {
         if let Some(serial) = &self.serial {
             write!(f, ";serial={}", utf8_percent_encode(serial, ESCAPED))?;
         }
+        if let Some(object) = &self.object {
+            write!(f, ";object={}", utf8_percent_encode(object, ESCAPED))?;
+        }
         if let Some(id) = &self.id {
             f.write_str(";id=")?;
             for byte in id.as_bytes() {
                 write!(f, "%{byte:02x}")?;
             }
+        }
+        if self.names_key() {
             f.write_str(";type=private")?;
         }
         if let Some(path) = self.module_path.as_deref().and_then(Path::to_str) {
@@ -242,6 +257,38 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_other_tools_are_named_by_any_id_and_by_label() {
+        let knot = format!("pkcs11:token=cr;id={};type=private", "%a5".repeat(20));
+        let bind = "pkcs11:token=cr;object=example.cr%20ksk;type=private";
+        for text in [
+            knot.as_str(),
+            bind,
+            "pkcs11:token=cr;object=ksk;id=%01;type=private",
+        ] {
+            let uri: TokenUri = text.parse().unwrap();
+            assert!(uri.names_key());
+            assert_eq!(uri.to_string(), text);
+        }
+        let bind: TokenUri = bind.parse().unwrap();
+        assert_eq!(
+            (bind.object.as_deref(), &bind.id),
+            (Some("example.cr ksk"), &None)
+        );
+        // RFC 7512 2.3: what needs no escape may be written as it is.
+        let plain: TokenUri = "pkcs11:token=cr;id=ksk1".parse().unwrap();
+        assert_eq!(plain.id.unwrap().as_bytes(), b"ksk1");
+        let long = format!("pkcs11:token=cr;id={}", "%00".repeat(256));
+        for bad in [
+            "pkcs11:token=cr;id=",
+            "pkcs11:token=cr;object=",
+            "pkcs11:token=cr;object=a;object=b",
+            &long,
+        ] {
+            assert!(bad.parse::<TokenUri>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_pin_is_refused_and_not_repeated() {
         let error = "pkcs11:token=cr?pin-value=s3cr3t"
             .parse::<TokenUri>()
@@ -264,7 +311,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_read_is_written_so_that_it_reads_the_same(text in "pkcs11:(token=[ -~]{1,20})?(;serial=[a-z%0-9]{1,4})?") {
+        fn whatever_is_read_is_written_so_that_it_reads_the_same(text in "pkcs11:(token=[ -~]{1,20})?(;serial=[a-z%0-9]{1,4})?(;object=[ -~]{1,9})?(;id=[a-z%0-9]{0,9})?") {
             if let Ok(uri) = text.parse::<TokenUri>() {
                 prop_assert_eq!(uri.to_string().parse(), Ok(uri));
             }

@@ -66,6 +66,16 @@ impl ZoneName {
         }
     }
 
+    /// Whether this is a name below `above`: in its zone, or in one that is delegated from it.
+    pub fn is_below(&self, above: &Self) -> bool {
+        self != above
+            && (above.as_str() == "."
+                || self
+                    .as_str()
+                    .strip_suffix(above.as_str())
+                    .is_some_and(|rest| rest.ends_with('.')))
+    }
+
     /// The name as a zone file writes it, with the final dot.
     pub fn with_final_dot(&self) -> String {
         match self.as_str() {
@@ -141,6 +151,15 @@ mod tests {
         ] {
             let parsed = bad.parse::<ZoneName>();
             assert!(parsed.is_err(), "{bad}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_below_those_above_it() {
+        let name = |text: &str| text.parse::<ZoneName>().unwrap();
+        assert!(name("fi.cr").is_below(&name("cr")) && name("cr").is_below(&name(".")));
+        for (zone, above) in [("cr", "cr"), ("xcr", "cr"), ("cr", "fi.cr"), (".", "cr"), (".", ".")] {
+            assert!(!name(zone).is_below(&name(above)), "{zone} {above}");
         }
     }
 

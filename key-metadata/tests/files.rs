@@ -8,8 +8,8 @@ use std::path::Path;
 use key_metadata::algorithm::LegacyAlgorithm;
 use key_metadata::store::StoreError;
 use key_metadata::{
-    Action, Advice, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
-    Policy, PublicKey, Role, Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
+    Action, Advice, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference,
+    KeyState, KeyTimes, Policy, PublicKey, Role, Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
 };
 use proptest::prelude::*;
 
@@ -142,7 +142,10 @@ fn keys_are_written_and_read_and_a_contradiction_is_refused() {
     let mut keys = site.keys(&zone).unwrap();
     assert!(keys.keys().is_empty());
     keys.add(key(1), change());
-    keys.add(key(2), change());
+    let mut knots = key(2);
+    let reference = format!("pkcs11:token=cr;id={};type=private", "%a5".repeat(20));
+    knots.reference = reference.parse().unwrap();
+    keys.add(knots, change());
     site.write_keys(&keys, &site.lock_keys(&zone).unwrap()).unwrap();
     assert_eq!(site.keys(&zone).unwrap(), keys);
 
@@ -176,7 +179,11 @@ fn keys_are_written_and_read_and_a_contradiction_is_refused() {
             "algorithm: DSA",
             "algorithm 3 (DSA) is not one that Keyrite makes",
         ),
-        ("id: '01", "id: '02", "the id of another key"),
+        (
+            ";id=%01",
+            ";object=%01",
+            "a key's reference is a PKCS#11 URI with 'token' and 'id'",
+        ),
         ("role: KSK", "roll: KSK", "unknown field `roll`"),
         (
             "generated: 2026-11-23T10:00:00Z",
@@ -225,7 +232,7 @@ fn a_legacy_key_is_read() {
     let legacy = LegacyAlgorithm::RsaSha1Nsec3Sha1;
     let public_key = PublicKey::rsa(KeyAlgorithm::Legacy(legacy), &[0xc1; 128], &[1, 0, 1]).unwrap();
     let mut keys = ZoneKeys::new(zone.clone());
-    keys.add(KeyRecord { public_key, ..key(1) });
+    keys.add(KeyRecord { public_key, ..key(1) }, change());
     let text = key_metadata::yaml::render(&keys).unwrap();
     assert!(
         text.contains("algorithm: RSASHA1-NSEC3-SHA1") && text.contains("bits: 1024"),

@@ -2,14 +2,20 @@
 
 use clap::{Args, ValueEnum};
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use dnssec::SiteTokens;
-use key_metadata::key_record::{Action, Backup, ProvenanceEntry};
+use dnssec::{Presence, SiteTokens};
+use key_metadata::gate::{Refusal, Rule, Step, is_first};
+use key_metadata::pending::{Operation, Pending};
 use key_metadata::site::SiteZone;
+use key_metadata::store::Lock;
 use key_metadata::{
-    Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Policy, Role,
-    SiteFolder, Time, TokenName, ZoneKeys, ZoneName,
+    Action, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes,
+    Policy, Role, SiteFolder, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
+
+use crate::gated::GateArguments;
+use crate::random::random;
+use crate::reconcile::{Ending, Mended, Mender};
 
 /// The options of `generate`.
 #[derive(Args)]
@@ -29,11 +35,13 @@ pub struct Arguments {
     #[arg(long, value_name = "BITS")]
     bits: Option<u16>,
     /// How the key can be backed up, which is decided for ever when it is made
-    #[arg(long, value_enum, default_value_t = BackupChoice::None)]
+    #[arg(long, value_enum, default_value_t = BackupChoice::Wrap)]
     backup: BackupChoice,
     /// Publish and activate at once: right for the first keys of a zone. A zone that has an active key of the role is left alone
     #[arg(long)]
     activate: bool,
+    #[command(flatten)]
+    gate: GateArguments,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -43,10 +51,10 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum BackupChoice {
+    /// Wrapped by another key of its token, which must show first that it can
+    Wrap,
     /// Not at all: who loses the token loses the key
     None,
-    /// Wrapped by another key of its token
-    Wrap,
 }
 
 impl BackupChoice {
@@ -73,7 +81,7 @@ struct Line {
     algorithm: KeyAlgorithm,
     bits: u16,
     token: TokenName,
-    /// `generated`, `there already` or `would generate`.
+    /// `generated`, `adopted` (made by a run that was killed), `there already` or `would generate`.
     done: &'static str,
     key_tag: Option<u16>,
     id: Option<KeyId>,
@@ -81,6 +89,7 @@ struct Line {
 }
 
 const GENERATED: &str = "generated";
+const ADOPTED: &str = "adopted";
 
 impl Line {
     fn name(&self) -> String {
@@ -118,6 +127,7 @@ impl Arguments {
             site,
             folder: &folder,
             tokens: SiteTokens::new(&folder),
+            backed_up: Vec::new(),
             lines: Vec::new(),
         };
         let result = zones
@@ -127,7 +137,7 @@ impl Arguments {
         let lines = run.lines;
         let made: Vec<_> = lines
             .iter()
-            .filter(|line| line.done == GENERATED)
+            .filter(|line| line.done == GENERATED || line.done == ADOPTED)
             .map(Line::name)
             .collect();
         if self.report.json {
@@ -137,7 +147,7 @@ impl Arguments {
             })?;
         }
         if !made.is_empty() && self.backup == BackupChoice::None {
-            output.warn("these keys have no backup: who loses their token loses them (--backup wrap)");
+            output.warn("these keys have no backup: who loses their token loses them");
         }
         result.map_err(|failure| {
             if made.is_empty() {
@@ -160,6 +170,8 @@ struct Run<'a> {
     site: &'a SiteArguments,
     folder: &'a SiteFolder,
     tokens: SiteTokens<'a>,
+    /// The kinds of keys that were shown to have a backup, by token.
+    backed_up: Vec<(TokenName, KeySpec)>,
     lines: Vec<Line>,
 }
 
@@ -181,40 +193,95 @@ impl Run<'_> {
             entry,
             policy: self.folder.policy(&entry.policy)?,
         };
-        let lock = if self.arguments.dry_run {
-            None
-        } else {
-            Some(self.folder.lock_keys(name)?)
-        };
+        if self.arguments.dry_run {
+            return self.would(&zone, output, progress);
+        }
+        let lock = self.folder.lock_keys(name)?;
         let mut keys = self.folder.keys(name)?;
+        let mut mender = Mender {
+            site: self.site,
+            folder: self.folder,
+            change: &self.arguments.gate.change,
+        };
+        let mended = mender.mend(&mut keys, &mut self.tokens, &lock)?;
+        for line in &mended {
+            output.say(line.to_string());
+        }
         for &role in &self.arguments.roles {
             let spec = self.spec(&zone, role)?;
             let active = |key: &&KeyRecord| key.role == role && key.state == KeyState::Active;
-            let line = match (keys.keys().iter().find(active), &lock) {
-                (Some(key), _) if self.arguments.activate => self.there_already(&zone, key)?,
-                (_, None) => self.line(&zone, role, spec),
-                (_, Some(lock)) => {
-                    let key = self.make(&zone, role, spec, &keys)?;
-                    let line = Line {
-                        done: GENERATED,
-                        key_tag: Some(key.key_tag()),
-                        id: Some(key.id),
-                        ..self.line(&zone, role, spec)
-                    };
-                    keys.add(key.clone());
-                    if let Err(error) = self.folder.write_keys(&keys, lock) {
-                        return Err(self.undo(&key, error.into()));
-                    }
-                    line
-                }
+            // A key that this run has found, and would otherwise make a second time.
+            let adopted = |key: &&KeyRecord| {
+                let found = |line: &Mended| line.id == key.id && line.outcome == Ending::Adopted;
+                key.role == role && mended.iter().any(found)
             };
-            if !self.arguments.report.json {
-                progress.without(|| output.line(line.text()))?;
-            }
-            self.lines.push(line);
-            progress.step();
+            let line = match keys.keys().iter().find(active) {
+                Some(key) if self.arguments.activate => self.there_already(&zone, key)?,
+                Some(_) | None => match keys.keys().iter().find(adopted).map(|key| key.id) {
+                    Some(id) => {
+                        self.activate(&zone, id, &mut keys, &lock)?;
+                        self.made(&zone, role, spec, id, &keys, ADOPTED)
+                    }
+                    None => {
+                        let id = self.make(&zone, role, spec, &mut keys, &lock)?;
+                        self.made(&zone, role, spec, id, &keys, GENERATED)
+                    }
+                },
+            };
+            self.tell(line, output, progress)?;
         }
         Ok(())
+    }
+
+    /// What would be made.
+    fn would(&mut self, zone: &Zone<'_>, output: &mut Output, progress: &Progress) -> Outcome {
+        let keys = self.folder.keys(zone.name)?;
+        for pending in keys.pending() {
+            output.say(format!(
+                "{}: key {} was begun at {} and interrupted; that would be ended first",
+                zone.name, pending.id, pending.since
+            ));
+        }
+        for &role in &self.arguments.roles {
+            let spec = self.spec(zone, role)?;
+            let active = |key: &&KeyRecord| key.role == role && key.state == KeyState::Active;
+            let line = match keys.keys().iter().find(active) {
+                Some(key) if self.arguments.activate => self.there_already(zone, key)?,
+                Some(_) | None => {
+                    self.pass(zone, role, &keys, Action::Generate)?;
+                    self.line(zone, role, spec)
+                }
+            };
+            self.tell(line, output, progress)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, line: Line, output: &mut Output, progress: &Progress) -> Outcome {
+        if !self.arguments.report.json {
+            progress.without(|| output.line(line.text()))?;
+        }
+        self.lines.push(line);
+        progress.step();
+        Ok(())
+    }
+
+    /// The report on a key that there is now.
+    fn made(
+        &self,
+        zone: &Zone<'_>,
+        role: Role,
+        spec: KeySpec,
+        id: KeyId,
+        keys: &ZoneKeys,
+        done: &'static str,
+    ) -> Line {
+        Line {
+            done,
+            key_tag: keys.key(id).map(KeyRecord::key_tag),
+            id: Some(id),
+            ..self.line(zone, role, spec)
+        }
     }
 
     /// The report on an active key that is left alone; it must be what was asked for.
@@ -282,38 +349,113 @@ impl Run<'_> {
         KeySpec::new(policy.algorithm, self.arguments.bits.or(policy.bits)).map_err(|error| usage(&error))
     }
 
-    /// Makes a pair, and gives it only if its tags are free and it signs; otherwise it is destroyed again.
-    fn make(&mut self, zone: &Zone<'_>, role: Role, spec: KeySpec, keys: &ZoneKeys) -> Outcome<KeyRecord> {
+    /// Makes a pair and records it, if its tags are free and it signs; otherwise it is destroyed again. A run that is killed in the middle
+    /// leaves a note of what it had begun, by which the next one ends it.
+    fn make(
+        &mut self,
+        zone: &Zone<'_>,
+        role: Role,
+        spec: KeySpec,
+        keys: &mut ZoneKeys,
+        lock: &Lock,
+    ) -> Outcome<KeyId> {
+        let change = self.pass(zone, role, keys, Action::Generate)?;
         let token = &zone.entry.token;
         let (site, folder) = (self.site, self.folder);
         self.tokens.open_with(token, |tokens| {
             site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
         })?;
-        let id = KeyId::from_random(random()?);
-        let label = label(zone.name, role);
         let extractability = self.arguments.backup.extractability();
-        let (public_key, reference) = self.tokens.generate(token, spec, id, &label, extractability)?;
-        let now = cli::now();
-        let mut key = KeyRecord {
+        if extractability == Extractability::Wrapped {
+            self.backup_capability(token, spec)?;
+        }
+        let id = KeyId::from_random(random()?);
+        keys.begin(Pending {
+            id,
+            token: token.clone(),
+            since: change.at,
+            operator: change.operator.clone(),
+            operation: Operation::Generate {
+                role,
+                algorithm: spec.algorithm(),
+                bits: spec.bits(),
+                extractability,
+            },
+        });
+        folder.write_keys(keys, lock)?;
+        let made = self.tokens.generate(token, spec, id, &label(zone.name, role), extractability);
+        let key = made.map_err(Failure::from).map(|(public_key, reference)| KeyRecord {
             id,
             role,
             public_key,
             reference,
             state: KeyState::Generated,
-            times: KeyTimes::generated(now),
-            backup: Backup {
-                extractability,
-                bundles: Vec::new(),
-            },
-            provenance: vec![self.entry(Action::Generate, now)],
+            times: KeyTimes::generated(change.at),
+            backup: Backup::none(extractability),
+        });
+        let foreign = &zone.entry.foreign_key_tags;
+        match key.and_then(|key| self.prove(&key, keys, foreign).map(|()| key)) {
+            Ok(key) => {
+                keys.add(key, change);
+                keys.settle(id);
+                // A write that fails leaves the note of what was begun, by which the next run finds the key.
+                folder.write_keys(keys, lock)?;
+                self.activate(zone, id, keys, lock)?;
+                Ok(id)
+            }
+            Err(failure) => Err(self.undo(token, id, failure, keys, lock)),
+        }
+    }
+
+    /// Whether the token lets such keys be backed up: found out once for each kind.
+    fn backup_capability(&mut self, token: &TokenName, spec: KeySpec) -> Outcome {
+        let known = (token.clone(), spec);
+        if !self.backed_up.contains(&known) {
+            self.tokens.backup_capability(token, spec)?;
+            self.backed_up.push(known);
+        }
+        Ok(())
+    }
+
+    /// Asks the rules that stand against a key that is yet to be made.
+    fn pass(&self, zone: &Zone<'_>, role: Role, keys: &ZoneKeys, action: Action) -> Outcome<Change> {
+        let policy = zone.policy.key(role);
+        let required = policy.map_or(&[][..], |key| &key.require_backup);
+        let mut refusals = Vec::new();
+        if !required.is_empty() && (self.arguments.backup == BackupChoice::None || self.arguments.activate) {
+            let names: Vec<_> = required.iter().map(ToString::to_string).collect();
+            refusals.push(Refusal::new(
+                Rule::BackupEvidence,
+                format!(
+                    "policy '{}' asks for a bundle that passed {}, and a {role} made so has none",
+                    zone.entry.policy,
+                    names.join(", ")
+                ),
+                "make it with a backup and without --activate, and activate it when its bundle is drilled",
+            ));
+        }
+        if self.arguments.activate && !is_first(role, keys, &zone.entry.foreign_key_tags) {
+            refusals.push(Refusal::new(
+                Rule::PublicationInterval,
+                "the zone is signed already, and caches have its DNSKEY RRset without a new key",
+                "make it without --activate, publish it, and activate it when every cache has it",
+            ));
+        }
+        let refused = || format!("zone {} gets no such {role}", zone.name);
+        self.arguments
+            .gate
+            .pass(refusals, action, cli::now(), self.site, refused)
+    }
+
+    /// Activates a new key where that was asked for.
+    fn activate(&self, zone: &Zone<'_>, id: KeyId, keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
+        let Some(mut key) = keys.key(id).cloned().filter(|_| self.arguments.activate) else {
+            return Ok(());
         };
-        if let Err(failure) = self.prove(&key, keys, &zone.entry.foreign_key_tags) {
-            return Err(self.undo(&key, failure));
-        }
-        if self.arguments.activate {
-            key.activate(self.entry(Action::Activate, now));
-        }
-        Ok(key)
+        let change = self.pass(zone, key.role, keys, Action::Activate)?;
+        key.take(Step::Activate, change.at);
+        keys.replace(key, change);
+        Ok(self.folder.write_keys(keys, lock)?)
     }
 
     fn prove(&self, key: &KeyRecord, keys: &ZoneKeys, foreign: &[u16]) -> Outcome {
@@ -326,24 +468,26 @@ impl Run<'_> {
         Ok(self.tokens.signing_key(key)?.prove(&key.public_key, &nonce)?)
     }
 
-    /// Destroys a key that will not be recorded; if that fails too, both are told.
-    fn undo(&self, key: &KeyRecord, failure: Failure) -> Failure {
-        match self.tokens.destroy(key) {
+    /// Destroys what there is of a key that will not be recorded, and takes back the note of it; if that fails too, both are told, and the
+    /// note stays for the next run.
+    fn undo(
+        &self,
+        token: &TokenName,
+        id: KeyId,
+        failure: Failure,
+        keys: &mut ZoneKeys,
+        lock: &Lock,
+    ) -> Failure {
+        let undone = || -> Outcome {
+            if self.tokens.find(token, id)? != Presence::Absent {
+                self.tokens.destroy_by(token, id)?;
+            }
+            keys.settle(id);
+            Ok(self.folder.write_keys(keys, lock)?)
+        };
+        match undone() {
             Ok(()) => failure,
-            Err(error) => failure.and(
-                Failure::from(error).within(format!("key {} is in its token, and in no record", key.id)),
-            ),
-        }
-    }
-
-    fn entry(&self, action: Action, at: Time) -> ProvenanceEntry {
-        let tool = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned();
-        ProvenanceEntry {
-            at,
-            action,
-            tool,
-            operator: cli::operator(self.site.operator.as_deref()),
-            reason: None,
+            Err(error) => failure.and(error.within(format!("what there is of key {id} stays in token '{token}'"))),
         }
     }
 }
@@ -353,11 +497,4 @@ fn label(zone: &ZoneName, role: Role) -> String {
     let mut label = format!("{role} {zone}");
     label.truncate(32);
     label
-}
-
-fn random<const N: usize>() -> Outcome<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::of(Exit::Failed, &error).within("the system's generator failed"))?;
-    Ok(bytes)
 }

@@ -1,17 +1,25 @@
 //! `keyrite-keyctl`: the life of a key.
 
 mod choose;
+mod choose_one;
+mod destroy;
+mod gated;
 mod generate;
+mod history;
 mod list;
+mod random;
+mod reconcile;
 mod records;
 mod show;
+mod step;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::{DocumentVerb, Exit, Outcome, Output, SiteArguments};
+use key_metadata::gate::Step;
 
-/// Generate DNSSEC keys in a token, and show what is known of them
+/// The life of DNSSEC keys in tokens, from their generation to their end
 #[derive(Parser)]
 #[command(name = "keyrite-keyctl", version, after_long_help = Exit::HELP)]
 struct Arguments {
@@ -25,6 +33,24 @@ struct Arguments {
 enum Verb {
     /// Make key pairs in the zones' tokens
     Generate(generate::Arguments),
+    /// Put a key's DNSKEY into the zone, from its next signing on
+    Publish(step::Arguments),
+    /// Record that a key's DS was given to the parent
+    Submit(step::Arguments),
+    /// Let a key take over
+    Activate(step::Arguments),
+    /// Let a key sign no more, once its successor has taken over
+    Retire(step::Arguments),
+    /// Publish a key with the REVOKE bit, for those who trust it by RFC 5011
+    Revoke(step::Arguments),
+    /// Take a key's DNSKEY out of the zone, from its next signing on
+    Remove(step::Arguments),
+    /// Destroy a key's private part in its token
+    Destroy(destroy::Arguments),
+    /// Bring what a run that was killed had begun in a token to its end
+    Reconcile(reconcile::Arguments),
+    /// Show what was done to the keys, and whether their records are what it left
+    History(history::Arguments),
     /// List keys, a line each
     List(list::Arguments),
     /// Show all that is known of a key
@@ -41,6 +67,15 @@ fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
             Verb::Generate(verb) => verb.run(&arguments.site, output),
+            Verb::Publish(verb) => verb.run(Step::Publish, &arguments.site, output),
+            Verb::Submit(verb) => verb.run(Step::Submit, &arguments.site, output),
+            Verb::Activate(verb) => verb.run(Step::Activate, &arguments.site, output),
+            Verb::Retire(verb) => verb.run(Step::Retire, &arguments.site, output),
+            Verb::Revoke(verb) => verb.run(Step::Revoke, &arguments.site, output),
+            Verb::Remove(verb) => verb.run(Step::Remove, &arguments.site, output),
+            Verb::Destroy(verb) => verb.run(&arguments.site, output),
+            Verb::Reconcile(verb) => verb.run(&arguments.site, output),
+            Verb::History(verb) => verb.run(&arguments.site, output),
             Verb::List(verb) => verb.run(&arguments.site, output),
             Verb::Show(verb) => verb.run(&arguments.site, output),
             Verb::Dnskey(verb) => verb.run(&arguments.site, output),

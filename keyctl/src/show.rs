@@ -2,7 +2,8 @@
 
 use clap::Args as ClapArgs;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use key_metadata::{KeyRecord, SiteFolder, ZoneName};
+use key_metadata::gate::{next_step, refusals};
+use key_metadata::{KeyRecord, SiteFolder, ZoneKeys};
 
 use crate::choose::KeyChoice;
 use crate::list::Report;
@@ -29,13 +30,15 @@ impl Arguments {
             return output.json(&Report::new(keys));
         }
         for (zone, key) in &keys {
-            output.result(describe(&folder, zone, key)?)?;
+            let keys = folder.keys(zone)?;
+            output.result(describe(&folder, &keys, key)?)?;
         }
         Ok(())
     }
 }
 
-fn describe(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<String> {
+fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<String> {
+    let zone = keys.zone();
     let mut lines = vec![format!("{zone} {} {}", key.role, key.key_tag())];
     let mut field = |name: &str, value: String| lines.push(format!("  {name:<12} {value}"));
     field("id", key.id.to_string());
@@ -70,34 +73,62 @@ fn describe(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<St
         ("dead", times.dead),
         ("removed", times.removed),
         ("revoked", times.revoked),
+        ("destroyed", times.destroyed),
     ] {
         if let Some(time) = time {
             field(name, time.to_string());
         }
     }
-    if let (Some(active), Some(entry)) = (times.active, folder.site().zones.get(zone))
-        && let Some(policy) = folder.policy(&entry.policy)?.key(key.role)
-    {
-        field(
-            "due",
-            format!(
-                "{} active + {} by policy '{}'",
-                active, policy.lifetime, entry.policy
-            ),
-        );
+    if let Some(entry) = folder.site().zones.get(zone) {
+        let policy = folder.policy(&entry.policy)?;
+        if let (Some(active), Some(of_role)) = (times.active, policy.key(key.role)) {
+            let due = active.after(of_role.lifetime);
+            field(
+                "due",
+                format!(
+                    "{due}: active + {} by policy '{}'",
+                    of_role.lifetime, entry.policy
+                ),
+            );
+        }
+        let ask = |step| refusals(step, key, keys, &policy, &entry.foreign_key_tags, cli::now());
+        if let Some(step) = next_step(key) {
+            let against = ask(step);
+            let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
+            field("next", command);
+            for refusal in against {
+                field("but", refusal.to_string());
+            }
+        }
     }
-    field(
-        "backup",
-        match key.backup.bundles.as_slice() {
-            [] => format!("none; extractable: {}", key.backup.extractability),
-            bundles => bundles
-                .iter()
-                .map(|b| format!("{} ({:?} {})", b.bundle, b.level, b.at))
-                .collect::<Vec<_>>()
-                .join(", "),
-        },
-    );
-    for entry in &key.provenance {
+    field("extractable", key.backup.extractability.to_string());
+    if key.backup.bundles.is_empty() {
+        field("backup", "none".to_owned());
+    }
+    for bundle in &key.backup.bundles {
+        let drills: Vec<_> = bundle
+            .drills
+            .iter()
+            .map(|drill| format!("{} at {}", drill.level, drill.at))
+            .collect();
+        let drills = if drills.is_empty() {
+            "never drilled".to_owned()
+        } else {
+            drills.join(", ")
+        };
+        field("backup", format!("{} of {}: {drills}", bundle.bundle, bundle.created));
+    }
+    for entry in keys.history().iter().filter(|entry| entry.key == key.id) {
+        let overrides: Vec<_> = entry.overrides.iter().map(ToString::to_string).collect();
+        let against = if overrides.is_empty() {
+            String::new()
+        } else {
+            format!(" against {}", overrides.join(" and "))
+        };
+        let ceremony = entry
+            .ceremony
+            .as_ref()
+            .map_or_else(String::new, |id| format!(", ceremony {id}"));
         let reason = entry
             .reason
             .as_ref()
@@ -105,10 +136,9 @@ fn describe(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<St
         field(
             "history",
             format!(
-                "{} {:?} by {}, {}{reason}",
+                "{} {}{against} by {}, {}{ceremony}{reason}",
                 entry.at, entry.action, entry.operator, entry.tool
-            )
-            .to_lowercase(),
+            ),
         );
     }
     Ok(lines.join("\n") + "\n")

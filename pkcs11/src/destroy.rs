@@ -1,6 +1,6 @@
 //! Destroying a key.
 
-use key_metadata::{Advice, KeyId, TokenLabel};
+use key_metadata::{Advice, CkaId, TokenLabel};
 
 use crate::object::{Halves, is_logged_in};
 use crate::session::AccessError;
@@ -16,7 +16,7 @@ pub enum DestroyError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// No object has that id.
     #[error("token '{label}' has no key {id} to destroy")]
@@ -24,7 +24,7 @@ pub enum DestroyError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// The token said that it destroyed the key and has it still.
     #[error("token '{label}' still has key {id} after destroying it")]
@@ -32,7 +32,7 @@ pub enum DestroyError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// The module failed; a part of the key may be gone.
     #[error("destroying key {id} in token '{label}' failed")]
@@ -40,7 +40,7 @@ pub enum DestroyError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
         /// Why.
         source: AccessError,
     },
@@ -78,8 +78,8 @@ impl Token {
     /// Destroys the private and the public half, or whichever of them is there. The user is logged in. It can be killed and run again.
     ///
     /// What that is worth depends on the token: tpm2-pkcs11 forgets its row of the key, and an old copy of its store signs again.
-    pub fn destroy(&self, id: KeyId) -> Result<(), DestroyError> {
-        let label = self.label().clone();
+    pub fn destroy(&self, id: impl Into<CkaId>) -> Result<(), DestroyError> {
+        let (label, id) = (self.label().clone(), id.into());
         let outcome = self.0.pool.with(|session| {
             if !is_logged_in(session)? {
                 return Ok(Outcome::NotLoggedIn);

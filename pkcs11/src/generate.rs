@@ -3,11 +3,11 @@
 use cryptoki::error::{Result as CallResult, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
-use key_metadata::{Advice, Extractability, KeyId, KeySpec, PublicKey, TokenLabel};
+use key_metadata::{Advice, CkaId, Extractability, KeySpec, PublicKey, TokenLabel};
 
 use crate::material::Material;
 use crate::mechanism::{MechanismsError, Offer, offer, supports};
-use crate::object::{Halves, Protection, is_logged_in, is_used};
+use crate::object::{Halves, Protection, Vacancy};
 use crate::pair::{self, Pair};
 use crate::session::AccessError;
 use crate::token::Token;
@@ -31,7 +31,7 @@ pub enum GenerateError {
         /// The token.
         label: TokenLabel,
         /// The key's id.
-        id: KeyId,
+        id: CkaId,
     },
     /// The token makes no such keys.
     #[error("token '{label}' makes no keys for {spec}; it offers {offer}")]
@@ -49,7 +49,7 @@ pub enum GenerateError {
         /// The token.
         label: TokenLabel,
         /// The id asked for.
-        id: KeyId,
+        id: CkaId,
     },
     /// The token refuses a key that is both hidden and can be wrapped.
     #[error("token '{label}' makes no private key that can be wrapped (CKA_SENSITIVE with CKA_EXTRACTABLE)")]
@@ -67,7 +67,7 @@ pub enum GenerateError {
         /// The token.
         label: TokenLabel,
         /// The key's id.
-        id: KeyId,
+        id: CkaId,
         /// The attribute.
         attribute: &'static str,
         /// `true`, `false` or `unknown`.
@@ -81,7 +81,7 @@ pub enum GenerateError {
         /// The token.
         label: TokenLabel,
         /// The key's id.
-        id: KeyId,
+        id: CkaId,
         /// The key asked for.
         spec: KeySpec,
     },
@@ -91,7 +91,7 @@ pub enum GenerateError {
         /// The token.
         label: TokenLabel,
         /// The key's id.
-        id: KeyId,
+        id: CkaId,
         /// Why it cannot be removed.
         source: AccessError,
     },
@@ -104,7 +104,7 @@ pub enum GenerateError {
         /// The token.
         label: TokenLabel,
         /// The key's id.
-        id: KeyId,
+        id: CkaId,
         /// The key asked for.
         spec: KeySpec,
         /// Why not.
@@ -165,14 +165,15 @@ impl Token {
     pub fn generate(
         &self,
         spec: KeySpec,
-        id: KeyId,
+        id: impl Into<CkaId>,
         label: &str,
         extractability: Extractability,
     ) -> Result<PublicKey, GenerateError> {
+        let id = &id.into();
         let token = || self.label().clone();
         let failed = |source| GenerateError::Access {
             label: token(),
-            id,
+            id: id.clone(),
             spec,
             source,
         };
@@ -189,16 +190,25 @@ impl Token {
                 offer: offer(mechanisms),
             });
         }
-        let (logged_in, used) = self
+        match self
             .0
             .pool
-            .with(|session| Ok((is_logged_in(session)?, is_used(session, &id)?)))
-            .map_err(failed)?;
-        if !logged_in {
-            return Err(GenerateError::NotLoggedIn { label: token(), id });
-        }
-        if used {
-            return Err(GenerateError::IdUsed { label: token(), id });
+            .with(|session| Vacancy::of(session, id))
+            .map_err(failed)?
+        {
+            Vacancy::Free => {}
+            Vacancy::NotLoggedIn => {
+                return Err(GenerateError::NotLoggedIn {
+                    label: token(),
+                    id: id.clone(),
+                });
+            }
+            Vacancy::Used => {
+                return Err(GenerateError::IdUsed {
+                    label: token(),
+                    id: id.clone(),
+                });
+            }
         }
         let made = self.0.pool.with(|session| {
             let name = [
@@ -214,13 +224,13 @@ impl Token {
             Ok(Made::Good(public_key)) => return Ok(public_key),
             Ok(Made::Unprotected(attribute, value)) => GenerateError::Protection {
                 label: token(),
-                id,
+                id: id.clone(),
                 attribute,
                 value,
             },
             Ok(Made::BadPublicKey) => GenerateError::BadPublicKey {
                 label: token(),
-                id,
+                id: id.clone(),
                 spec,
             },
             Err(source) if extractability == Extractability::Wrapped && refuses_template(&source) => {
@@ -233,10 +243,10 @@ impl Token {
         };
         self.0
             .pool
-            .with(|session| Halves::find(session, &id)?.destroy(session))
+            .with(|session| Halves::find(session, id)?.destroy(session))
             .map_err(|source| GenerateError::LeftBehind {
                 label: token(),
-                id,
+                id: id.clone(),
                 source,
             })?;
         Err(error)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cryptoki::object::ObjectHandle;
-use key_metadata::{Advice, Algorithm, KeyId, PublicKey, TokenLabel};
+use key_metadata::{Advice, Algorithm, CkaId, PublicKey, TokenLabel};
 
 use crate::family::Family;
 use crate::material::Material;
@@ -17,7 +17,7 @@ pub struct Key(pub(crate) Arc<Found>);
 
 pub(crate) struct Found {
     pub(crate) token: Token,
-    pub(crate) id: KeyId,
+    pub(crate) id: CkaId,
     pub(crate) private: ObjectHandle,
     pub(crate) material: Material,
 }
@@ -32,7 +32,7 @@ pub enum FindError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// No object has that id.
     #[error("token '{label}' has no key {id}")]
@@ -40,7 +40,7 @@ pub enum FindError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// The public half alone is there.
     #[error("token '{label}' has the public half of key {id} and not the private one")]
@@ -48,7 +48,7 @@ pub enum FindError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// More than one private key has that id.
     #[error("token '{label}' has {count} private keys of id {id}")]
@@ -56,7 +56,7 @@ pub enum FindError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
         /// How many.
         count: usize,
     },
@@ -66,7 +66,7 @@ pub enum FindError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
         /// Why.
         source: AccessError,
     },
@@ -107,7 +107,7 @@ pub enum PublicKeyError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
         /// What the key is.
         family: Family,
         /// The algorithm asked for.
@@ -119,7 +119,7 @@ pub enum PublicKeyError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
 }
 
@@ -142,28 +142,24 @@ impl Advice for PublicKeyError {
 
 impl Token {
     /// The private key of that id. The user is logged in.
-    pub fn key(&self, id: KeyId) -> Result<Key, FindError> {
-        let label = || self.label().clone();
-        let (halves, material, logged_in) = self
-            .0
-            .pool
-            .with(|session| {
-                let halves = Halves::find(session, &id)?;
-                let mut material: Option<Material> = None;
-                for object in halves.public.iter().take(1).chain(halves.private.iter().take(1)) {
-                    let read = Material::read(session, *object)?;
-                    material = Some(match material {
-                        Some(public) => public.or(read),
-                        None => read,
-                    });
-                }
-                Ok((halves, material, is_logged_in(session)?))
-            })
-            .map_err(|source| FindError::Access {
-                label: label(),
-                id,
-                source,
-            })?;
+    pub fn key(&self, id: impl Into<CkaId>) -> Result<Key, FindError> {
+        let (label, id) = (self.label().clone(), id.into());
+        let found = self.0.pool.with(|session| {
+            let halves = Halves::find(session, &id)?;
+            let mut material: Option<Material> = None;
+            for object in halves.public.iter().take(1).chain(halves.private.iter().take(1)) {
+                let read = Material::read(session, *object)?;
+                material = Some(match material {
+                    Some(public) => public.or(read),
+                    None => read,
+                });
+            }
+            Ok((halves, material, is_logged_in(session)?))
+        });
+        let (halves, material, logged_in) = match found {
+            Ok(found) => found,
+            Err(source) => return Err(FindError::Access { label, id, source }),
+        };
         match (halves.private.as_slice(), material) {
             ([private], Some(material)) => Ok(Key(Arc::new(Found {
                 token: self.clone(),
@@ -171,11 +167,11 @@ impl Token {
                 private: *private,
                 material,
             }))),
-            ([], _) if !logged_in => Err(FindError::NotLoggedIn { label: label(), id }),
-            ([], Some(_)) => Err(FindError::PrivateMissing { label: label(), id }),
-            ([], None) => Err(FindError::NoKey { label: label(), id }),
+            ([], _) if !logged_in => Err(FindError::NotLoggedIn { label, id }),
+            ([], Some(_)) => Err(FindError::PrivateMissing { label, id }),
+            ([], None) => Err(FindError::NoKey { label, id }),
             (several, _) => Err(FindError::Several {
-                label: label(),
+                label,
                 id,
                 count: several.len(),
             }),
@@ -190,8 +186,8 @@ impl Key {
     }
 
     /// The key's id.
-    pub fn id(&self) -> KeyId {
-        self.0.id
+    pub fn id(&self) -> &CkaId {
+        &self.0.id
     }
 
     /// What the key is.
@@ -201,7 +197,7 @@ impl Key {
 
     /// The public half, for that algorithm. The token was asked when the key was found.
     pub fn public_key(&self, algorithm: Algorithm) -> Result<PublicKey, PublicKeyError> {
-        let (label, id, family) = (self.token().label().clone(), self.id(), self.family());
+        let (label, id, family) = (self.token().label().clone(), self.id().clone(), self.family());
         if !family.signs_for(algorithm) {
             return Err(PublicKeyError::WrongFamily {
                 label,

@@ -6,6 +6,7 @@
 //!
 //! SoftHSM and tpm2-pkcs11 read their store's place from the environment when the module is initialised; this library reads none.
 
+mod backup;
 mod call;
 mod destroy;
 mod ec_point;
@@ -13,6 +14,7 @@ mod family;
 mod generate;
 mod initialise;
 mod key;
+mod label;
 mod list;
 mod lock;
 mod login;
@@ -36,12 +38,14 @@ mod trial;
 mod verify;
 mod wrap;
 
+pub use backup::{BackupError, BackupProof, Tried};
 pub use call::CallError;
 pub use destroy::DestroyError;
 pub use family::Family;
 pub use generate::GenerateError;
 pub use initialise::{InitialiseError, InitialiseStep, Initialised, PinOwner, Prospect};
 pub use key::{FindError, Key, PublicKeyError};
+pub use label::LabelError;
 pub use list::{FoundKey, ListError};
 pub use lock::{LOCK_TIMEOUT, LockError};
 pub use login::LoginError;

@@ -3,7 +3,7 @@
 use cryptoki::error::Result;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
-use key_metadata::KeyId;
+use key_metadata::CkaId;
 
 /// Both halves of a key, as far as they are in the token and seen by this session.
 pub(crate) struct Halves {
@@ -12,7 +12,7 @@ pub(crate) struct Halves {
 }
 
 impl Halves {
-    pub(crate) fn find(session: &Session, id: &KeyId) -> Result<Self> {
+    pub(crate) fn find(session: &Session, id: &CkaId) -> Result<Self> {
         let half =
             |class| session.find_objects(&[Attribute::Class(class), Attribute::Id(id.as_bytes().to_vec())]);
         Ok(Self {
@@ -32,6 +32,18 @@ impl Halves {
             .chain(&self.public)
             .try_for_each(|object| session.destroy_object(*object))
     }
+}
+
+/// The CKA_ID of an object; `None` where it has none, or one that is too long to be followed.
+pub(crate) fn id_of(session: &Session, object: ObjectHandle) -> Result<Option<CkaId>> {
+    let attributes = session.get_attributes(object, &[AttributeType::Id])?;
+    Ok(attributes.into_iter().find_map(|attribute| {
+        if let Attribute::Id(id) = attribute {
+            CkaId::try_from(id.as_slice()).ok()
+        } else {
+            None
+        }
+    }))
 }
 
 /// How a private key is protected, as far as its token tells.
@@ -59,11 +71,24 @@ impl Protection {
     }
 }
 
-/// Whether any object, of whatever class, has that CKA_ID.
-pub(crate) fn is_used(session: &Session, id: &KeyId) -> Result<bool> {
-    Ok(!session
-        .find_objects(&[Attribute::Id(id.as_bytes().to_vec())])?
-        .is_empty())
+/// Whether a new key can have an id.
+pub(crate) enum Vacancy {
+    /// Nobody is logged in, so that the session does not see all objects.
+    NotLoggedIn,
+    /// An object, of whatever class, has it.
+    Used,
+    /// None has it.
+    Free,
+}
+
+impl Vacancy {
+    pub(crate) fn of(session: &Session, id: &CkaId) -> Result<Self> {
+        if !is_logged_in(session)? {
+            return Ok(Self::NotLoggedIn);
+        }
+        let used = session.find_objects(&[Attribute::Id(id.as_bytes().to_vec())])?;
+        Ok(if used.is_empty() { Self::Free } else { Self::Used })
+    }
 }
 
 /// Whether the user is logged in, so that private objects are seen.

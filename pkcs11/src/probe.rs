@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cryptoki::error::Result as CallResult;
 use cryptoki::session::Session;
 use key_metadata::{Advice, KeySpec, TokenLabel};
 
@@ -173,6 +174,22 @@ impl Token {
     /// Every pair signs, and the signature is verified in software. Every wrapped key is taken back, signs, and is verified under the
     /// original's public half. All objects are destroyed, and it is seen to that none is left.
     pub fn probe(&self) -> Result<Probe, ProbeError> {
+        self.try_out(|trial, removed| {
+            Ok(Probe {
+                keys: trial.keys()?,
+                wraps: trial.wraps()?,
+                storage: trial.storage(),
+                removed,
+            })
+        })
+    }
+
+    /// Tries something in a session of its own, and sees to it that no more objects are in the token afterwards than before. `trying` is told
+    /// how many an earlier trial, which was killed, had left.
+    pub(crate) fn try_out<T>(
+        &self,
+        trying: impl FnOnce(&Trial<'_>, usize) -> CallResult<T>,
+    ) -> Result<T, ProbeError> {
         let mechanisms = self.mechanisms()?;
         let failed = |source| ProbeError::Access {
             label: self.label().clone(),
@@ -189,15 +206,10 @@ impl Token {
         let before = count(&session).map_err(call)?;
         let claimed = self.claimed()?;
         let trial = Trial::new(&session, mechanisms, self.0.module.raw(), &claimed);
-        let probe = Probe {
-            keys: trial.keys().map_err(call)?,
-            wraps: trial.wraps().map_err(call)?,
-            storage: trial.storage(),
-            removed,
-        };
+        let tried = trying(&trial, removed).map_err(call)?;
         let after = count(&session).map_err(call)?;
         match after.checked_sub(before) {
-            Some(0) | None => Ok(probe),
+            Some(0) | None => Ok(tried),
             Some(count) => Err(ProbeError::LeftBehind {
                 label: self.label().clone(),
                 count,

@@ -3,7 +3,7 @@
 use cryptoki::error::RvError;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use key_metadata::{Advice, Algorithm, KeyId, TokenLabel};
+use key_metadata::{Advice, Algorithm, CkaId, TokenLabel};
 
 use crate::key::{Key, PublicKeyError};
 use crate::mechanism::{Mechanism as Offered, MechanismsError, signs_with};
@@ -30,7 +30,7 @@ pub enum SignError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
         /// The algorithm asked for.
         algorithm: Algorithm,
         /// Why not.
@@ -44,7 +44,7 @@ pub enum SignError {
         /// The token.
         label: TokenLabel,
         /// The key.
-        id: KeyId,
+        id: CkaId,
         /// The algorithm asked for.
         algorithm: Algorithm,
         /// How many bytes a signature has.
@@ -91,13 +91,13 @@ impl Key {
             .answer(&mechanism, &input)
             .map_err(|source| SignError::Access {
                 label: self.token().label().clone(),
-                id: self.id(),
+                id: self.id().clone(),
                 algorithm,
                 source,
             })?;
         signature::field(algorithm, &answer, length).ok_or_else(|| SignError::Length {
             label: self.token().label().clone(),
-            id: self.id(),
+            id: self.id().clone(),
             algorithm,
             expected: length,
             found: answer.len(),
@@ -113,7 +113,7 @@ impl Key {
                     let label = self.token().label().clone();
                     return Err(PublicKeyError::WrongFamily {
                         label,
-                        id: self.id(),
+                        id: self.id().clone(),
                         family,
                         algorithm,
                     });

@@ -20,6 +20,13 @@ use crate::wrap::WrapMechanism;
 /// What the keys of a probe sign.
 const DATA: &[u8] = b"a probe of Keyrite";
 
+/// The key that wraps and the one that takes back: of AES the same, of RSA the two halves.
+#[derive(Clone, Copy)]
+struct Wrapping {
+    wraps: ObjectHandle,
+    takes_back: ObjectHandle,
+}
+
 /// One session in which everything is tried.
 pub(crate) struct Trial<'a> {
     session: &'a Session,
@@ -103,37 +110,81 @@ impl<'a> Trial<'a> {
         .collect();
         let mut probes = Vec::new();
         for mechanism in WrapMechanism::ALL {
-            let mut throwaway = Throwaway::new(self.session, self.storage);
-            let wrapping = match mechanism {
-                WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad => {
-                    throwaway.wrapping_key().map(|key| (key, key))
-                }
-                WrapMechanism::RsaAesKeyWrap => {
-                    throwaway.wrapping_pair().map(|pair| (pair.public, pair.private))
-                }
-            };
-            match wrapping {
-                Ok(wrapping) => probes.extend(self.wraps_by(mechanism, wrapping, &wrapped)?),
-                Err(error) => probes.push(WrapProbe {
+            let tried =
+                self.with_wrapping(mechanism, |wrapping| self.wraps_by(mechanism, wrapping, &wrapped))?;
+            match tried {
+                Ok(tried) => probes.extend(tried),
+                Err(verdict) => probes.push(WrapProbe {
                     mechanism,
                     spec: None,
-                    verdict: refused(error)?,
+                    verdict,
                 }),
             }
-            throwaway.destroy()?;
         }
         Ok(probes)
+    }
+
+    /// The ways to wrap, on one pair of that kind, until one works; or why there is no such pair that can be wrapped.
+    pub(crate) fn backup(&self, spec: KeySpec) -> Result<std::result::Result<Vec<WrapProbe>, ProbeVerdict>> {
+        let mut throwaway = Throwaway::new(self.session, self.storage);
+        let pair = match throwaway.pair(spec, Extractability::Wrapped) {
+            Ok(pair) => pair,
+            Err(error) => return refused(error).map(Err),
+        };
+        let Some(public) = self.public_key(pair, spec)? else {
+            return Ok(Err(ProbeVerdict::Lies(Lie::NoPublicKey)));
+        };
+        let mut probes: Vec<WrapProbe> = Vec::new();
+        for mechanism in WrapMechanism::ALL {
+            if probes.iter().any(|probe| probe.verdict.works()) {
+                break;
+            }
+            let tried = self.with_wrapping(mechanism, |wrapping| {
+                self.wrap(mechanism, wrapping, pair, &public, spec)
+            })?;
+            let verdict = match tried {
+                Ok(verdict) | Err(verdict) => verdict,
+            };
+            probes.push(WrapProbe {
+                mechanism,
+                spec: Some(spec),
+                verdict,
+            });
+        }
+        throwaway.destroy()?;
+        Ok(Ok(probes))
+    }
+
+    /// Runs `work` with what wraps and what takes back, new for each mechanism; or tells why the token makes no such keys.
+    fn with_wrapping<T>(
+        &self,
+        mechanism: WrapMechanism,
+        work: impl FnOnce(Wrapping) -> Result<T>,
+    ) -> Result<std::result::Result<T, ProbeVerdict>> {
+        let mut throwaway = Throwaway::new(self.session, self.storage);
+        let wrapping = match mechanism {
+            WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad => {
+                throwaway.wrapping_key().map(|key| (key, key))
+            }
+            WrapMechanism::RsaAesKeyWrap => throwaway.wrapping_pair().map(|pair| (pair.public, pair.private)),
+        };
+        let done = match wrapping {
+            Ok((wraps, takes_back)) => Ok(work(Wrapping { wraps, takes_back })?),
+            Err(error) => Err(refused(error)?),
+        };
+        throwaway.destroy()?;
+        Ok(done)
     }
 
     fn wraps_by(
         &self,
         mechanism: WrapMechanism,
-        wrapping: (ObjectHandle, ObjectHandle),
+        wrapping: Wrapping,
         wrapped: &[KeySpec],
     ) -> Result<Vec<WrapProbe>> {
         let mut probes = Vec::new();
         for spec in wrapped {
-            let verdict = self.wrap(mechanism, wrapping, *spec)?;
+            let verdict = self.wrap_new(mechanism, wrapping, *spec)?;
             // What the token does not have at all it need not refuse for every key.
             let absent = matches!(&verdict, ProbeVerdict::Refused(call) if call.is_not_offered());
             let spec = (!absent).then_some(*spec);
@@ -149,12 +200,7 @@ impl<'a> Trial<'a> {
         Ok(probes)
     }
 
-    fn wrap(
-        &self,
-        mechanism: WrapMechanism,
-        (wraps, takes_back): (ObjectHandle, ObjectHandle),
-        spec: KeySpec,
-    ) -> Result<ProbeVerdict> {
+    fn wrap_new(&self, mechanism: WrapMechanism, wrapping: Wrapping, spec: KeySpec) -> Result<ProbeVerdict> {
         let mut throwaway = Throwaway::new(self.session, self.storage);
         let pair = match throwaway.pair(spec, Extractability::Wrapped) {
             Ok(pair) => pair,
@@ -163,6 +209,20 @@ impl<'a> Trial<'a> {
         let Some(public) = self.public_key(pair, spec)? else {
             return Ok(ProbeVerdict::Lies(Lie::NoPublicKey));
         };
+        let verdict = self.wrap(mechanism, wrapping, pair, &public, spec)?;
+        throwaway.destroy()?;
+        Ok(verdict)
+    }
+
+    fn wrap(
+        &self,
+        mechanism: WrapMechanism,
+        Wrapping { wraps, takes_back }: Wrapping,
+        pair: Pair,
+        public: &PublicKey,
+        spec: KeySpec,
+    ) -> Result<ProbeVerdict> {
+        let mut throwaway = Throwaway::new(self.session, self.storage);
         let wrapped = match self.raw.wrap(self.session, mechanism, wraps, pair.private) {
             Ok(wrapped) => wrapped,
             Err(error) => return refused(error),
@@ -172,7 +232,7 @@ impl<'a> Trial<'a> {
                 self.raw
                     .take_back(self.session, mechanism, takes_back, &wrapped, template)
             })
-            .and_then(|key| self.signs(key, &public, spec));
+            .and_then(|key| self.signs(key, public, spec));
         throwaway.destroy()?;
         match verdict {
             Ok(true) => Ok(ProbeVerdict::Works),

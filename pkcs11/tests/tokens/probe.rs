@@ -3,8 +3,8 @@
 use cryptoki::context::Pkcs11;
 use cryptoki::object::Attribute;
 use cryptoki::session::UserType;
-use key_metadata::{Algorithm, Extractability, KeySpec};
-use keyrite_pkcs11::{Module, Probe, ProbeError, Storage, Token};
+use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
+use keyrite_pkcs11::{BackupError, Module, Probe, ProbeError, Storage, Token, WrapMechanism};
 
 use crate::{Outcome, id, pin, ready, softhsm_module, tpm_module, uri};
 
@@ -71,6 +71,65 @@ pub fn killed() -> Outcome {
     assert_eq!(token.probe()?.removed, 2);
     assert_eq!(objects(sandbox::SOFTHSM_MODULE)?, 2);
     assert!(token.key(id(1)).is_ok());
+    Ok(())
+}
+
+/// All but Ed25519 can be backed up in SoftHSM, by its number for RFC 5649; and nothing is left, whether it can or not.
+pub fn backup_in_softhsm() -> Outcome {
+    let token = with_a_key(&softhsm_module()?)?;
+    for spec in KeySpec::ALL {
+        let proof = token.proves_backup(spec);
+        assert_eq!(objects(sandbox::SOFTHSM_MODULE)?, 2, "{spec}");
+        if spec.algorithm() != Algorithm::Ed25519 {
+            let proof = proof?;
+            assert_eq!(
+                (proof.spec, proof.mechanism),
+                (spec, WrapMechanism::AesKeyWrapPad)
+            );
+            continue;
+        }
+        let Err(error) = proof else {
+            return Err("SoftHSM wraps no Ed25519 key".into());
+        };
+        assert_eq!(
+            error.to_string(),
+            "token 'cr' wraps no private key for ED25519: \
+             CKM_AES_KEY_WRAP_KWP (0x210b) refused: C_WrapKey answered CKR_MECHANISM_INVALID; \
+             CKM_AES_KEY_WRAP_PAD (0x210a) refused: C_WrapKey answered CKR_KEY_NOT_WRAPPABLE; \
+             CKM_RSA_AES_KEY_WRAP (0x1054) refused: C_WrapKey answered CKR_MECHANISM_INVALID"
+        );
+        assert!(error.hint().is_some_and(|hint| hint.contains("--backup none")));
+    }
+    drop(token);
+    let token = Token::open(&softhsm_module()?, &uri("cr")?)?;
+    let refused = token.proves_backup(KeySpec::ALL[0]);
+    assert!(
+        matches!(refused, Err(BackupError::Probe(ProbeError::NotLoggedIn { .. }))),
+        "{refused:?}"
+    );
+    Ok(())
+}
+
+/// tpm2-pkcs11 makes no key that can leave.
+pub fn backup_in_tpm() -> Outcome {
+    let token = with_a_key(&tpm_module()?)?;
+    for spec in KeySpec::ALL {
+        let Err(error) = token.proves_backup(spec) else {
+            return Err(format!("tpm2-pkcs11 backs up {spec}").into());
+        };
+        if spec.bits() > 3072 || spec.algorithm() == Algorithm::Ed25519 {
+            assert!(matches!(error, BackupError::Unsupported { .. }), "{error}");
+            continue;
+        }
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "token 'cr' makes no private key for {spec} that can be wrapped (CKA_SENSITIVE with CKA_EXTRACTABLE): \
+                 refused: C_GenerateKeyPair answered CKR_ATTRIBUTE_VALUE_INVALID"
+            )
+        );
+    }
+    assert_eq!(objects(&sandbox::tpm2_pkcs11_module())?, 2);
     Ok(())
 }
 

@@ -27,6 +27,10 @@ pub const TESTS: &[(&str, Body)] = &[
         "a probe finds what was measured of a TPM, and leaves nothing",
         probe::tpm,
     ),
+    (
+        "no key in a TPM can be backed up, which is told before",
+        probe::backup_in_tpm,
+    ),
 ];
 
 fn supported() -> Outcome {
