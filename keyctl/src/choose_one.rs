@@ -38,19 +38,33 @@ impl OneKeyEach {
                 .filter(of_role)
                 .filter(|key| *name == key.key_tag().to_string() || *name == key.id.to_string())
                 .collect(),
-            None => keys.keys().iter().filter(of_role).filter(|key| fits(key)).collect(),
+            None => keys
+                .keys()
+                .iter()
+                .filter(of_role)
+                .filter(|key| fits(key))
+                .collect(),
         };
         match (chosen.as_slice(), &self.key) {
             ([key], _) => Ok(key),
-            ([], Some(name)) => Err(Failure::new(Exit::Failed, format!("zone {zone} has no key {name}"))
-                .hint(format!("keyrite-keyctl list --zone {zone}"))),
-            ([], None) => Err(
-                Failure::new(Exit::Failed, format!("zone {zone} has no key that can take this step"))
-                    .hint(format!("keyrite-keyctl list --zone {zone}, and name a key with --key")),
+            ([], Some(name)) => Err(
+                Failure::new(Exit::Failed, format!("zone {zone} has no key {name}"))
+                    .hint(format!("keyrite-keyctl list --zone {zone}")),
             ),
+            ([], None) => Err(Failure::new(
+                Exit::Failed,
+                format!("zone {zone} has no key that can take this step"),
+            )
+            .hint(format!(
+                "keyrite-keyctl list --zone {zone}, and name a key with --key"
+            ))),
             (several, _) => Err(Failure::new(
                 Exit::Usage,
-                format!("zone {zone} has {} keys that can be meant: {}", several.len(), names(several)),
+                format!(
+                    "zone {zone} has {} keys that can be meant: {}",
+                    several.len(),
+                    names(several)
+                ),
             )
             .hint("name one with --key TAG, or with --role".to_owned())),
         }

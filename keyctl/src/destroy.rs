@@ -59,7 +59,10 @@ impl Arguments {
         let folder = site.open()?;
         let zones = self.key.zones(&folder)?;
         let [zone] = zones.as_slice() else {
-            return Err(Failure::new(Exit::Usage, "one key of one zone is destroyed at a time"));
+            return Err(Failure::new(
+                Exit::Usage,
+                "one key of one zone is destroyed at a time",
+            ));
         };
         let mut tokens = SiteTokens::new(&folder);
         let lock = folder.lock_keys(zone)?;
@@ -78,15 +81,16 @@ impl Arguments {
         let entry = folder.site().zones.get(zone);
         let entry = entry.ok_or_else(|| Failure::new(Exit::Usage, format!("the site has no zone {zone}")))?;
         let (policy, now) = (folder.policy(&entry.policy)?, cli::now());
-        let ask = |key: &KeyRecord| refusals(Step::Destroy, key, &keys, &policy, &entry.foreign_key_tags, now);
+        let ask =
+            |key: &KeyRecord| refusals(Step::Destroy, key, &keys, &policy, &entry.foreign_key_tags, now);
         let key = self.key.of(&keys, |key| ask(key).is_empty())?.clone();
         let mut found = ask(&key);
         if found.is_empty() {
             found.extend(references(&folder, zone, &key)?);
         }
-        let change = self
-            .gate
-            .pass(found, Action::Destroy, now, site, || not_done(zone, &key, Step::Destroy))?;
+        let change = self.gate.pass(found, Action::Destroy, now, site, || {
+            not_done(zone, &key, Step::Destroy)
+        })?;
         let name = format!("{} {} of {zone}", key.role, key.key_tag());
         let copies = copies(&folder, &key);
         let mut report = Report {
@@ -103,7 +107,11 @@ impl Arguments {
             output.warn(copy);
         }
         if self.dry_run {
-            return self.tell(&report, format!("{name}: would be destroyed in token '{}'", place(&folder, &key)), output);
+            return self.tell(
+                &report,
+                format!("{name}: would be destroyed in token '{}'", place(&folder, &key)),
+                output,
+            );
         }
         self.confirm(&key, &name)?;
         let place = place(&folder, &key);
@@ -134,7 +142,9 @@ impl Arguments {
             });
             folder.write_keys(&keys, &lock)?;
             // Whatever fails from here on, the note of what was begun stays, and the next run ends it.
-            tokens.destroy(&key).map_err(|error| Failure::from(error).part_way())?;
+            tokens
+                .destroy(&key)
+                .map_err(|error| Failure::from(error).part_way())?;
             record(&mut keys, key, change, now);
         }
         folder
@@ -142,7 +152,11 @@ impl Arguments {
             .map_err(|error| Failure::from(error).part_way())?;
         report.done = true;
         report.head = keys.head();
-        let done = if self.gone { "recorded as gone from" } else { "destroyed in" };
+        let done = if self.gone {
+            "recorded as gone from"
+        } else {
+            "destroyed in"
+        };
         self.tell(&report, format!("{name}: {done} token '{place}'"), output)
     }
 
@@ -211,7 +225,11 @@ fn references(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<
         if let Some(same) = same {
             found.push(Refusal::new(
                 Rule::Referenced,
-                format!("{} {} of {other} is the same object of the token", same.role, same.key_tag()),
+                format!(
+                    "{} {} of {other} is the same object of the token",
+                    same.role,
+                    same.key_tag()
+                ),
                 format!("end the life of that key first: keyrite-keyctl show --zone {other}"),
             ));
         }
@@ -223,7 +241,9 @@ fn read(path: &Path) -> Outcome<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::of(Exit::Failed, &error).within(format!("cannot read {}", path.display()))),
+        Err(error) => {
+            Err(Failure::of(Exit::Failed, &error).within(format!("cannot read {}", path.display())))
+        }
     }
 }
 
@@ -249,7 +269,9 @@ fn copies(folder: &SiteFolder, key: &KeyRecord) -> Vec<String> {
         ),
     }
     if key.backup.bundles.is_empty() && key.backup.extractability == Extractability::Wrapped {
-        copies.push("the key could be wrapped: no bundle of it is recorded, others may have been made".to_owned());
+        copies.push(
+            "the key could be wrapped: no bundle of it is recorded, others may have been made".to_owned(),
+        );
     }
     copies
 }

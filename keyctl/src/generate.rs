@@ -8,8 +8,8 @@ use key_metadata::pending::{Operation, Pending};
 use key_metadata::site::SiteZone;
 use key_metadata::store::Lock;
 use key_metadata::{
-    Action, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes,
-    Policy, Role, SiteFolder, TokenName, ZoneKeys, ZoneName,
+    Action, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeySpec, KeyState,
+    KeyTimes, Policy, Role, SiteFolder, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
@@ -383,16 +383,20 @@ impl Run<'_> {
             },
         });
         folder.write_keys(keys, lock)?;
-        let made = self.tokens.generate(token, spec, id, &label(zone.name, role), extractability);
-        let key = made.map_err(Failure::from).map(|(public_key, reference)| KeyRecord {
-            id,
-            role,
-            public_key,
-            reference,
-            state: KeyState::Generated,
-            times: KeyTimes::generated(change.at),
-            backup: Backup::none(extractability),
-        });
+        let made = self
+            .tokens
+            .generate(token, spec, id, &label(zone.name, role), extractability);
+        let key = made
+            .map_err(Failure::from)
+            .map(|(public_key, reference)| KeyRecord {
+                id,
+                role,
+                public_key,
+                reference,
+                state: KeyState::Generated,
+                times: KeyTimes::generated(change.at),
+                backup: Backup::none(extractability),
+            });
         let foreign = &zone.entry.foreign_key_tags;
         match key.and_then(|key| self.prove(&key, keys, foreign).map(|()| key)) {
             Ok(key) => {
@@ -487,7 +491,9 @@ impl Run<'_> {
         };
         match undone() {
             Ok(()) => failure,
-            Err(error) => failure.and(error.within(format!("what there is of key {id} stays in token '{token}'"))),
+            Err(error) => {
+                failure.and(error.within(format!("what there is of key {id} stays in token '{token}'")))
+            }
         }
     }
 }

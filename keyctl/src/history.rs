@@ -46,7 +46,9 @@ impl Arguments {
         let folder = site.open()?;
         let zones = self.zones.zones(&folder)?;
         if self.since.is_some() && zones.len() != 1 {
-            return Err(Failure::new(Exit::Usage, "--since is for one zone").hint("name it with --zone".to_owned()));
+            return Err(
+                Failure::new(Exit::Usage, "--since is for one zone").hint("name it with --zone".to_owned())
+            );
         }
         let mut failures = Vec::new();
         let mut report = Vec::new();
@@ -78,7 +80,12 @@ impl Arguments {
         last.map_or(Ok(()), Err)
     }
 
-    fn judge(&self, folder: &SiteFolder, keys: &ZoneKeys, contradictions: &[HistoryError]) -> Option<Failure> {
+    fn judge(
+        &self,
+        folder: &SiteFolder,
+        keys: &ZoneKeys,
+        contradictions: &[HistoryError],
+    ) -> Option<Failure> {
         let path = folder.keys_path(keys.zone());
         let path = path.display();
         if !contradictions.is_empty() {

@@ -9,8 +9,8 @@ use key_metadata::gate::Step;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
 use key_metadata::{
-    Action, Backup, Change, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder, TokenName, ZoneKeys,
-    ZoneName,
+    Action, Backup, Change, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder, TokenName,
+    ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
@@ -218,7 +218,10 @@ impl Mender<'_> {
             // What is in use is not destroyed, whatever stands here.
             (Operation::Destroy { .. }, Some(key)) if key.state.in_zone() => {
                 let (role, tag, state) = (key.role, key.key_tag(), key.state);
-                let failure = Failure::new(Exit::SaysNo, format!("{role} {tag} is {state}, and was to be destroyed"));
+                let failure = Failure::new(
+                    Exit::SaysNo,
+                    format!("{role} {tag} is {state}, and was to be destroyed"),
+                );
                 Err(failure.hint("take the entry out of 'pending' in the zone's key file by hand".to_owned()))
             }
             (Operation::Destroy { .. }, Some(mut key)) => {
@@ -278,13 +281,20 @@ impl Mender<'_> {
 
     fn entry(&self, action: Action, pending: &Pending) -> Change {
         let change = self.change.change(action, cli::now(), cli::tool!(), self.site);
-        let begun = format!("begun at {} by {}, and interrupted", pending.since, pending.operator);
+        let begun = format!(
+            "begun at {} by {}, and interrupted",
+            pending.since, pending.operator
+        );
         let begun = match &pending.operation {
             Operation::Destroy { reason: Some(reason) } => format!("{reason}; {begun}"),
             Operation::Generate { .. } | Operation::Import | Operation::Destroy { reason: None } => begun,
         };
         Change {
-            reason: Some(change.reason.map_or(begun.clone(), |reason| format!("{reason}; {begun}"))),
+            reason: Some(
+                change
+                    .reason
+                    .map_or(begun.clone(), |reason| format!("{reason}; {begun}")),
+            ),
             ..change
         }
     }

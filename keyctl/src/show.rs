@@ -116,7 +116,10 @@ fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<St
         } else {
             drills.join(", ")
         };
-        field("backup", format!("{} of {}: {drills}", bundle.bundle, bundle.created));
+        field(
+            "backup",
+            format!("{} of {}: {drills}", bundle.bundle, bundle.created),
+        );
     }
     for entry in keys.history().iter().filter(|entry| entry.key == key.id) {
         let overrides: Vec<_> = entry.overrides.iter().map(ToString::to_string).collect();

@@ -205,10 +205,17 @@ fn head(keys: &ZoneKeys) -> Option<Digest> {
 /// What is to be done with the key next, and when.
 pub fn next(zone: &ZoneName, key: &KeyRecord, ask: impl FnOnce(Step) -> Vec<Refusal>) -> Option<String> {
     let step = next_step(key)?;
-    let from = ask(step).into_iter().filter_map(|refusal| refusal.not_before).max();
+    let from = ask(step)
+        .into_iter()
+        .filter_map(|refusal| refusal.not_before)
+        .max();
     let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
     let first = match key.state {
-        KeyState::Published | KeyState::Removed | KeyState::Revoked | KeyState::Active | KeyState::Retired => {
+        KeyState::Published
+        | KeyState::Removed
+        | KeyState::Revoked
+        | KeyState::Active
+        | KeyState::Retired => {
             format!("keyrite-signer sign --zone {zone}; then ")
         }
         KeyState::Generated | KeyState::Ready | KeyState::Dead | KeyState::Destroyed => String::new(),
