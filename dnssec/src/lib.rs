@@ -5,10 +5,13 @@
 
 mod apex;
 mod balance;
+mod blobs;
 mod check;
 mod denial_check;
+mod inventory;
 mod key_records;
 mod mentions;
+mod recovery;
 mod serial;
 mod sign;
 mod signing_key;
@@ -16,9 +19,10 @@ mod site_tokens;
 mod zone;
 mod zone_reader;
 
-pub use pkcs11::{BackupProof, WrapMechanism};
+pub use pkcs11::{BackupProof, Family, Likeness, Presence, WrapMechanism};
 
 pub use check::{CheckError, Checked, check};
+pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
 pub use mentions::Mentions;
 pub use serial::{SerialError, next_serial, serial_of};

@@ -9,17 +9,18 @@ use std::path::PathBuf;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, Algorithm, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
+    Advice, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use pkcs11::BackupProof;
 use secrecy::SecretString;
 
+use crate::blobs;
 use crate::signing_key::SigningKey;
 
 /// The tokens of a site. Each is opened once, and is closed when this is dropped.
 pub struct SiteTokens<'a> {
-    site: &'a SiteFolder,
+    pub(crate) site: &'a SiteFolder,
     open: BTreeMap<TokenName, OpenToken>,
 }
 
@@ -62,6 +63,22 @@ pub enum SiteTokenError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// The folder of the native keys, or a file in it.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No file of that TPM holds the key.
+    #[error("TPM '{token}' has no key {id}")]
+    NoBlob {
+        /// The token.
+        token: TokenName,
+        /// The key.
+        id: KeyId,
     },
     /// What is in a native key's file is no key.
     #[error("cannot use {}", path.display())]
@@ -106,6 +123,8 @@ impl Advice for SiteTokenError {
                 "choose another token, or --backup none: who loses the TPM then loses the key".to_owned(),
             ),
             Self::BlobContent { source, .. } => source.hint(),
+            Self::NoBlob { .. } => Some("check that this is the TPM that the key was made in".to_owned()),
+            Self::File { .. } => Some("check who may read it".to_owned()),
             Self::Blob { .. } => {
                 Some("restore the file from the site's version control or a backup".to_owned())
             }
@@ -116,7 +135,11 @@ impl Advice for SiteTokenError {
     fn is_credential(&self) -> bool {
         match self {
             Self::Token(TokenFailure(error)) => error.is_credential(),
-            Self::NoToken(_) | Self::NotOpen(_) | Self::Elsewhere { .. } => false,
+            Self::NoToken(_)
+            | Self::NotOpen(_)
+            | Self::Elsewhere { .. }
+            | Self::File { .. }
+            | Self::NoBlob { .. } => false,
             Self::TpmExtractable(_)
             | Self::NoRecoveryParent(_)
             | Self::Blob { .. }
@@ -127,7 +150,7 @@ impl Advice for SiteTokenError {
 }
 
 /// Any error of a token crate.
-fn token_error(error: impl Advice + Send + Sync + 'static) -> SiteTokenError {
+pub(crate) fn token_error(error: impl Advice + Send + Sync + 'static) -> SiteTokenError {
     SiteTokenError::Token(TokenFailure(Box::new(error)))
 }
 
@@ -230,24 +253,12 @@ impl<'a> SiteTokens<'a> {
     /// Has a key that the TPM made earlier sign, if the site has one: a TPM takes any authorisation value for a new key, and a mistyped one
     /// would be found when nobody knows it any more.
     fn check_auth(&self, tpm: &tpm::Tpm, auth: &SecretString) -> Result<(), SiteTokenError> {
-        let Ok(entries) = fs::read_dir(self.site.path("keys/tpm")) else {
-            return Ok(());
-        };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            // Files that are none of ours, and keys of other TPMs, say nothing about this one.
-            let Some(blob) = fs::read(&path)
-                .ok()
-                .and_then(|bytes| tpm::KeyBlob::from_bytes(&bytes).ok())
-            else {
+        // What cannot be read, and keys of other TPMs, say nothing about this one.
+        for file in blobs::all(self.site)?.into_iter().flatten() {
+            let Some(algorithm) = file.public_key().and_then(|key| key.algorithm().made()) else {
                 continue;
             };
-            let Some(algorithm) = Algorithm::ALL
-                .into_iter()
-                .find(|algorithm| blob.public_key(*algorithm).is_ok())
-            else {
-                continue;
-            };
-            if let Ok(key) = tpm.load(&blob, Some(auth)) {
+            if let Ok(key) = tpm.load(&file.blob, Some(auth)) {
                 key.sign(algorithm, b"is this the authorisation value?")
                     .map_err(token_error)?;
                 return Ok(());
@@ -307,7 +318,7 @@ impl<'a> SiteTokens<'a> {
 }
 
 /// The CKA_ID of a key: its reference says it, whatever the record's own id. A reference that is read always has one.
-fn cka_id(key: &KeyRecord) -> CkaId {
+pub(crate) fn cka_id(key: &KeyRecord) -> CkaId {
     match &key.reference {
         KeyReference::Pkcs11(TokenUri { id: Some(id), .. }) => id.clone(),
         KeyReference::Pkcs11(TokenUri { id: None, .. }) | KeyReference::Tpm(_) => key.id.into(),

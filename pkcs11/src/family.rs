@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cryptoki::object::KeyType;
-use key_metadata::Algorithm;
+use key_metadata::{Algorithm, PublicKey};
 
 /// What a key in a token is, by CKA_KEY_TYPE and CKA_EC_PARAMS; a hash belongs to the DNSSEC algorithm, not to the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,18 @@ impl Family {
             Algorithm::EcdsaP256Sha256 => matches!(self, Self::P256),
             Algorithm::EcdsaP384Sha384 => matches!(self, Self::P384),
             Algorithm::Ed25519 => matches!(self, Self::Ed25519),
+        }
+    }
+
+    /// The family of a public key.
+    pub fn of_key(key: &PublicKey) -> Self {
+        match key.algorithm().made() {
+            Some(Algorithm::RsaSha256 | Algorithm::RsaSha512) => Self::Rsa { bits: key.bits() },
+            Some(Algorithm::EcdsaP256Sha256) => Self::P256,
+            Some(Algorithm::EcdsaP384Sha384) => Self::P384,
+            Some(Algorithm::Ed25519) => Self::Ed25519,
+            None if key.rsa_parts().is_some() => Self::Rsa { bits: key.bits() },
+            None => Self::Other,
         }
     }
 

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
-use key_metadata::{Advice, Algorithm, CkaId, Extractability, KeySpec};
+use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
 use keyrite_pkcs11::{
-    DestroyError, Family, FindError, GenerateError, InitialiseError, Initialised, LabelError, ListError,
-    LoadError, LoginError, Module, OpenError, PinState, SignError, Token, verifies,
+    DestroyError, Family, FindError, GenerateError, InitialiseError, Initialised, ListError, LoadError,
+    LoginError, Module, OpenError, PinState, SignError, Token, verifies,
 };
 
-use crate::{Body, Outcome, id, pin, pins, probe, ready, softhsm_module, uri};
+use crate::{Body, Outcome, id, inventory, pin, pins, probe, ready, softhsm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -34,8 +34,17 @@ pub const TESTS: &[(&str, Body)] = &[
     ("a private half that is missing is told", private_missing),
     (
         "keys of other tools are found by any id and by label",
-        other_tools,
+        inventory::other_tools,
     ),
+    (
+        "a key is found by its public half alone",
+        inventory::found_by_public_half,
+    ),
+    (
+        "keys of one id or of none are listed each",
+        inventory::listed_each,
+    ),
+    ("what is there of a key is told", inventory::presence),
     ("a label that would be cut is refused", label_length),
     ("extractability is as asked", extractability),
     ("a private key only signs", only_signs),
@@ -70,9 +79,9 @@ pub const TESTS: &[(&str, Body)] = &[
     ),
 ];
 
-const P256: Algorithm = Algorithm::EcdsaP256Sha256;
+pub const P256: Algorithm = Algorithm::EcdsaP256Sha256;
 
-fn p256() -> Result<KeySpec, key_metadata::algorithm::KeySpecError> {
+pub fn p256() -> Result<KeySpec, key_metadata::algorithm::KeySpecError> {
     KeySpec::new(P256, None)
 }
 
@@ -382,39 +391,6 @@ fn private_missing() -> Outcome {
     );
     token.destroy(id(0xab))?;
     assert!(token.keys()?.is_empty());
-    Ok(())
-}
-
-fn other_tools() -> Outcome {
-    let token = ready(&softhsm_module()?, "cr")?;
-    let knots = CkaId::try_from(&[0xa5; 20][..])?;
-    let short = CkaId::try_from(&[1][..])?;
-    let made = token.generate(p256()?, &knots, "ksk", Extractability::Never)?;
-    token.generate(p256()?, &short, "ksk", Extractability::Never)?;
-    token.generate(p256()?, id(1), "zsk", Extractability::Never)?;
-    let key = token.key(&knots)?;
-    assert_eq!((key.id(), key.public_key(P256)?), (&knots, made.clone()));
-    assert!(verifies(&made, b"x", &key.sign(P256, b"x")?));
-    assert_eq!(token.find_labelled("ksk")?, [short.clone(), knots.clone()]);
-    assert_eq!(token.find_labelled("zsk")?, [id(1).into()]);
-    assert_eq!(token.find_labelled("ks")?, []);
-    token.destroy(&short)?;
-    assert_eq!(token.find_labelled("ksk")?, std::slice::from_ref(&knots));
-    let Err(error) = token.key(&short) else {
-        return Err("it was found".into());
-    };
-    assert_eq!(error.to_string(), "token 'cr' has no key 01");
-
-    // As pkcs11-tool without --id makes it.
-    let context = Pkcs11::new(sandbox::SOFTHSM_MODULE)?;
-    let session = context.open_rw_session(context.get_slots_with_initialized_token()?[0])?;
-    for object in session.find_objects(&[Attribute::Id(knots.as_bytes().to_vec())])? {
-        session.update_attributes(object, &[Attribute::Id(Vec::new())])?;
-    }
-    let Err(error) = token.find_labelled("ksk") else {
-        return Err("a key without an id was found".into());
-    };
-    assert!(matches!(error, LabelError::NoId { .. }), "{error:?}");
     Ok(())
 }
 

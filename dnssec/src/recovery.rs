@@ -1,0 +1,90 @@
+//! Keys that no record knows yet: what a program that was killed has left of them.
+
+use std::fs;
+
+use key_metadata::{Algorithm, CkaId, KeyId, KeyRecord, KeyReference, PublicKey, TokenName};
+use pkcs11::Presence;
+
+use crate::blobs::{self, BlobFile};
+use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, cka_id, token_error};
+
+impl SiteTokens<'_> {
+    /// What of a key that Keyrite made is in an open token. Of a TPM: whether its file is there and belongs to it; a file that is not read is an
+    /// error, since a kill leaves none.
+    pub fn find(&self, name: &TokenName, id: KeyId) -> Result<Presence, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.presence(id).map_err(token_error),
+            OpenToken::Tpm { tpm, .. } => Ok(match self.blob(tpm, id)? {
+                Some(_) => Presence::Whole,
+                None => Presence::Absent,
+            }),
+        }
+    }
+
+    /// Destroys what is there of a key that Keyrite made, and tells what it was. It can be killed and run again.
+    pub fn destroy_by(&self, name: &TokenName, id: KeyId) -> Result<Presence, SiteTokenError> {
+        let found = self.find(name, id)?;
+        match (self.opened(name)?, found) {
+            (_, Presence::Absent) => {}
+            (OpenToken::Pkcs11 { token, .. }, _) => token.destroy(id).map_err(token_error)?,
+            (OpenToken::Tpm { .. }, _) => {
+                let path = self.site.tpm_key_path(id);
+                fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// What of a recorded key is in its open token.
+    pub fn presence_of(&self, key: &KeyRecord) -> Result<Presence, SiteTokenError> {
+        let name = self.token_of(key)?;
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.presence(cka_id(key)).map_err(token_error),
+            OpenToken::Tpm { .. } => self.find(name, key.id),
+        }
+    }
+
+    /// The public half of a key that Keyrite made, for that algorithm, as its token tells it, and the reference to it.
+    pub fn made(
+        &self,
+        name: &TokenName,
+        id: KeyId,
+        algorithm: Algorithm,
+    ) -> Result<(PublicKey, KeyReference), SiteTokenError> {
+        let reference = match self.opened(name)? {
+            OpenToken::Pkcs11 { uri, .. } => KeyReference::Pkcs11(uri.of_key(id)),
+            OpenToken::Tpm { .. } => KeyReference::Tpm(name.clone()),
+        };
+        Ok((self.public_key_of(name, id, algorithm)?, reference))
+    }
+
+    /// The public half of a key that Keyrite made, for that algorithm, as its token tells it.
+    pub fn public_key_of(
+        &self,
+        name: &TokenName,
+        id: KeyId,
+        algorithm: Algorithm,
+    ) -> Result<PublicKey, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => {
+                let key = token.key(CkaId::from(id)).map_err(token_error)?;
+                key.public_key(algorithm).map_err(token_error)
+            }
+            OpenToken::Tpm { tpm, .. } => {
+                let file = self.blob(tpm, id)?;
+                let file = file.ok_or_else(|| SiteTokenError::NoBlob {
+                    token: name.clone(),
+                    id,
+                })?;
+                file.blob.public_key(algorithm).map_err(token_error)
+            }
+        }
+    }
+
+    /// The file of a key, if it is there and belongs to that TPM.
+    fn blob(&self, tpm: &tpm::Tpm, id: KeyId) -> Result<Option<BlobFile>, SiteTokenError> {
+        let parent = tpm.srk_name().map_err(token_error)?;
+        let file = blobs::of(self.site, id)?;
+        Ok(file.filter(|file| *file.blob.parent() == parent))
+    }
+}

@@ -1,0 +1,136 @@
+//! Native keys of a software TPM.
+
+use std::fs;
+use std::path::Path;
+
+use key_metadata::{Advice, Algorithm, Extractability, KeySpec, SiteFolder};
+use keyrite_dnssec::{Family, KeyPlace, Likeness, Presence, SiteTokenError, SiteTokens};
+use sandbox::Swtpm;
+
+use crate::{Body, Outcome, id, name, pin, proves, record, site};
+
+pub const TESTS: &[(&str, Body)] = &[
+    ("tpm: an inventory has the files that belong to it", listed),
+    ("tpm: what a killed program left is told and destroyed", recovered),
+    ("tpm: no native key can be backed up", backup),
+];
+
+/// A TPM with a storage root key.
+fn started(state: &Path) -> Result<Swtpm, Box<dyn std::error::Error>> {
+    let swtpm = Swtpm::start(state)?;
+    tpm::Tpm::connect(&swtpm.tcti().parse()?)?.ensure_srk(None)?;
+    Ok(swtpm)
+}
+
+fn one_tpm(folder: &Path) -> Result<(Swtpm, SiteFolder), Box<dyn std::error::Error>> {
+    let swtpm = started(&folder.join("tpm"))?;
+    let site = site(folder, &[("one", format!("tpm2:{}", swtpm.tcti()))])?;
+    Ok((swtpm, site))
+}
+
+fn listed(folder: &Path) -> Outcome {
+    let others = started(&folder.join("other"))?;
+    let foreign = {
+        let other = tpm::Tpm::connect(&others.tcti().parse()?)?;
+        other.create_key(KeySpec::new(Algorithm::EcdsaP256Sha256, None)?, None)?
+    };
+    let (_swtpm, site) = one_tpm(folder)?;
+    let one = name("one")?;
+    let mut tokens = SiteTokens::new(&site);
+    tokens.open(&one, pin())?;
+    assert!(tokens.keys_in(&one)?.keys.is_empty(), "there is no folder yet");
+    let mut keys = Vec::new();
+    for (number, algorithm) in [(1, Algorithm::RsaSha256), (2, Algorithm::EcdsaP256Sha256)] {
+        let spec = KeySpec::new(algorithm, None)?;
+        let (public, reference) = tokens.generate(&one, spec, id(number), "zsk", Extractability::Never)?;
+        keys.push(record(id(number), public, reference)?);
+    }
+    let place = |number| site.tpm_key_path(id(number));
+    fs::write(place(3), foreign.to_bytes())?;
+    let whole = fs::read(place(1))?;
+    fs::write(place(4), &whole[..whole.len() - 1])?;
+    // A copy under a name that is no key's, and a file of another kind.
+    fs::rename(place(2), site.path("keys/tpm/restored.tpm"))?;
+    fs::write(site.path("keys/tpm/README"), "not a key")?;
+
+    let listed = tokens.keys_in(&one)?;
+    let places: Vec<_> = listed.keys.iter().map(|key| key.place.clone()).collect();
+    let expected = [
+        KeyPlace::Tpm {
+            path: place(1),
+            id: Some(id(1)),
+        },
+        KeyPlace::Tpm {
+            path: site.path("keys/tpm/restored.tpm"),
+            id: None,
+        },
+    ];
+    assert_eq!(places, expected);
+    assert_eq!(listed.keys[0].family, Family::Rsa { bits: 2048 });
+    assert_eq!(listed.keys[0].is_of(&keys[0].public_key), Likeness::Same);
+    assert_eq!(listed.keys[0].is_of(&keys[1].public_key), Likeness::Other);
+    assert_eq!(listed.of_other_tpms, [place(3)]);
+    let [unreadable] = listed.unreadable.as_slice() else {
+        return Err("one file is damaged".into());
+    };
+    assert_eq!(
+        unreadable.to_string(),
+        format!("cannot use {}", place(4).display())
+    );
+
+    assert!(proves(&tokens, "one", &keys[0])?);
+    assert!(
+        proves(&tokens, "one", &keys[1])?,
+        "found by its public half, not by its file's name"
+    );
+    assert!(tokens.signing_key(&keys[1]).is_err());
+    let mut damaged = keys[1].clone();
+    fs::remove_file(site.path("keys/tpm/restored.tpm"))?;
+    assert!(!proves(&tokens, "one", &damaged)?);
+    damaged.id = id(4);
+    let told = tokens.signing_key_in(&one, &damaged);
+    assert!(
+        matches!(told, Err(SiteTokenError::BlobContent { .. })),
+        "{told:?}"
+    );
+    Ok(())
+}
+
+fn recovered(folder: &Path) -> Outcome {
+    let (_swtpm, site) = one_tpm(folder)?;
+    let one = name("one")?;
+    let mut tokens = SiteTokens::new(&site);
+    tokens.open(&one, pin())?;
+    assert_eq!(tokens.find(&one, id(1))?, Presence::Absent);
+    assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Absent);
+    let missing = tokens.public_key_of(&one, id(1), Algorithm::Ed25519);
+    assert!(
+        matches!(missing, Err(SiteTokenError::NoBlob { .. })),
+        "{missing:?}"
+    );
+    let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
+    let (public, _) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
+    assert_eq!(tokens.find(&one, id(1))?, Presence::Whole);
+    assert_eq!(tokens.public_key_of(&one, id(1), spec.algorithm())?, public);
+    assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Whole);
+    assert!(!site.tpm_key_path(id(1)).exists());
+    fs::write(site.tpm_key_path(id(2)), "damaged")?;
+    assert!(tokens.destroy_by(&one, id(2)).is_err() && site.tpm_key_path(id(2)).exists());
+    Ok(())
+}
+
+fn backup(folder: &Path) -> Outcome {
+    let (_swtpm, site) = one_tpm(folder)?;
+    let one = name("one")?;
+    let mut tokens = SiteTokens::new(&site);
+    tokens.open(&one, pin())?;
+    let Err(error) = tokens.backup_capability(&one, KeySpec::ALL[0]) else {
+        return Err("a recovery parent is not there yet".into());
+    };
+    assert_eq!(
+        error.to_string(),
+        "a native key in TPM 'one' leaves it only to a recovery parent, and this site has none"
+    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("--backup none")));
+    Ok(())
+}
