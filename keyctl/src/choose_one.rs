@@ -2,7 +2,7 @@
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, ZoneChoice};
-use key_metadata::{KeyRecord, KeyState, Role, SiteFolder, ZoneKeys, ZoneName};
+use key_metadata::{KeyRecord, Role, SiteFolder, ZoneKeys, ZoneName};
 
 /// The options that choose a key of each zone.
 #[derive(Args)]
@@ -77,9 +77,4 @@ fn names(keys: &[&KeyRecord]) -> String {
         .map(|key| format!("{} {} ({})", key.role, key.key_tag(), key.state))
         .collect();
     names.join(", ")
-}
-
-/// Whether a key is in one of these states.
-pub fn is_in(key: &KeyRecord, states: &[KeyState]) -> bool {
-    states.contains(&key.state)
 }

@@ -482,14 +482,14 @@ impl Run<'_> {
         keys: &mut ZoneKeys,
         lock: &Lock,
     ) -> Failure {
-        let undone = || -> Outcome {
+        let mut undo = || -> Outcome {
             if self.tokens.find(token, id)? != Presence::Absent {
                 self.tokens.destroy_by(token, id)?;
             }
             keys.settle(id);
             Ok(self.folder.write_keys(keys, lock)?)
         };
-        match undone() {
+        match undo() {
             Ok(()) => failure,
             Err(error) => {
                 failure.and(error.within(format!("what there is of key {id} stays in token '{token}'")))

@@ -201,7 +201,7 @@ impl Mender<'_> {
             (Operation::Generate { .. } | Operation::Import, Some(_)) => Ok(Ending::Adopted),
             (Operation::Generate { .. }, None) => match tokens.find(&pending.token, pending.id)? {
                 Presence::Absent => Ok(Ending::NeverMade),
-                Presence::Partial => discard(),
+                Presence::PrivateOnly | Presence::PublicOnly => discard(),
                 Presence::Whole => match self.whole(pending, keys, tokens)? {
                     Some(key) => {
                         let change = self.entry(Action::Adopt, pending);
@@ -213,7 +213,7 @@ impl Mender<'_> {
             },
             (Operation::Import, None) => match tokens.find(&pending.token, pending.id)? {
                 Presence::Absent => Ok(Ending::NeverMade),
-                Presence::Partial | Presence::Whole => discard(),
+                Presence::PrivateOnly | Presence::PublicOnly | Presence::Whole => discard(),
             },
             // What is in use is not destroyed, whatever stands here.
             (Operation::Destroy { .. }, Some(key)) if key.state.in_zone() => {

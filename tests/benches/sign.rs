@@ -45,7 +45,7 @@ fn measure(rig: &Rig) -> (f64, f64) {
     run(
         rig,
         &tool("keyrite-keyctl"),
-        "generate --zone cr --role ksk --role zsk --activate",
+        "generate --zone cr --role ksk --role zsk --activate --backup none",
     );
     let own = std::env::current_exe().expect("this executable");
     let (mut raw, mut signer) = (0f64, 0f64);

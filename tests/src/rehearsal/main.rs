@@ -57,6 +57,8 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
         "keyrite-keyctl",
         &[
             "generate",
+            "--backup",
+            "none",
             "--all",
             "--role",
             "ksk",
