@@ -66,8 +66,8 @@ impl Mentions {
 impl fmt::Display for Mentions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
-            (self.keys, "DNSKEY and CDNSKEY"),
-            (self.digests, "DS and CDS"),
+            (self.keys, "DNSKEY or CDNSKEY"),
+            (self.digests, "DS or CDS"),
             (self.signatures, "RRSIG"),
         ];
         let there: Vec<_> = parts
@@ -75,6 +75,6 @@ impl fmt::Display for Mentions {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        write!(f, "{} records", there.join(", "))
+        f.write_str(&there.join(", "))
     }
 }

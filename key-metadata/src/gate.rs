@@ -472,6 +472,21 @@ impl Step {
     }
 }
 
+impl Step {
+    /// What is done to the key, as in "was not published".
+    pub const fn participle(self) -> &'static str {
+        match self {
+            Self::Publish => "published",
+            Self::Submit => "submitted",
+            Self::Activate => "activated",
+            Self::Retire => "retired",
+            Self::Revoke => "revoked",
+            Self::Remove => "removed",
+            Self::Destroy => "destroyed",
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.action().fmt(f)

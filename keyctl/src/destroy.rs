@@ -211,7 +211,7 @@ fn references(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<
                     true => format!("sign the zone without it: keyrite-signer sign --zone {zone}"),
                     false => format!("take its DS out of {of}, and sign that zone"),
                 };
-                let why = format!("{} has {mentions} of it", path.display());
+                let why = format!("{} has records of it: {mentions}", path.display());
                 found.push(Refusal::new(Rule::Referenced, why, remedy));
             }
         }

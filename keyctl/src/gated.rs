@@ -57,5 +57,10 @@ fn failure(refusals: &[Refusal], refused: String) -> Failure {
 
 /// What was not done, as an error begins.
 pub fn not_done(zone: &ZoneName, key: &KeyRecord, step: Step) -> String {
-    format!("{} {} of {zone}: no {step}", key.role, key.key_tag())
+    format!(
+        "{} {} of {zone} was not {}",
+        key.role,
+        key.key_tag(),
+        step.participle()
+    )
 }

@@ -6,6 +6,7 @@ mod destroy;
 mod gated;
 mod generate;
 mod history;
+mod inventory;
 mod list;
 mod random;
 mod reconcile;
@@ -51,6 +52,8 @@ enum Verb {
     Reconcile(reconcile::Arguments),
     /// Show what was done to the keys, and whether their records are what it left
     History(history::Arguments),
+    /// Hold the tokens against the records, both ways
+    Inventory(inventory::Arguments),
     /// List keys, a line each
     List(list::Arguments),
     /// Show all that is known of a key
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
             Verb::Destroy(verb) => verb.run(&arguments.site, output),
             Verb::Reconcile(verb) => verb.run(&arguments.site, output),
             Verb::History(verb) => verb.run(&arguments.site, output),
+            Verb::Inventory(verb) => verb.run(&arguments.site, output),
             Verb::List(verb) => verb.run(&arguments.site, output),
             Verb::Show(verb) => verb.run(&arguments.site, output),
             Verb::Dnskey(verb) => verb.run(&arguments.site, output),

@@ -1,0 +1,382 @@
+//! `inventory`: the tokens held against the records, both ways. That a key is in a token is shown by a signature of it, never by its tag or
+//! its id.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
+use dnssec::{KeyPlace, Likeness, SiteTokens, TokenKey, TrialError};
+use key_metadata::{
+    CkaId, KeyId, KeyRecord, KeyReference, KeyState, Role, SiteFolder, TokenName, ZoneKeys, ZoneName,
+};
+use serde::Serialize;
+
+use crate::random::random;
+
+/// The options of `inventory`.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    zones: ZoneChoice,
+    /// Look into that token too, once for each; the tokens of the zones and of their keys always are
+    #[arg(long = "token", value_name = "NAME")]
+    tokens: Vec<TokenName>,
+    /// Every token that is looked into must have every key: for signers that stand in for each other
+    #[arg(long)]
+    replicas: bool,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    /// What of each key is in each token.
+    keys: Vec<Line>,
+    /// What the records and the tokens do not agree on; empty, where all is well.
+    findings: Vec<Finding>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line {
+    zone: ZoneName,
+    role: Role,
+    key_tag: u16,
+    id: KeyId,
+    state: KeyState,
+    token: TokenName,
+    found: Found,
+}
+
+/// What a token was seen to have of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Found {
+    /// It signed a nonce, and the signature verifies with the DNSKEY of the record.
+    Proven,
+    /// It is not there.
+    Absent,
+    /// It signed with another key.
+    OtherKey,
+}
+
+/// What the records and the tokens do not agree on.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Finding {
+    zone: Option<ZoneName>,
+    token: TokenName,
+    what: String,
+    remedy: String,
+}
+
+impl Arguments {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let folder = site.open()?;
+        let zones = self.zones.zones(&folder)?;
+        let mut keys = Vec::new();
+        for zone in &zones {
+            keys.push(folder.keys(zone)?);
+        }
+        let names = self.tokens(&folder, &keys)?;
+        let mut look = Look {
+            tokens: SiteTokens::new(&folder),
+            lines: Vec::new(),
+            findings: Vec::new(),
+        };
+        for name in &names {
+            look.tokens.open_with(name, |tokens| {
+                site.user_pin(&folder, name, |handle| Ok(tokens.unseal(handle)?))
+            })?;
+        }
+        let count = keys
+            .iter()
+            .map(|zone| zone.keys().len() * names.len())
+            .sum::<usize>();
+        let progress = Progress::new("proving", count as u64);
+        for zone in &keys {
+            look.pending(zone);
+            for key in zone.keys() {
+                for name in &names {
+                    look.key(zone.zone(), key, name, self.replicas)?;
+                    progress.step();
+                }
+            }
+        }
+        drop(progress);
+        for name in &names {
+            look.token(name, &keys, self.zones.is_all())?;
+        }
+        if !self.zones.is_all() && !self.report.json {
+            output.say("only these zones' keys were looked at: what else is in the tokens is not judged");
+        }
+        self.print(look.lines, look.findings, output)
+    }
+
+    /// The tokens to look into: of the zones, of their keys, and those that were named.
+    fn tokens(&self, folder: &SiteFolder, keys: &[ZoneKeys]) -> Outcome<BTreeSet<TokenName>> {
+        let site = folder.site();
+        let mut names = BTreeSet::new();
+        for name in &self.tokens {
+            if !site.tokens.contains_key(name) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("the site has no token named '{name}'"),
+                ));
+            }
+            names.insert(name.clone());
+        }
+        for zone in keys {
+            names.extend(site.zones.get(zone.zone()).map(|entry| entry.token.clone()));
+            let of_keys = zone.keys().iter().filter(|key| key.state != KeyState::Destroyed);
+            names.extend(of_keys.filter_map(|key| Some(site.token_of(&key.reference)?.0.clone())));
+        }
+        Ok(names)
+    }
+
+    fn print(&self, lines: Vec<Line>, findings: Vec<Finding>, output: &mut Output) -> Outcome {
+        let failure = (!findings.is_empty()).then(|| {
+            let what = match findings.len() {
+                1 => "thing".to_owned(),
+                count => format!("{count} things"),
+            };
+            let failure = Failure::new(Exit::SaysNo, format!("tokens and records do not agree on {what}"));
+            findings.iter().fold(failure, |failure, finding| {
+                failure.because(format!("{}: {}", finding.what, finding.remedy))
+            })
+        });
+        if self.report.json {
+            output.json(&Report {
+                version: 1,
+                keys: lines,
+                findings,
+            })?;
+        } else if lines.is_empty() {
+            output.say("no keys");
+        } else {
+            let row = |line: &Line| {
+                [
+                    line.zone.to_string(),
+                    line.role.to_string(),
+                    line.key_tag.to_string(),
+                    line.state.to_string(),
+                    line.token.to_string(),
+                    line.found.text().to_owned(),
+                ]
+            };
+            output.result(cli::table(
+                ["ZONE", "ROLE", "TAG", "STATE", "TOKEN", "FOUND"],
+                lines.iter().map(row),
+            ))?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Found {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Proven => "proven by a signature",
+            Self::Absent => "not there",
+            Self::OtherKey => "ANOTHER KEY",
+        }
+    }
+}
+
+/// One look into the tokens.
+struct Look<'a> {
+    tokens: SiteTokens<'a>,
+    lines: Vec<Line>,
+    findings: Vec<Finding>,
+}
+
+impl Look<'_> {
+    fn pending(&mut self, zone: &ZoneKeys) {
+        for pending in zone.pending() {
+            self.findings.push(Finding {
+                zone: Some(zone.zone().clone()),
+                token: pending.token.clone(),
+                what: format!(
+                    "key {} of {} was begun at {} and interrupted",
+                    pending.id,
+                    zone.zone(),
+                    pending.since
+                ),
+                remedy: format!("keyrite-keyctl reconcile --zone {}", zone.zone()),
+            });
+        }
+    }
+
+    /// Has a key sign in a token, and says what that shows.
+    fn key(&mut self, zone: &ZoneName, key: &KeyRecord, token: &TokenName, replicas: bool) -> Outcome {
+        let is_home = self.tokens.token_of(key).is_ok_and(|home| home == token);
+        let found = self.found(key, token)?;
+        let name = format!("{} {} of {zone}", key.role, key.key_tag());
+        let wanted = key.state != KeyState::Destroyed && (is_home || replicas);
+        let mut finding = |what: String, remedy: &str| {
+            self.findings.push(Finding {
+                zone: Some(zone.clone()),
+                token: token.clone(),
+                what,
+                remedy: remedy.to_owned(),
+            });
+        };
+        match found {
+            Found::Absent if wanted => finding(
+                format!("{name} is {} and not in token '{token}'", key.state),
+                "restore it, or record that it is gone: keyrite-keyctl destroy --gone",
+            ),
+            Found::OtherKey => finding(
+                format!("token '{token}' has another key where {name} should be"),
+                "do not publish or sign before it is known which is right",
+            ),
+            Found::Proven if key.state == KeyState::Destroyed => finding(
+                format!("{name} was destroyed, and token '{token}' still signs with it"),
+                "an old copy of the token came back: destroy the key there with the token's own tool",
+            ),
+            Found::Proven | Found::Absent => {}
+        }
+        // A token that neither has a key nor should have it says nothing.
+        if found != Found::Absent || wanted {
+            self.lines.push(Line {
+                zone: zone.clone(),
+                role: key.role,
+                key_tag: key.key_tag(),
+                id: key.id,
+                state: key.state,
+                token: token.clone(),
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    fn found(&self, key: &KeyRecord, token: &TokenName) -> Outcome<Found> {
+        let Some(signing_key) = self.tokens.signing_key_in(token, key)? else {
+            return Ok(Found::Absent);
+        };
+        // An algorithm that is only read cannot be tried, and Keyrite made no such key.
+        let nonce: [u8; 32] = random()?;
+        match signing_key.prove(&key.public_key, &nonce) {
+            Ok(()) => Ok(Found::Proven),
+            Err(TrialError::Verify) => Ok(Found::OtherKey),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Holds what is in a token against the records.
+    fn token(&mut self, name: &TokenName, zones: &[ZoneKeys], all: bool) -> Outcome {
+        let found = self.tokens.keys_in(name)?;
+        let mut findings = Vec::new();
+        let mut finding = |zone: Option<&ZoneName>, what: String, remedy: &str| {
+            findings.push(Finding {
+                zone: zone.cloned(),
+                token: name.clone(),
+                what,
+                remedy: remedy.to_owned(),
+            });
+        };
+        for error in &found.unreadable {
+            finding(None, error.to_string(), "bring the file back, or take it away");
+        }
+        let records = || {
+            zones
+                .iter()
+                .flat_map(|zone| zone.keys().iter().map(move |key| (zone.zone(), key)))
+        };
+        for key in &found.keys {
+            let recorded: Vec<_> = records()
+                .filter(|(_, record)| key.is_of(&record.public_key) == Likeness::Same)
+                .collect();
+            let same_place = records().find(|(_, record)| is_at(record, key));
+            match (recorded.as_slice(), same_place) {
+                ([], Some((zone, record))) if key.is_of(&record.public_key) == Likeness::Other => finding(
+                    Some(zone),
+                    format!(
+                        "token '{name}' has another key under the id of {} {} of {zone}",
+                        record.role,
+                        record.key_tag()
+                    ),
+                    "do not publish or sign before it is known which is right",
+                ),
+                // Its public half is not there to be compared; by its id it is this one, and its signature was tried.
+                ([], Some(_)) => {}
+                ([], None) if all && !self.is_pending(key, zones) => finding(
+                    None,
+                    format!("token '{name}' has {}, which no record names", describe(key)),
+                    "import it, or destroy it with the token's own tool if nobody needs it",
+                ),
+                ([], None) => {}
+                ([_, ..], _) if !key.has_private => {
+                    let (zone, record) = recorded[0];
+                    if record.state != KeyState::Destroyed {
+                        finding(
+                            Some(zone),
+                            format!(
+                                "token '{name}' has only the public half of {} {}",
+                                record.role,
+                                record.key_tag()
+                            ),
+                            "restore the key from its backup",
+                        );
+                    }
+                }
+                ([_], _) => {}
+                ([(zone, one), others @ ..], _) => finding(
+                    Some(zone),
+                    format!(
+                        "{} {} of {zone} and {} other record(s) are one key",
+                        one.role,
+                        one.key_tag(),
+                        others.len()
+                    ),
+                    "destroying one of them would destroy all",
+                ),
+            }
+        }
+        self.findings.extend(findings);
+        Ok(())
+    }
+
+    fn is_pending(&self, key: &TokenKey, zones: &[ZoneKeys]) -> bool {
+        let ids = zones
+            .iter()
+            .flat_map(|zone| zone.pending())
+            .map(|pending| pending.id);
+        ids.into_iter().any(|id| match &key.place {
+            KeyPlace::Pkcs11 { id: found } => *found == Some(CkaId::from(id)),
+            KeyPlace::Tpm { id: found, .. } => *found == Some(id),
+        })
+    }
+}
+
+/// Whether the key is where the record says that its own is.
+fn is_at(record: &KeyRecord, key: &TokenKey) -> bool {
+    match (&record.reference, &key.place) {
+        (KeyReference::Pkcs11(uri), KeyPlace::Pkcs11 { id }) => id.is_some() && uri.id == *id,
+        (KeyReference::Tpm(_), KeyPlace::Tpm { id, .. }) => *id == Some(record.id),
+        (KeyReference::Pkcs11(_), KeyPlace::Tpm { .. }) | (KeyReference::Tpm(_), KeyPlace::Pkcs11 { .. }) => {
+            false
+        }
+    }
+}
+
+fn describe(key: &TokenKey) -> String {
+    let half = match (key.has_private, key.has_public) {
+        (true, true) => "a key",
+        (true, false) => "the private half of a key",
+        (false, _) => "the public half of a key",
+    };
+    let place = match &key.place {
+        KeyPlace::Pkcs11 { id: Some(id) } => format!("id {id}"),
+        KeyPlace::Pkcs11 { id: None } => "no id".to_owned(),
+        KeyPlace::Tpm { path, .. } => path.display().to_string(),
+    };
+    let label = key
+        .label
+        .as_ref()
+        .map_or_else(String::new, |label| format!(", label '{label}'"));
+    format!("{half} ({}, {place}{label})", key.family)
+}
