@@ -4,6 +4,7 @@
 //! stdout is the result, stderr is talk.
 
 mod arguments;
+mod columns;
 mod confirm;
 mod documents;
 mod failure;
@@ -14,6 +15,7 @@ mod run;
 mod zones;
 
 pub use arguments::{ReportArguments, SiteArguments};
+pub use columns::{Columns, JsonList};
 pub use confirm::confirm;
 pub use documents::DocumentVerb;
 pub use failure::{Exit, Failure, Outcome};

@@ -3,8 +3,8 @@
 use domain::base::iana::Class;
 use domain::base::{Record, Serial, Ttl};
 use domain::rdata::{Soa, ZoneRecordData};
+use key_metadata::ZoneName;
 use key_metadata::policy::ParentSignal;
-use key_metadata::{KeyState, ZoneName};
 
 use crate::key_records::{DsDigest, KeyRecords};
 use crate::sign::{SignError, SignPlan};
@@ -51,7 +51,7 @@ pub(crate) fn key_records(
         add(made.dnskey_data().into());
         let signal = match plan.parent_signal {
             ParentSignal::None => false,
-            ParentSignal::Cds => key.record.role.signs_dnskey() && key.record.state == KeyState::Active,
+            ParentSignal::Cds => KeyRecords::are_signalled(&key.record),
         };
         if signal {
             add(made

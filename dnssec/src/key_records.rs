@@ -11,7 +11,7 @@ use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
 use domain::base::{Name, Ttl};
 use domain::crypto::common::{DigestBuilder, DigestType};
 use domain::rdata::{Cdnskey, Cds, Dnskey, Ds};
-use key_metadata::{KeyRecord, ZoneName};
+use key_metadata::{KeyRecord, KeyState, ZoneName};
 
 use crate::signing_key::{dnskey, flags};
 
@@ -86,6 +86,17 @@ impl KeyRecords {
             owner,
             dnskey: dnskey(&key.public_key, flags(key))?.convert(),
         })
+    }
+
+    /// Whether the zone's CDS and CDNSKEY RRsets name this key: the DS at the parent must.
+    pub fn are_signalled(key: &KeyRecord) -> bool {
+        key.role.signs_dnskey() && key.state == KeyState::Active
+    }
+
+    /// The CDS and CDNSKEY records by which `zone` asks its parent to remove its DS (RFC 8078 section 4).
+    pub fn delete_signal(zone: &ZoneName, ttl: u32) -> [String; 2] {
+        let owner = zone.with_final_dot();
+        ["CDS 0 0 0 00", "CDNSKEY 0 3 0 AA=="].map(|record| format!("{owner} {ttl} IN {record}"))
     }
 
     /// The DNSKEY record.

@@ -33,6 +33,8 @@ enum Verb {
     Dnskey(records::DnskeyArguments),
     /// Print DS records for the parent
     Ds(records::DsArguments),
+    /// Print CDS and CDNSKEY records, by which a zone tells its parent its DS
+    Cds(records::CdsArguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
             Verb::Show(verb) => verb.run(&arguments.site, output),
             Verb::Dnskey(verb) => verb.run(&arguments.site, output),
             Verb::Ds(verb) => verb.run(&arguments.site, output),
+            Verb::Cds(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
