@@ -44,6 +44,6 @@ impl KeyChoice {
 }
 
 /// Whether a key has that tag or id.
-fn is_named(key: &KeyRecord, tag_or_id: &str) -> bool {
+pub fn is_named(key: &KeyRecord, tag_or_id: &str) -> bool {
     tag_or_id == key.key_tag().to_string() || tag_or_id == key.id.to_string()
 }

@@ -5,6 +5,7 @@ mod generate;
 mod list;
 mod records;
 mod show;
+mod trust_anchor;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Verb {
     Ds(records::DsArguments),
     /// Print CDS and CDNSKEY records, by which a zone tells its parent its DS
     Cds(records::CdsArguments),
+    /// Print the trust anchors of a zone: the XML of RFC 9718, or for named.conf
+    TrustAnchor(trust_anchor::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
             Verb::Dnskey(verb) => verb.run(&arguments.site, output),
             Verb::Ds(verb) => verb.run(&arguments.site, output),
             Verb::Cds(verb) => verb.run(&arguments.site, output),
+            Verb::TrustAnchor(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
