@@ -13,7 +13,7 @@ help:
 	@echo "make rehearsal   the main job on a software TPM and SoftHSM: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
-	@echo "make bench       figures, as ratios to the token's raw rate"
+	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites to small ones"
 	@echo "make deps        install what is missing (Debian)"
 	@echo "make man         man pages and completions, into target/man"
 	@echo "make schema      write the JSON Schemas of the site's files anew"
@@ -33,6 +33,7 @@ test: deps
 bench: deps
 	cargo build --locked --release --workspace --bins
 	cargo bench --locked --package keyrite-tests --bench sign
+	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tpm --bench sign
 
 check: deps
