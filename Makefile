@@ -3,7 +3,8 @@
 STACK ?= softhsm
 # The packages that the suite and its tests run with, by Debian's names.
 PACKAGES = age bind9-utils dbus-daemon gcc knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev libtss2-tcti-device0 \
-	libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 opensc openssl pkg-config softhsm2 swtpm swtpm-tools tpm2-abrmd tpm2-tools
+	libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opensc openssl pkg-config softhsm2 swtpm swtpm-tools tpm2-abrmd \
+	tpm2-tools
 CARGO_DENY = 0.20.2
 
 .PHONY: help deps build test rehearsal bench check schema man clean
@@ -12,7 +13,7 @@ help:
 	@echo "make rehearsal   the main job on a software TPM and SoftHSM: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
-	@echo "make bench       figures, as ratios to the token's raw rate"
+	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites to small ones"
 	@echo "make deps        install what is missing (Debian)"
 	@echo "make man         man pages and completions, into target/man"
 	@echo "make schema      write the JSON Schemas of the site's files anew"
@@ -32,6 +33,7 @@ test: deps
 bench: deps
 	cargo build --locked --release --workspace --bins
 	cargo bench --locked --package keyrite-tests --bench sign
+	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tpm --bench sign
 
 check: deps

@@ -35,13 +35,9 @@ impl ChangeArguments {
     /// The change that is entered into the history.
     pub fn change(&self, action: Action, at: Time, tool: Tool, site: &SiteArguments) -> Change {
         Change {
-            at,
-            action,
-            tool: tool.0.to_owned(),
-            operator: operator(site.operator.as_deref()),
             reason: self.reason.clone(),
-            overrides: Vec::new(),
             ceremony: self.ceremony.as_ref().map(ToString::to_string),
+            ..Change::new(at, action, tool.0, operator(site.operator.as_deref()))
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod change;
+mod columns;
 mod confirm;
 mod documents;
 mod failure;
@@ -16,6 +17,7 @@ mod zones;
 
 pub use arguments::{ReportArguments, SiteArguments};
 pub use change::{ChangeArguments, Tool, reason};
+pub use columns::{Columns, JsonList};
 pub use confirm::confirm;
 pub use documents::DocumentVerb;
 pub use failure::{Exit, Failure, Outcome};

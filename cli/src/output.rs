@@ -1,6 +1,8 @@
 //! Results on stdout, talk on stderr.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use clap::builder::styling::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
@@ -32,6 +34,19 @@ impl Output {
             }
             Err(error) => Err(Failure::of(Exit::Failed, &error).within("cannot write the result")),
         }
+    }
+
+    /// Whether the reader is gone, so that nothing more of the result need be found out.
+    pub const fn is_over(&self) -> bool {
+        self.quiet_end
+    }
+
+    /// Whether the result goes into a file, so that nobody sees from it how far the work is.
+    pub fn is_to_a_file(&self) -> bool {
+        let stdout = io::stdout().as_fd().try_clone_to_owned();
+        stdout
+            .and_then(|stdout| File::from(stdout).metadata())
+            .is_ok_and(|metadata| metadata.is_file())
     }
 
     /// Writes a line of the result.

@@ -33,6 +33,14 @@ impl DsDigest {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Sha256, Self::Sha384];
 
+    /// The number in the IANA registry.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Sha256 => 2,
+            Self::Sha384 => 4,
+        }
+    }
+
     const fn algorithm(self) -> DigestAlgorithm {
         match self {
             Self::Sha256 => DigestAlgorithm::SHA256,
@@ -40,7 +48,7 @@ impl DsDigest {
         }
     }
 
-    fn of(self, data: &[u8]) -> Bytes {
+    pub(crate) fn of(self, data: &[u8]) -> Bytes {
         let mut digest = DigestBuilder::new(match self {
             Self::Sha256 => DigestType::Sha256,
             Self::Sha384 => DigestType::Sha384,
@@ -81,11 +89,26 @@ pub struct KeyRecords {
 impl KeyRecords {
     /// The records of a key of `zone`; `None` if the zone's name is none in DNS, which [`ZoneName`] rules out.
     pub fn new(zone: &ZoneName, key: &KeyRecord) -> Option<Self> {
+        Self::with_flags(zone, key, flags(key))
+    }
+
+    /// The records that the key had before it was revoked, if it was: by them others know it (RFC 5011 section 7).
+    pub(crate) fn unrevoked(zone: &ZoneName, key: &KeyRecord) -> Option<Self> {
+        Self::with_flags(zone, key, key.role.flags())
+    }
+
+    fn with_flags(zone: &ZoneName, key: &KeyRecord, flags: u16) -> Option<Self> {
         let owner = Name::from_str(&zone.with_final_dot()).ok()?;
         Some(Self {
             owner,
-            dnskey: dnskey(&key.public_key, flags(key))?.convert(),
+            dnskey: dnskey(&key.public_key, flags)?.convert(),
         })
+    }
+
+    /// The CDS and CDNSKEY records by which `zone` asks its parent to remove its DS (RFC 8078 section 4).
+    pub fn delete_signal(zone: &ZoneName, ttl: u32) -> [String; 2] {
+        let owner = zone.with_final_dot();
+        ["CDS 0 0 0 00", "CDNSKEY 0 3 0 AA=="].map(|record| format!("{owner} {ttl} IN {record}"))
     }
 
     /// The DNSKEY record.
@@ -148,7 +171,7 @@ impl KeyRecords {
     }
 
     /// The digest of owner name and RDATA (RFC 4034 5.1.4).
-    fn digest(&self, digest: DsDigest) -> Bytes {
+    pub(crate) fn digest(&self, digest: DsDigest) -> Bytes {
         let mut data = Vec::new();
         // Appending to a Vec cannot fail.
         let _ = self.owner.compose_canonical(&mut data);

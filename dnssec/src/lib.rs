@@ -1,4 +1,5 @@
-//! From a token's key to the records of a signed zone: DNSKEY, DS, CDS, CDNSKEY, NSEC, NSEC3 and RRSIG.
+//! From a token's key to the records of a signed zone: DNSKEY, DS, CDS, CDNSKEY, NSEC, NSEC3 and RRSIG;
+//! and the trust anchors of a zone as RFC 9718 publishes them.
 //!
 //! A zone goes through [`Zone::parse`], [`sign()`] and [`check()`]; the text that was checked is the text to publish. Times are arguments,
 //! and no file is touched.
@@ -16,6 +17,7 @@ mod serial;
 mod sign;
 mod signing_key;
 mod site_tokens;
+mod trust_anchor;
 mod zone;
 mod zone_reader;
 
@@ -29,4 +31,5 @@ pub use serial::{SerialError, next_serial, serial_of};
 pub use sign::{SignError, SignPlan, SignedZone, sign};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
 pub use site_tokens::{SiteTokenError, SiteTokens};
+pub use trust_anchor::{TrustAnchor, TrustAnchors, Validity, ValidityError, XmlText, XmlTextError};
 pub use zone::{Zone, ZoneError};

@@ -140,6 +140,21 @@ pub enum HistoryError {
     Missing(KeyId),
 }
 
+impl Change {
+    /// A change for which no reason is given.
+    pub fn new(at: Time, action: Action, tool: &str, operator: impl Into<String>) -> Self {
+        Self {
+            at,
+            action,
+            tool: tool.to_owned(),
+            operator: operator.into(),
+            reason: None,
+            overrides: Vec::new(),
+            ceremony: None,
+        }
+    }
+}
+
 impl Digest {
     /// Of the JSON of a value: sorted names, no blanks (RFC 8785, as far as it goes for texts and whole numbers).
     fn of(value: &serde_json::Value) -> Self {

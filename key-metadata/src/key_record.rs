@@ -91,7 +91,7 @@ impl KeyRecord {
         self.signs_dnskey() || self.signs_zone()
     }
 
-    /// Whether its DS belongs at the parent, or is on the way there.
+    /// Whether its DS belongs at the parent, or is on the way there, so that the zone's CDS and CDNSKEY RRsets name it (RFC 7344 2.2.2).
     pub const fn wants_ds(&self) -> bool {
         self.role.signs_dnskey() && matches!(self.state, KeyState::Ready | KeyState::Active)
     }

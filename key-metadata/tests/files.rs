@@ -118,15 +118,12 @@ fn key(tag_byte: u8) -> KeyRecord {
 }
 
 fn change() -> Change {
-    Change {
-        at: "2026-11-23T10:00:00Z".parse().unwrap(),
-        action: Action::Generate,
-        tool: "test".to_owned(),
-        operator: "test".to_owned(),
-        reason: None,
-        overrides: Vec::new(),
-        ceremony: None,
-    }
+    Change::new(
+        "2026-11-23T10:00:00Z".parse().unwrap(),
+        Action::Generate,
+        "test",
+        "test",
+    )
 }
 
 fn site(folder: &Path) -> SiteFolder {

@@ -67,15 +67,7 @@ fn zone(keys: impl IntoIterator<Item = KeyRecord>) -> ZoneKeys {
 }
 
 fn change(action: Action) -> Change {
-    Change {
-        at: at(0),
-        action,
-        tool: "test".to_owned(),
-        operator: "test".to_owned(),
-        reason: None,
-        overrides: Vec::new(),
-        ceremony: None,
-    }
+    Change::new(at(0), action, "test", "test")
 }
 
 fn ask(step: Step, number: usize, keys: &ZoneKeys, policy: &Policy, now: Time) -> Vec<Refusal> {

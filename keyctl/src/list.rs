@@ -1,8 +1,8 @@
 //! `list`: keys, a line each.
 
 use clap::Args as ClapArgs;
-use cli::{Outcome, Output, ReportArguments, SiteArguments};
-use key_metadata::{KeyRecord, ZoneName};
+use cli::{Columns, JsonList, Outcome, Output, Progress, ReportArguments, SiteArguments};
+use key_metadata::{Algorithm, KeyRecord, ZoneName};
 use serde::Serialize;
 
 use crate::choose::KeyChoice;
@@ -12,6 +12,9 @@ use crate::choose::KeyChoice;
 pub struct Arguments {
     #[command(flatten)]
     keys: KeyChoice,
+    /// List the keys of every zone of the site, which is done too when no zone is named
+    #[arg(long, conflicts_with = "zones")]
+    all: bool,
     #[command(flatten)]
     report: ReportArguments,
 }
@@ -42,34 +45,93 @@ impl Report {
 }
 
 impl Arguments {
+    /// Prints the keys of one zone before the next zone's file is read.
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
-        let keys = self.keys.keys(&folder)?;
-        if self.report.json {
-            return output.json(&Report::new(keys));
+        let zones = self.keys.zones(&folder)?;
+        let mut list = if self.report.json {
+            List::Json(JsonList::new("keys"))
+        } else {
+            List::Table(Table::new(&zones))
+        };
+        let progress = output
+            .is_to_a_file()
+            .then(|| Progress::new("listing", zones.len() as u64));
+        for zone in &zones {
+            list.add(zone, self.keys.keys_of(zone, &folder)?, output)?;
+            if output.is_over() {
+                return Ok(());
+            }
+            if let Some(progress) = &progress {
+                progress.step();
+            }
         }
-        if keys.is_empty() {
-            output.say("no keys");
-            return Ok(());
+        match list {
+            List::Json(list) => list.end(output),
+            List::Table(table) => {
+                if table.empty {
+                    output.say("no keys");
+                }
+                Ok(())
+            }
         }
-        let row = |(zone, key): (ZoneName, KeyRecord)| {
-            let since = key
-                .times
-                .of(key.state)
-                .map_or_else(String::new, |time| time.to_string());
-            [
+    }
+}
+
+enum List {
+    Json(JsonList),
+    Table(Table),
+}
+
+impl List {
+    fn add(&mut self, zone: &ZoneName, keys: Vec<KeyRecord>, output: &mut Output) -> Outcome {
+        match self {
+            Self::Json(list) => keys.into_iter().try_for_each(|key| {
+                let zone = zone.clone();
+                list.item(&Key { zone, key }, output)
+            }),
+            Self::Table(table) => table.add(zone, &keys, output),
+        }
+    }
+}
+
+struct Table {
+    columns: Columns<7>,
+    empty: bool,
+}
+
+const HEADING: [&str; 7] = ["ZONE", "ROLE", "TAG", "ALGORITHM", "STATE", "SINCE", "ID"];
+
+impl Table {
+    /// Columns that hold any key of these zones. Only an algorithm with which Keyrite makes no keys has a longer name.
+    fn new(zones: &[ZoneName]) -> Self {
+        let zone = zones.iter().map(|zone| zone.as_str().len()).fold(4, usize::max);
+        let algorithms = Algorithm::ALL.iter().map(|algorithm| algorithm.mnemonic().len());
+        let algorithm = algorithms.fold(9, usize::max);
+        Self {
+            columns: Columns::new([zone, 4, 5, algorithm, 9, 20, 32]),
+            empty: true,
+        }
+    }
+
+    fn add(&mut self, zone: &ZoneName, keys: &[KeyRecord], output: &mut Output) -> Outcome {
+        let mut rows = String::new();
+        if self.empty && !keys.is_empty() {
+            self.empty = false;
+            rows.push_str(&self.columns.row(HEADING));
+        }
+        for key in keys {
+            let since = key.times.of(key.state);
+            rows.push_str(&self.columns.row([
                 zone.to_string(),
                 key.role.to_string(),
                 key.key_tag().to_string(),
                 key.algorithm().to_string(),
                 key.state.to_string(),
-                since,
+                since.map_or_else(String::new, |time| time.to_string()),
                 key.id.to_string(),
-            ]
-        };
-        output.result(cli::table(
-            ["ZONE", "ROLE", "TAG", "ALGORITHM", "STATE", "SINCE", "ID"],
-            keys.into_iter().map(row),
-        ))
+            ]));
+        }
+        output.result(rows)
     }
 }

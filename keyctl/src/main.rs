@@ -13,6 +13,7 @@ mod reconcile;
 mod records;
 mod show;
 mod step;
+mod trust_anchor;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,10 @@ enum Verb {
     Dnskey(records::DnskeyArguments),
     /// Print DS records for the parent
     Ds(records::DsArguments),
+    /// Print CDS and CDNSKEY records, by which a zone tells its parent its DS
+    Cds(records::CdsArguments),
+    /// Print the trust anchors of a zone: the XML of RFC 9718, or for named.conf
+    TrustAnchor(trust_anchor::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -84,6 +89,8 @@ fn main() -> ExitCode {
             Verb::Show(verb) => verb.run(&arguments.site, output),
             Verb::Dnskey(verb) => verb.run(&arguments.site, output),
             Verb::Ds(verb) => verb.run(&arguments.site, output),
+            Verb::Cds(verb) => verb.run(&arguments.site, output),
+            Verb::TrustAnchor(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

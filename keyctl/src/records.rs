@@ -1,9 +1,11 @@
-//! `dnskey` and `ds`: the records that keys stand for.
+//! `dnskey`, `ds` and `cds`: the records that keys stand for.
+
+use std::collections::BTreeMap;
 
 use clap::Args;
-use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
+use cli::{Exit, Failure, JsonList, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::{DsDigest, KeyRecords};
-use key_metadata::{KeyRecord, SiteFolder, ZoneName};
+use key_metadata::{KeyRecord, KeyState, PolicyName, SiteFolder, ZoneName};
 use serde::Serialize;
 
 use crate::choose::KeyChoice;
@@ -29,11 +31,19 @@ pub struct DsArguments {
     report: ReportArguments,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Report {
-    version: u32,
-    records: Vec<Line>,
+/// The options of `cds`.
+#[derive(Args)]
+pub struct CdsArguments {
+    #[command(flatten)]
+    keys: KeyChoice,
+    /// The digest of the CDS records, once for each: SHA-256 or SHA-384
+    #[arg(long = "digest", value_name = "DIGEST", default_value = "SHA-256")]
+    digests: Vec<DsDigest>,
+    /// Print the records that ask the parent to remove its DS (RFC 8078 section 4); publish them only to make the zone insecure
+    #[arg(long, conflicts_with_all = ["key", "digests"], requires = "zones")]
+    delete: bool,
+    #[command(flatten)]
+    report: ReportArguments,
 }
 
 /// A record, and the key that it stands for.
@@ -41,27 +51,31 @@ struct Report {
 #[serde(rename_all = "kebab-case")]
 struct Line {
     zone: ZoneName,
-    key_tag: u16,
+    /// None in a record that stands for the absence of keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_tag: Option<u16>,
     record: String,
 }
 
 impl DnskeyArguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        let folder = site.open()?;
-        let keys = self.keys.keys(&folder)?;
-        print(&folder, keys, &self.report, output, |records, ttl| {
-            Some(vec![records.dnskey(ttl)])
-        })
+        let print = Print::new(site.open()?, &self.report);
+        print.keys(
+            &self.keys,
+            output,
+            |_| true,
+            Nothing::KEY,
+            |records, ttl| Some(vec![records.dnskey(ttl)]),
+        )
     }
 }
 
 impl DsArguments {
     /// Prints the DS of every key that signs the DNSKEY RRset.
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        let folder = site.open()?;
-        let mut keys = self.keys.keys(&folder)?;
-        keys.retain(|(_, key)| key.role.signs_dnskey());
-        print(&folder, keys, &self.report, output, |records, ttl| {
+        let print = Print::new(site.open()?, &self.report);
+        let signs = |key: &KeyRecord| key.role.signs_dnskey();
+        print.keys(&self.keys, output, signs, Nothing::KEY, |records, ttl| {
             self.digests
                 .iter()
                 .map(|digest| records.ds(ttl, *digest))
@@ -70,45 +84,152 @@ impl DsArguments {
     }
 }
 
-/// Prints what `text` makes of each key's records, with the TTL that the zone's policy gives them.
-fn print(
-    folder: &SiteFolder,
-    keys: Vec<(ZoneName, KeyRecord)>,
-    report: &ReportArguments,
-    output: &mut Output,
-    text: impl Fn(&KeyRecords, u32) -> Option<Vec<String>>,
-) -> Outcome {
-    if keys.is_empty() {
-        return Err(Failure::new(Exit::Failed, "there is no such key").hint("keyrite-keyctl list".to_owned()));
-    }
-    let mut lines = Vec::new();
-    for (zone, key) in keys {
-        let unfit = || {
-            Failure::new(
-                Exit::Failed,
-                format!("{} {} of {zone} makes no record", key.role, key.key_tag()),
-            )
+impl CdsArguments {
+    /// Prints what the zone itself would publish; of a key that is named, also before or after it would.
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let print = Print::new(site.open()?, &self.report);
+        if self.delete {
+            return print.zones(&self.keys, output, KeyRecords::delete_signal);
+        }
+        let of_one_key = self.keys.is_of_one_key();
+        // A DS of a revoked key would lead nowhere.
+        let can_be = |key: &KeyRecord| key.role.signs_dnskey() && key.state != KeyState::Revoked;
+        let wanted = |key: &KeyRecord| key.wants_ds() || (of_one_key && can_be(key));
+        let none = Nothing {
+            error: "there is no such key that signs the DNSKEY RRset",
+            hint: "a zone publishes CDS for its active KSKs and CSKs; name another KSK or CSK with --key",
         };
+        print.keys(&self.keys, output, wanted, none, |records, ttl| {
+            let cds = self.digests.iter().map(|digest| records.cds(ttl, *digest));
+            cds.chain([records.cdnskey(ttl)]).collect()
+        })
+    }
+}
+
+/// What is said when there is nothing to print.
+struct Nothing {
+    error: &'static str,
+    hint: &'static str,
+}
+
+impl Nothing {
+    const KEY: Self = Self {
+        error: "there is no such key",
+        hint: "keyrite-keyctl list",
+    };
+}
+
+/// One run of a verb that prints records, each zone's before the next zone's file is read.
+struct Print {
+    folder: SiteFolder,
+    json: Option<JsonList>,
+    /// The TTL of DNSKEY, CDS and CDNSKEY by each policy that was met.
+    ttls: BTreeMap<PolicyName, u32>,
+    empty: bool,
+}
+
+impl Print {
+    fn new(folder: SiteFolder, report: &ReportArguments) -> Self {
+        Self {
+            folder,
+            json: report.json.then(|| JsonList::new("records")),
+            ttls: BTreeMap::new(),
+            empty: true,
+        }
+    }
+
+    /// Prints what `text` makes of the records of each chosen key that is `wanted`.
+    fn keys(
+        mut self,
+        choice: &KeyChoice,
+        output: &mut Output,
+        wanted: impl Fn(&KeyRecord) -> bool,
+        none: Nothing,
+        text: impl Fn(&KeyRecords, u32) -> Option<Vec<String>>,
+    ) -> Outcome {
+        for zone in choice.zones(&self.folder)? {
+            for key in choice
+                .keys_of(&zone, &self.folder)?
+                .iter()
+                .filter(|key| wanted(key))
+            {
+                let ttl = self.ttl(&zone)?;
+                let tag = key.key_tag();
+                let unfit = || {
+                    Failure::new(
+                        Exit::Failed,
+                        format!("{} {tag} of {zone} makes no record", key.role),
+                    )
+                };
+                let records = KeyRecords::new(&zone, key).and_then(|records| text(&records, ttl));
+                for record in records.ok_or_else(unfit)? {
+                    self.line(&zone, Some(tag), record, output)?;
+                }
+            }
+            if output.is_over() {
+                return Ok(());
+            }
+        }
+        if self.empty {
+            return Err(Failure::new(Exit::Failed, none.error).hint(none.hint.to_owned()));
+        }
+        self.end(output)
+    }
+
+    /// Prints what `text` makes of each chosen zone.
+    fn zones(
+        mut self,
+        choice: &KeyChoice,
+        output: &mut Output,
+        text: impl Fn(&ZoneName, u32) -> [String; 2],
+    ) -> Outcome {
+        for zone in choice.zones(&self.folder)? {
+            let ttl = self.ttl(&zone)?;
+            for record in text(&zone, ttl) {
+                self.line(&zone, None, record, output)?;
+            }
+        }
+        self.end(output)
+    }
+
+    fn ttl(&mut self, zone: &ZoneName) -> Outcome<u32> {
         // The zones were taken from the site.
-        let Some(entry) = folder.site().zones.get(&zone) else {
-            continue;
+        let Some(entry) = self.folder.site().zones.get(zone) else {
+            return Ok(0);
         };
-        let ttl = folder.policy(&entry.policy)?.dnskey_ttl.seconds();
-        let records = KeyRecords::new(&zone, &key)
-            .and_then(|records| text(&records, ttl))
-            .ok_or_else(unfit)?;
-        let line = |record| Line {
-            zone: zone.clone(),
-            key_tag: key.key_tag(),
-            record,
-        };
-        lines.extend(records.into_iter().map(line));
+        if let Some(ttl) = self.ttls.get(&entry.policy) {
+            return Ok(*ttl);
+        }
+        let ttl = self.folder.policy(&entry.policy)?.dnskey_ttl.seconds();
+        self.ttls.insert(entry.policy.clone(), ttl);
+        Ok(ttl)
     }
-    if report.json {
-        return output.json(&Report {
-            version: 1,
-            records: lines,
-        });
+
+    fn line(
+        &mut self,
+        zone: &ZoneName,
+        key_tag: Option<u16>,
+        record: String,
+        output: &mut Output,
+    ) -> Outcome {
+        self.empty = false;
+        match &mut self.json {
+            None => output.line(record),
+            Some(list) => {
+                let zone = zone.clone();
+                list.item(
+                    &Line {
+                        zone,
+                        key_tag,
+                        record,
+                    },
+                    output,
+                )
+            }
+        }
     }
-    lines.iter().try_for_each(|line| output.line(&line.record))
+
+    fn end(self, output: &mut Output) -> Outcome {
+        self.json.map_or(Ok(()), |list| list.end(output))
+    }
 }

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use key_metadata::key_record::Backup;
+use key_metadata::Backup;
 use key_metadata::{
     Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes, PublicKey, Role, SiteFolder,
     TokenName,
@@ -125,7 +125,6 @@ pub fn record(
             extractability: Extractability::Never,
             bundles: Vec::new(),
         },
-        provenance: Vec::new(),
     })
 }
 
