@@ -34,6 +34,7 @@ mod session;
 mod sign;
 mod signature;
 mod slot;
+mod template;
 mod throwaway;
 mod token;
 mod trial;
