@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
     Advice, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
-    TokenAddress, TokenName, TokenUri, TpmHandle,
+    SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use pkcs11::BackupProof;
 use secrecy::SecretString;
@@ -72,6 +72,14 @@ pub enum SiteTokenError {
         /// Why not.
         source: io::Error,
     },
+    /// A file is where the key's would be.
+    #[error("{} is there already, so that key {id} cannot be put there", path.display())]
+    BlobThere {
+        /// The key.
+        id: KeyId,
+        /// The file.
+        path: PathBuf,
+    },
     /// No file of that TPM holds the key.
     #[error("TPM '{token}' has no key {id}")]
     NoBlob {
@@ -128,6 +136,9 @@ impl Advice for SiteTokenError {
             Self::Blob { .. } => {
                 Some("restore the file from the site's version control or a backup".to_owned())
             }
+            Self::BlobThere { .. } => {
+                Some("it may be there from an earlier import; list the token's keys".to_owned())
+            }
             Self::NoToken(_) | Self::NotOpen(_) => None,
         }
     }
@@ -139,6 +150,7 @@ impl Advice for SiteTokenError {
             | Self::NotOpen(_)
             | Self::Elsewhere { .. }
             | Self::File { .. }
+            | Self::BlobThere { .. }
             | Self::NoBlob { .. } => false,
             Self::TpmExtractable(_)
             | Self::NoRecoveryParent(_)
@@ -248,6 +260,40 @@ impl<'a> SiteTokens<'a> {
                 Ok((public_key, KeyReference::Tpm(name.clone())))
             }
         }
+    }
+
+    /// Puts a key from outside into an open token. It has then signed there, and the signature has verified under the public half that it came with.
+    pub fn import(
+        &self,
+        name: &TokenName,
+        key: &SoftwareKey,
+        id: KeyId,
+        label: &str,
+        extractability: Extractability,
+    ) -> Result<(PublicKey, KeyReference), SiteTokenError> {
+        let reference = match self.opened(name)? {
+            OpenToken::Pkcs11 { token, uri } => {
+                token
+                    .import(key, id, label, extractability)
+                    .map_err(token_error)?;
+                KeyReference::Pkcs11(uri.of_key(id))
+            }
+            OpenToken::Tpm { tpm, auth } => {
+                match extractability {
+                    Extractability::Never => {}
+                    Extractability::Wrapped => return Err(SiteTokenError::TpmExtractable(name.clone())),
+                }
+                let path = self.site.tpm_key_path(id);
+                if path.exists() {
+                    return Err(SiteTokenError::BlobThere { id, path });
+                }
+                self.check_auth(tpm, auth)?;
+                let blob = tpm.import_key(key, Some(auth)).map_err(token_error)?;
+                replace(&path, |out| out.write_all(&blob.to_bytes()))?;
+                KeyReference::Tpm(name.clone())
+            }
+        };
+        Ok((key.public_key.clone(), reference))
     }
 
     /// Has a key that the TPM made earlier sign, if the site has one: a TPM takes any authorisation value for a new key, and a mistyped one

@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::gate::{next_step, refusals};
-use key_metadata::{KeyRecord, SiteFolder, ZoneKeys};
+use key_metadata::{KeyRecord, KeyState, SiteFolder, ZoneKeys};
 
 use crate::choose::KeyChoice;
 use crate::list::Report;
@@ -81,7 +81,7 @@ fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<St
     }
     if let Some(entry) = folder.site().zones.get(zone) {
         let policy = folder.policy(&entry.policy)?;
-        if let (Some(active), Some(of_role)) = (times.active, policy.key(key.role)) {
+        if let (KeyState::Active, Some(active), Some(of_role)) = (key.state, times.active, policy.key(key.role)) {
             let due = active.after(of_role.lifetime);
             field(
                 "due",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use key_metadata::{CkaId, PublicKey};
+use key_metadata::{CkaId, PublicKey, verifies};
 
 use crate::key::{FindError, Found, Key};
 use crate::list::{FoundKey, ListError};
@@ -11,7 +11,6 @@ use crate::object::{Halves, is_logged_in};
 use crate::session::AccessError;
 use crate::sign::SignError;
 use crate::token::Token;
-use crate::verify::verifies;
 
 /// What is signed to see which key it is.
 const DATA: &[u8] = b"which key of Keyrite is this?";

@@ -13,7 +13,7 @@ use crate::session::AccessError;
 use crate::token::Token;
 
 /// The longest CKA_LABEL that every token keeps, in bytes; some cut a longer one without a word.
-const MAX_LABEL: usize = 32;
+pub(crate) const MAX_LABEL: usize = 32;
 
 /// Why there is no new key.
 #[derive(Debug, thiserror::Error)]
@@ -257,7 +257,7 @@ impl Token {
 ///
 /// Tokens switch on what was not asked for, and tpm2-pkcs11 fails when it is switched off in the template: it makes TPM keys
 /// that sign and decrypt, and calls a template that says otherwise a mismatch. Afterwards both it and SoftHSM allow it.
-fn restrict(session: &Session, private: ObjectHandle) -> CallResult<()> {
+pub(crate) fn restrict(session: &Session, private: ObjectHandle) -> CallResult<()> {
     let uses = [
         AttributeType::Decrypt,
         AttributeType::Unwrap,
@@ -285,21 +285,8 @@ fn check(
     spec: KeySpec,
     extractability: Extractability,
 ) -> CallResult<Made> {
-    let Protection {
-        sensitive,
-        extractable,
-    } = Protection::read(session, private)?;
-    let wanted_extractable = extractability == Extractability::Wrapped;
-    for (attribute, value, wanted) in [
-        ("CKA_SENSITIVE", sensitive, true),
-        ("CKA_EXTRACTABLE", extractable, wanted_extractable),
-    ] {
-        if value != Some(wanted) {
-            return Ok(Made::Unprotected(
-                attribute,
-                value.map_or("unknown", |value| if value { "true" } else { "false" }),
-            ));
-        }
+    if let Some((attribute, value)) = Protection::read(session, private)?.less_than(extractability) {
+        return Ok(Made::Unprotected(attribute, value));
     }
     let public_key = Material::read(session, public)?.public_key(spec.algorithm());
     Ok(public_key

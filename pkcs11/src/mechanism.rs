@@ -123,36 +123,41 @@ impl Mechanism {
 }
 
 pub(crate) fn supports(mechanisms: &[Mechanism], spec: KeySpec) -> bool {
-    let bits = usize::from(spec.bits());
-    // RFC 8032 counts Ed25519 as 255 or 256 bits, and so do tokens.
-    let (generate, sign, sizes): (_, &[_], _) = match spec.algorithm() {
-        Algorithm::RsaSha256 => (
-            MechanismType::RSA_PKCS_KEY_PAIR_GEN,
-            &[MechanismType::RSA_PKCS, MechanismType::SHA256_RSA_PKCS],
-            [bits, bits],
-        ),
-        Algorithm::RsaSha512 => (
-            MechanismType::RSA_PKCS_KEY_PAIR_GEN,
-            &[MechanismType::RSA_PKCS, MechanismType::SHA512_RSA_PKCS],
-            [bits, bits],
-        ),
-        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => (
-            MechanismType::ECC_KEY_PAIR_GEN,
-            &[MechanismType::ECDSA],
-            [bits, bits],
-        ),
-        Algorithm::Ed25519 => (
-            MechanismType::ECC_EDWARDS_KEY_PAIR_GEN,
-            &[MechanismType::EDDSA],
-            [255, 256],
-        ),
+    let generate = match spec.algorithm() {
+        Algorithm::RsaSha256 | Algorithm::RsaSha512 => MechanismType::RSA_PKCS_KEY_PAIR_GEN,
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => MechanismType::ECC_KEY_PAIR_GEN,
+        Algorithm::Ed25519 => MechanismType::ECC_EDWARDS_KEY_PAIR_GEN,
     };
+    let sizes = sizes(spec.algorithm(), spec.bits());
     find(mechanisms, generate)
         .is_some_and(|mechanism| mechanism.generates_pairs && sizes.iter().any(|bits| mechanism.takes(*bits)))
-        && sign.iter().any(|kind| {
-            find(mechanisms, *kind)
-                .is_some_and(|mechanism| mechanism.signs && sizes.iter().any(|bits| mechanism.takes(*bits)))
-        })
+        && signs(mechanisms, spec.algorithm(), spec.bits())
+}
+
+/// Whether the token signs for that algorithm with keys of that many bits, wherever they were made.
+pub(crate) fn signs(mechanisms: &[Mechanism], algorithm: Algorithm, bits: u16) -> bool {
+    let sign: &[_] = match algorithm {
+        Algorithm::RsaSha256 => &[MechanismType::RSA_PKCS, MechanismType::SHA256_RSA_PKCS],
+        Algorithm::RsaSha512 => &[MechanismType::RSA_PKCS, MechanismType::SHA512_RSA_PKCS],
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => &[MechanismType::ECDSA],
+        Algorithm::Ed25519 => &[MechanismType::EDDSA],
+    };
+    let sizes = sizes(algorithm, bits);
+    sign.iter().any(|kind| {
+        find(mechanisms, *kind)
+            .is_some_and(|mechanism| mechanism.signs && sizes.iter().any(|bits| mechanism.takes(*bits)))
+    })
+}
+
+/// The sizes that such a key can be said to have: RFC 8032 counts Ed25519 as 255 or 256 bits, and so do tokens.
+fn sizes(algorithm: Algorithm, bits: u16) -> [usize; 2] {
+    match algorithm {
+        Algorithm::RsaSha256
+        | Algorithm::RsaSha512
+        | Algorithm::EcdsaP256Sha256
+        | Algorithm::EcdsaP384Sha384 => [bits.into(), bits.into()],
+        Algorithm::Ed25519 => [255, 256],
+    }
 }
 
 pub(crate) fn offer(mechanisms: &[Mechanism]) -> Offer {

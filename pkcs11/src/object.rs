@@ -3,7 +3,7 @@
 use cryptoki::error::Result;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
-use key_metadata::CkaId;
+use key_metadata::{CkaId, Extractability};
 
 /// Both halves of a key, as far as they are in the token and seen by this session.
 pub(crate) struct Halves {
@@ -68,6 +68,20 @@ impl Protection {
             }
         }
         Ok(protection)
+    }
+
+    /// The attribute, and its value, by which a key that should be hidden is otherwise than was asked for.
+    pub(crate) fn less_than(&self, extractability: Extractability) -> Option<(&'static str, &'static str)> {
+        let extractable = extractability == Extractability::Wrapped;
+        let wanted = [
+            ("CKA_SENSITIVE", self.sensitive, true),
+            ("CKA_EXTRACTABLE", self.extractable, extractable),
+        ];
+        let (attribute, value, _) = wanted
+            .into_iter()
+            .find(|(_, value, wanted)| *value != Some(*wanted))?;
+        let value = value.map_or("unknown", |value| if value { "true" } else { "false" });
+        Some((attribute, value))
     }
 }
 

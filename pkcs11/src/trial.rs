@@ -3,7 +3,7 @@
 use cryptoki::error::{Error, Result};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use key_metadata::{Algorithm, Extractability, KeySpec, PublicKey};
+use key_metadata::{Algorithm, Extractability, KeySpec, PublicKey, verifies};
 
 use crate::call::CallError;
 use crate::material::Material;
@@ -14,7 +14,6 @@ use crate::raw::Raw;
 use crate::sign::operation;
 use crate::signature;
 use crate::throwaway::{Storage, Throwaway};
-use crate::verify::verifies;
 use crate::wrap::WrapMechanism;
 
 /// What the keys of a probe sign.

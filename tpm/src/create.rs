@@ -2,7 +2,7 @@
 
 use key_metadata::{Advice, Algorithm, KeySpec, Tcti};
 use secrecy::{ExposeSecret, SecretString};
-use tss_esapi::attributes::ObjectAttributesBuilder;
+use tss_esapi::attributes::{ObjectAttributes, ObjectAttributesBuilder};
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::key_bits::RsaKeyBits;
@@ -80,7 +80,7 @@ impl Advice for CreateError {
     }
 }
 
-fn list(specs: &[KeySpec]) -> String {
+pub(crate) fn list(specs: &[KeySpec]) -> String {
     match specs {
         [] => "no key for DNSSEC".to_owned(),
         [only] => only.to_string(),
@@ -133,7 +133,7 @@ impl Tpm {
 }
 
 impl Engine {
-    fn offered(&mut self) -> Result<Vec<KeySpec>, CommandError> {
+    pub(crate) fn offered(&mut self) -> Result<Vec<KeySpec>, CommandError> {
         let mut offered = Vec::new();
         for spec in KeySpec::ALL {
             if self.offers(spec)? {
@@ -143,7 +143,7 @@ impl Engine {
         Ok(offered)
     }
 
-    fn offers(&mut self, spec: KeySpec) -> Result<bool, CommandError> {
+    pub(crate) fn offers(&mut self, spec: KeySpec) -> Result<bool, CommandError> {
         // The TPM library specification has no Ed25519 before version 1.84, and tpm2-tss has none.
         if spec.algorithm() == Algorithm::Ed25519 {
             return Ok(false);
@@ -191,6 +191,16 @@ fn template(spec: KeySpec) -> Result<Public, Error> {
         .with_user_with_auth(true)
         .with_sign_encrypt(true)
         .build()?;
+    public_area(spec, attributes, PublicKeyRsa::default(), EccPoint::default())
+}
+
+/// The public area of a signing key; of the two values only the one of the key's kind is used.
+pub(crate) fn public_area(
+    spec: KeySpec,
+    attributes: ObjectAttributes,
+    modulus: PublicKeyRsa,
+    point: EccPoint,
+) -> Result<Public, Error> {
     let builder = PublicBuilder::new()
         .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
         .with_object_attributes(attributes);
@@ -198,11 +208,11 @@ fn template(spec: KeySpec) -> Result<Public, Error> {
         PublicParameters::Rsa(parameters) => builder
             .with_public_algorithm(PublicAlgorithm::Rsa)
             .with_rsa_parameters(parameters)
-            .with_rsa_unique_identifier(PublicKeyRsa::default()),
+            .with_rsa_unique_identifier(modulus),
         PublicParameters::Ecc(parameters) => builder
             .with_public_algorithm(PublicAlgorithm::Ecc)
             .with_ecc_parameters(parameters)
-            .with_ecc_unique_identifier(EccPoint::default()),
+            .with_ecc_unique_identifier(point),
         PublicParameters::KeyedHash(_) | PublicParameters::SymCipher(_) => builder,
     }
     .build()

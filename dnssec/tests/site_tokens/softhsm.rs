@@ -5,6 +5,8 @@ use std::path::Path;
 use key_metadata::{Advice, Algorithm, CkaId, Extractability, KeySpec, SiteFolder};
 use keyrite_dnssec::{Family, KeyPlace, Likeness, Presence, SiteTokens, WrapMechanism};
 
+use sandbox::software_key;
+
 use crate::{Body, Outcome, id, name, pin, proves, record, site};
 
 pub const TESTS: &[(&str, Body)] = &[
@@ -16,6 +18,10 @@ pub const TESTS: &[(&str, Body)] = &[
     (
         "softhsm: what a killed program left is told and destroyed",
         recovered,
+    ),
+    (
+        "softhsm: one key in two tokens is proved by a signature of each",
+        one_key_in_two,
     ),
     (
         "softhsm: a backup is proved or refused before a key is made",
@@ -135,6 +141,28 @@ fn recovered(folder: &Path) -> Outcome {
     assert_eq!(tokens.find(&one, id(1))?, Presence::Absent);
     assert!(tokens.public_key_of(&one, id(1), spec.algorithm()).is_err());
     assert!(tokens.keys_in(&one)?.keys.is_empty());
+    Ok(())
+}
+
+fn one_key_in_two(folder: &Path) -> Outcome {
+    let site = two_tokens(folder)?;
+    let tokens = open(&site)?;
+    for (number, (algorithm, bits)) in (1..).zip([
+        (Algorithm::RsaSha256, 2048),
+        (Algorithm::EcdsaP256Sha256, 256),
+        (Algorithm::EcdsaP384Sha384, 384),
+        (Algorithm::Ed25519, 256),
+    ]) {
+        let outside = software_key(algorithm, bits)?;
+        let never = Extractability::Never;
+        let (public, reference) = tokens.import(&name("one")?, &outside, id(number), "here", never)?;
+        assert_eq!(public, outside.public_key);
+        let key = record(id(number), public, reference)?;
+        tokens.signing_key(&key)?.prove(&key.public_key, b"a nonce")?;
+        assert!(!proves(&tokens, "two", &key)?);
+        tokens.import(&name("two")?, &outside, id(100 + number), "there", never)?;
+        assert!(proves(&tokens, "one", &key)? && proves(&tokens, "two", &key)?);
+    }
     Ok(())
 }
 

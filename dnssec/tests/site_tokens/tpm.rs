@@ -5,13 +5,14 @@ use std::path::Path;
 
 use key_metadata::{Advice, Algorithm, Extractability, KeySpec, SiteFolder};
 use keyrite_dnssec::{Family, KeyPlace, Likeness, Presence, SiteTokenError, SiteTokens};
-use sandbox::Swtpm;
+use sandbox::{Swtpm, software_key};
 
 use crate::{Body, Outcome, id, name, pin, proves, record, site};
 
 pub const TESTS: &[(&str, Body)] = &[
     ("tpm: an inventory has the files that belong to it", listed),
     ("tpm: what a killed program left is told and destroyed", recovered),
+    ("tpm: a key from outside is taken, once", imported),
     ("tpm: no native key can be backed up", backup),
 ];
 
@@ -116,6 +117,34 @@ fn recovered(folder: &Path) -> Outcome {
     assert!(!site.tpm_key_path(id(1)).exists());
     fs::write(site.tpm_key_path(id(2)), "damaged")?;
     assert!(tokens.destroy_by(&one, id(2)).is_err() && site.tpm_key_path(id(2)).exists());
+    Ok(())
+}
+
+fn imported(folder: &Path) -> Outcome {
+    let (_swtpm, site) = one_tpm(folder)?;
+    let one = name("one")?;
+    let mut tokens = SiteTokens::new(&site);
+    tokens.open(&one, pin())?;
+    for (number, (algorithm, bits)) in
+        (1..).zip([(Algorithm::RsaSha256, 2048), (Algorithm::EcdsaP256Sha256, 256)])
+    {
+        let outside = software_key(algorithm, bits)?;
+        let import = |extractability| tokens.import(&one, &outside, id(number), "zsk", extractability);
+        assert!(matches!(
+            import(Extractability::Wrapped),
+            Err(SiteTokenError::TpmExtractable(_))
+        ));
+        let (public, reference) = import(Extractability::Never)?;
+        assert_eq!(tokens.public_key_of(&one, id(number), algorithm)?, public);
+        let key = record(id(number), public, reference)?;
+        tokens.signing_key(&key)?.prove(&key.public_key, b"a nonce")?;
+        assert!(proves(&tokens, "one", &key)?);
+        let again = import(Extractability::Never);
+        assert!(
+            matches!(again, Err(SiteTokenError::BlobThere { .. })),
+            "{again:?}"
+        );
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! A module reads its store's place from the environment of its process, so each test runs in a process of its own: this program
 //! again, with `--child` and the test's name.
 
+mod import;
 mod inventory;
 mod killed;
 mod pins;

@@ -11,7 +11,7 @@ use keyrite_pkcs11::{
     LoginError, Module, OpenError, PinState, SignError, Token, verifies,
 };
 
-use crate::{Body, Outcome, id, inventory, pin, pins, probe, ready, softhsm_module, uri};
+use crate::{Body, Outcome, id, import, inventory, pin, pins, probe, ready, softhsm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -45,6 +45,14 @@ pub const TESTS: &[(&str, Body)] = &[
         inventory::listed_each,
     ),
     ("what is there of a key is told", inventory::presence),
+    (
+        "keys of every algorithm are taken from outside",
+        import::in_softhsm,
+    ),
+    (
+        "a key whose halves do not belong together is not kept",
+        import::wrong_keys,
+    ),
     ("a label that would be cut is refused", label_length),
     ("extractability is as asked", extractability),
     ("a private key only signs", only_signs),

@@ -12,12 +12,14 @@ mod failed;
 mod loopback;
 mod manufactured;
 mod softhsm;
+mod software_key;
 mod swtpm;
 mod tap;
 
 pub use abrmd::Abrmd;
 pub use ek_ca::EkCa;
 pub use softhsm::SoftHsm;
+pub use software_key::software_key;
 pub use swtpm::Swtpm;
 pub use tap::{Cut, Ended, Tap};
 

@@ -14,6 +14,7 @@ mod bus;
 mod connect;
 mod endorsement;
 mod hierarchy;
+mod import;
 mod keys;
 mod lockout;
 mod nv;
