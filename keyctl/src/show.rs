@@ -81,7 +81,9 @@ fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<St
     }
     if let Some(entry) = folder.site().zones.get(zone) {
         let policy = folder.policy(&entry.policy)?;
-        if let (KeyState::Active, Some(active), Some(of_role)) = (key.state, times.active, policy.key(key.role)) {
+        if let (KeyState::Active, Some(active), Some(of_role)) =
+            (key.state, times.active, policy.key(key.role))
+        {
             let due = active.after(of_role.lifetime);
             field(
                 "due",

@@ -12,6 +12,7 @@ use tss_esapi::{Context, Error};
 
 use crate::approval::PcrAccess;
 use crate::command::CommandError;
+use crate::load::Slots;
 use crate::name::Name;
 use crate::response::ResponseCode;
 use crate::srk::{OpenSrk, SRK};
@@ -25,6 +26,8 @@ pub(crate) struct Engine {
     pub(crate) srk: Option<OpenSrk>,
     /// The one session that is kept, salted to `srk`.
     pub(crate) session: Option<AuthSession>,
+    /// Our keys that have a slot.
+    pub(crate) slots: Slots,
     /// The PCR policy under which PINs are sealed.
     pub(crate) access: Option<Arc<PcrAccess>>,
     /// The only Name that the storage root key may have.

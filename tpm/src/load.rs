@@ -1,7 +1,7 @@
 //! Keys in the TPM, and their signatures.
 
 use key_metadata::{Advice, Algorithm, Tcti};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tss_esapi::Error;
 use tss_esapi::constants::tss::{TPM2_RH_NULL, TPM2_ST_HASHCHECK};
@@ -13,6 +13,7 @@ use tss_esapi::tss2_esys::{TPM2B_DIGEST, TPMT_TK_HASHCHECK};
 
 use crate::blob::{KeyBlob, Kind, left_padded};
 use crate::command::CommandError;
+use crate::engine::Engine;
 use crate::name::Name;
 use crate::response::{AUTH_FAIL, INTEGRITY};
 use crate::session::Protect;
@@ -106,6 +107,9 @@ pub enum SignError {
     /// There is no SRK to salt the session with.
     #[error(transparent)]
     Srk(#[from] SrkError),
+    /// It had given up its slot, and was not loaded again.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// A command failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -128,6 +132,7 @@ impl Advice for SignError {
             }
             Self::Algorithm { .. } | Self::Wrong { .. } => None,
             Self::Srk(error) => error.hint(),
+            Self::Load(error) => error.hint(),
             Self::Command(error) => error.hint(),
         }
     }
@@ -136,38 +141,76 @@ impl Advice for SignError {
         match self {
             Self::AuthRefused { .. } => true,
             Self::Srk(error) => error.is_credential(),
+            Self::Load(error) => error.is_credential(),
             Self::Command(error) => error.is_credential(),
             Self::Algorithm { .. } | Self::Wrong { .. } => false,
         }
     }
 }
 
-/// A key in one of the TPM's few slots for objects, until it is dropped.
+/// A key that the TPM has loaded, until it is dropped. A TPM has few slots for objects: of more keys than fit, the one that was not used for
+/// the longest time gives up its slot, and is loaded again when it is to sign.
 ///
 /// With an auth value, tpm2-tss 3.2 spends about 3 ms of its own on each signature: it sets OpenSSL up anew for every digest of the session.
 pub struct LoadedKey {
     tpm: Tpm,
-    handle: KeyHandle,
-    kind: Kind,
-    auth: AuthKind,
+    /// What the connection knows it by.
+    number: u64,
+    blob: KeyBlob,
+    auth: Option<SecretString>,
 }
 
-/// Whether the key's auth value needs protection.
-#[derive(Clone, Copy)]
-enum AuthKind {
-    /// Empty: it is no secret.
-    Empty,
-    /// A secret: only an HMAC of it crosses the bus.
-    Secret,
+/// The keys that have a slot in the TPM, the one that was used last at the end.
+#[derive(Default)]
+pub(crate) struct Slots {
+    keys: Vec<(u64, KeyHandle)>,
+    next: u64,
 }
 
 impl Tpm {
     /// Loads a key. A wrong auth value is noticed by the first signature: to check it here would cost a try.
     pub fn load(&self, blob: &KeyBlob, auth: Option<&SecretString>) -> Result<LoadedKey, LoadError> {
         let mut engine = self.engine();
-        let tcti = engine.tcti.clone();
-        let session = engine.salted()?;
-        let srk = engine.srk()?;
+        let number = engine.slots.next;
+        engine.slots.next += 1;
+        let auth = auth.map(|auth| SecretString::from(auth.expose_secret().to_owned()));
+        engine.load_into_slot(number, blob, auth.as_ref())?;
+        Ok(LoadedKey {
+            tpm: self.clone(),
+            number,
+            blob: blob.clone(),
+            auth,
+        })
+    }
+}
+
+impl Engine {
+    /// Loads a key; where there is no slot, another of our keys gives up its own.
+    fn load_into_slot(
+        &mut self,
+        number: u64,
+        blob: &KeyBlob,
+        auth: Option<&SecretString>,
+    ) -> Result<KeyHandle, LoadError> {
+        loop {
+            match self.load(blob, auth) {
+                Ok(handle) => {
+                    self.slots.keys.push((number, handle));
+                    return Ok(handle);
+                }
+                Err(LoadError::Command(CommandError::NoRoom { .. })) if !self.slots.keys.is_empty() => {
+                    let (_, oldest) = self.slots.keys.remove(0);
+                    drop(self.hold(oldest.into()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn load(&mut self, blob: &KeyBlob, auth: Option<&SecretString>) -> Result<KeyHandle, LoadError> {
+        let tcti = self.tcti.clone();
+        let session = self.salted()?;
+        let srk = self.srk()?;
         if srk.name != *blob.parent() {
             return Err(LoadError::OtherTpm {
                 tcti,
@@ -176,7 +219,7 @@ impl Tpm {
             });
         }
         let (private, public) = blob.parts();
-        let loaded = engine.run_in(session, Protect::Nothing, "TPM2_Load", |context| {
+        let loaded = self.run_in(session, Protect::Nothing, "TPM2_Load", |context| {
             context.load(srk.handle, private, public)
         });
         let handle = match loaded {
@@ -184,22 +227,29 @@ impl Tpm {
             Err(source) if source.is(INTEGRITY) => return Err(LoadError::Damaged { tcti, source }),
             Err(error) => return Err(error.into()),
         };
-        let mut key = engine.hold(handle.into());
+        let mut key = self.hold(handle.into());
         if auth.is_some() {
             key.set_auth(handle.into(), auth)?;
         }
-        let auth = if auth.is_some() {
-            AuthKind::Secret
-        } else {
-            AuthKind::Empty
-        };
         key.keep();
-        Ok(LoadedKey {
-            tpm: self.clone(),
-            handle,
-            kind: blob.kind(),
-            auth,
-        })
+        Ok(handle)
+    }
+
+    /// The handle of a key, which is loaded again if it had to give up its slot.
+    fn handle_of(&mut self, key: &LoadedKey) -> Result<KeyHandle, LoadError> {
+        match self
+            .slots
+            .keys
+            .iter()
+            .position(|(number, _)| *number == key.number)
+        {
+            Some(place) => {
+                let found = self.slots.keys.remove(place);
+                self.slots.keys.push(found);
+                Ok(found.1)
+            }
+            None => self.load_into_slot(key.number, &key.blob, key.auth.as_ref()),
+        }
     }
 }
 
@@ -208,9 +258,9 @@ impl LoadedKey {
     pub fn sign(&self, algorithm: Algorithm, data: &[u8]) -> Result<Vec<u8>, SignError> {
         let wrong = || SignError::Algorithm {
             algorithm,
-            kind: self.kind.to_string(),
+            kind: self.blob.kind().to_string(),
         };
-        if !self.kind.serves(algorithm) {
+        if !self.blob.kind().serves(algorithm) {
             return Err(wrong());
         }
         let (digest, scheme) = match algorithm {
@@ -221,8 +271,8 @@ impl LoadedKey {
             Algorithm::Ed25519 => return Err(wrong()),
         };
         let signature = self.sign_digest(digest, scheme)?;
-        let length = self.kind.coordinate();
-        let bytes = match (self.kind, signature) {
+        let length = self.blob.kind().coordinate();
+        let bytes = match (self.blob.kind(), signature) {
             (Kind::Rsa { bits }, Signature::RsaSsa(rsa)) => {
                 left_padded(rsa.signature(), usize::from(bits / 8))
             }
@@ -242,15 +292,15 @@ impl LoadedKey {
     }
 
     fn sign_digest(&self, digest: Vec<u8>, scheme: SignatureScheme) -> Result<Signature, SignError> {
-        let handle = self.handle;
         let mut engine = self.tpm.engine();
+        let handle = engine.handle_of(self)?;
         let send = |context: &mut tss_esapi::Context| {
             context.sign(handle, Digest::try_from(digest)?, scheme, external_digest()?)
         };
         let result = match self.auth {
-            AuthKind::Empty => engine.run("TPM2_Sign", Some(AuthSession::Password), send),
+            None => engine.run("TPM2_Sign", Some(AuthSession::Password), send),
             // Neither digest nor signature is a secret: the HMAC is enough, and encryption would cost time.
-            AuthKind::Secret => {
+            Some(_) => {
                 let session = engine.salted()?;
                 engine.run_in(session, Protect::Nothing, "TPM2_Sign", send)
             }
@@ -271,7 +321,16 @@ impl LoadedKey {
 
 impl Drop for LoadedKey {
     fn drop(&mut self) {
-        drop(self.tpm.engine().hold(self.handle.into()));
+        let mut engine = self.tpm.engine();
+        let place = engine
+            .slots
+            .keys
+            .iter()
+            .position(|(number, _)| *number == self.number);
+        if let Some(place) = place {
+            let (_, handle) = engine.slots.keys.remove(place);
+            drop(engine.hold(handle.into()));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tss_esapi::{Context, Error};
 
 use crate::command::{CommandError, reach};
 use crate::engine::Engine;
+use crate::load::Slots;
 use crate::response::{INITIALIZE, ResponseCode};
 use crate::turn::wait_for_turn;
 
@@ -85,6 +86,7 @@ impl Tpm {
             context,
             srk: None,
             session: None,
+            slots: Slots::default(),
             access: None,
             pinned: None,
             _turn: turn,
