@@ -105,7 +105,7 @@ impl<'a> Trial<'a> {
         for mechanism in WrapMechanism::ALL {
             let mut throwaway = Throwaway::new(self.session, self.storage);
             let wrapping = match mechanism {
-                WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad => {
+                WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad | WrapMechanism::AesCbcPad => {
                     throwaway.wrapping_key().map(|key| (key, key))
                 }
                 WrapMechanism::RsaAesKeyWrap => {
