@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::daemon::Daemon;
 
@@ -14,7 +15,7 @@ pub struct Private {
     /// The first process in them, as the host numbers it.
     holder: String,
     kinds: Vec<&'static str>,
-    _daemon: Daemon,
+    daemon: Option<Daemon>,
 }
 
 /// Sets up what every daemon may write to outside the caller's folder; the rest is the caller's script. $1 is the folder for state.
@@ -76,7 +77,7 @@ impl Private {
         Ok(Self {
             holder: fs::read_to_string(&told)?.trim().to_owned(),
             kinds: kinds.to_vec(),
-            _daemon: daemon,
+            daemon: Some(daemon),
         })
     }
 
@@ -113,5 +114,18 @@ impl Private {
             .arg(program)
             .env_clear();
         command
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        self.daemon = None;
+        // The kernel kills the others first, and the first process is gone, or but a name, when all are.
+        let stat = format!("/proc/{}/stat", self.holder);
+        let is_there = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+        let start = Instant::now();
+        while is_there() && start.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(5));
+        }
     }
 }
