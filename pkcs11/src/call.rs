@@ -37,6 +37,11 @@ impl CallError {
         !gone && !self.is_credential()
     }
 
+    /// Whether the token refused a PIN that was given to it.
+    pub(crate) fn is_wrong_pin(&self) -> bool {
+        matches!(self.answer(), Some(RvError::PinIncorrect | RvError::PinInvalid))
+    }
+
     /// Whether the token says that it has no such mechanism or function.
     pub(crate) fn is_not_offered(&self) -> bool {
         matches!(

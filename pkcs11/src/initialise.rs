@@ -1,15 +1,15 @@
 //! Initialising a token: its label, its security officer's PIN, its user's PIN.
 
-use cryptoki::error::RvError;
 use cryptoki::session::{Session, UserType};
-use key_metadata::{Advice, TokenLabel};
+use key_metadata::TokenLabel;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::call::CallError;
+use crate::initialise_error::{InitialiseError, InitialiseStep};
 use crate::lock::ModuleLock;
 use crate::module::Module;
 use crate::session::{AccessError, open};
-use crate::slot::{Occupied, PinLengthLimits, hint_of_others, labels};
+use crate::slot::{Occupied, PinLengthLimits, labels};
 use crate::token::Token;
 
 /// What initialising a token came to.
@@ -35,6 +35,24 @@ pub enum Prospect {
     },
 }
 
+/// The PINs that a token was delivered with, where it was delivered with any: some ask for them before they take others.
+#[derive(Default)]
+pub struct DeliveredPins {
+    /// The security officer's. It is asked for where the token's flags say that the SO PIN is to be changed.
+    pub so: Option<SecretString>,
+    /// The user's. It is asked for where the user has to be the first to change it, and no security officer can.
+    pub user: Option<SecretString>,
+}
+
+impl DeliveredPins {
+    fn of(&self, owner: PinOwner) -> Option<&SecretString> {
+        match owner {
+            PinOwner::SecurityOfficer => self.so.as_ref(),
+            PinOwner::User => self.user.as_ref(),
+        }
+    }
+}
+
 /// Whose PIN it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinOwner {
@@ -53,136 +71,6 @@ impl std::fmt::Display for PinOwner {
     }
 }
 
-/// What an initialisation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InitialiseStep {
-    /// Finds the token, or a slot for it.
-    Find,
-    /// C_InitToken.
-    InitToken,
-    /// Logs the security officer in.
-    SoLogin,
-    /// C_InitPIN.
-    InitPin,
-    /// Logs the user in and out, to see that the token works.
-    Verify,
-}
-
-impl std::fmt::Display for InitialiseStep {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Find => "finding a slot",
-            Self::InitToken => "initialising the token",
-            Self::SoLogin => "logging in as security officer",
-            Self::InitPin => "setting the user PIN",
-            Self::Verify => "the first user login",
-        })
-    }
-}
-
-/// Why a token could not be initialised.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InitialiseError {
-    /// Every slot of the module has an initialised token.
-    #[error("there is no free slot for token '{label}'")]
-    NoFreeSlot {
-        /// The label asked for.
-        label: TokenLabel,
-        /// The labels that are there.
-        others: Vec<String>,
-    },
-    /// Several tokens have that label.
-    #[error("{count} tokens are labelled '{label}' already")]
-    Ambiguous {
-        /// The label asked for.
-        label: TokenLabel,
-        /// How many there are.
-        count: usize,
-    },
-    /// The token takes no PIN of that length; nothing was changed.
-    #[error("token '{label}' takes {owner} PINs of {limits}, the one given has another length")]
-    PinLength {
-        /// The label asked for.
-        label: TokenLabel,
-        /// Whose PIN.
-        owner: PinOwner,
-        /// The lengths that it takes.
-        limits: PinLengthLimits,
-    },
-    /// The token, which was there without a user PIN, refused the security officer's.
-    #[error("token '{label}' has no user PIN yet and refused the SO PIN")]
-    SoPinRefused {
-        /// The label asked for.
-        label: TokenLabel,
-    },
-    /// The module initialised the token, and then has none of that label.
-    #[error("token '{label}' was initialised and is not there")]
-    Vanished {
-        /// The label asked for.
-        label: TokenLabel,
-    },
-    /// A step failed.
-    #[error("{step} failed for token '{label}'")]
-    Access {
-        /// The label asked for.
-        label: TokenLabel,
-        /// Which step.
-        step: InitialiseStep,
-        /// Why.
-        source: AccessError,
-    },
-}
-
-impl InitialiseError {
-    /// Whether the token was changed before it failed; the next run completes it.
-    pub const fn is_partial(&self) -> bool {
-        match self {
-            Self::NoFreeSlot { .. }
-            | Self::Ambiguous { .. }
-            | Self::PinLength { .. }
-            | Self::SoPinRefused { .. } => false,
-            Self::Vanished { .. } => true,
-            Self::Access { step, .. } => match step {
-                InitialiseStep::Find | InitialiseStep::InitToken => false,
-                InitialiseStep::SoLogin | InitialiseStep::InitPin | InitialiseStep::Verify => true,
-            },
-        }
-    }
-}
-
-impl Advice for InitialiseError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoFreeSlot { others, .. } => Some(hint_of_others(others)),
-            Self::Ambiguous { .. } => Some("choose another label".to_owned()),
-            Self::PinLength { owner, .. } => Some(format!("choose another {owner} PIN")),
-            Self::SoPinRefused { .. } => Some(
-                "give the SO PIN of the run that was interrupted, and check it before the next try"
-                    .to_owned(),
-            ),
-            Self::Vanished { .. } => Some("run it again".to_owned()),
-            Self::Access { step, source, .. } => match step {
-                InitialiseStep::Find | InitialiseStep::InitToken | InitialiseStep::SoLogin => source.hint(),
-                InitialiseStep::InitPin | InitialiseStep::Verify => {
-                    Some("run it again to complete it".to_owned())
-                }
-            },
-        }
-    }
-
-    fn is_credential(&self) -> bool {
-        match self {
-            Self::NoFreeSlot { .. }
-            | Self::Vanished { .. }
-            | Self::Ambiguous { .. }
-            | Self::PinLength { .. } => false,
-            Self::SoPinRefused { .. } => true,
-            Self::Access { source, .. } => source.is_credential(),
-        }
-    }
-}
-
 impl Token {
     /// Makes a free slot's token the one of that label, sets both PINs, and logs the user in and out to see that it works.
     ///
@@ -194,6 +82,18 @@ impl Token {
         so_pin: &SecretString,
         user_pin: &SecretString,
     ) -> Result<Initialised, InitialiseError> {
+        Self::initialise_with(module, label, so_pin, user_pin, &DeliveredPins::default())
+    }
+
+    /// The same for a token that was delivered with PINs of its own and says that they are to be changed (CKF_SO_PIN_TO_BE_CHANGED): it takes
+    /// the `delivered` ones first, and has the others afterwards.
+    pub fn initialise_with(
+        module: &Module,
+        label: &TokenLabel,
+        so_pin: &SecretString,
+        user_pin: &SecretString,
+        delivered: &DeliveredPins,
+    ) -> Result<Initialised, InitialiseError> {
         let lock = module
             .lock()
             .map_err(|held| failed(label, InitialiseStep::Find)(held.into()))?;
@@ -202,6 +102,7 @@ impl Token {
             label,
             so_pin,
             user_pin,
+            delivered,
             lock,
         };
         let tokens = all(module, label, &run.lock)?;
@@ -209,28 +110,35 @@ impl Token {
             Target::Complete => Ok(Initialised::AlreadyThere),
             Target::WithoutUserPin(token) => {
                 run.check_pins(token)?;
-                run.set_user_pin()?;
+                run.set_pins()?;
                 Ok(Initialised::Completed)
             }
             Target::Free(slot) => {
                 run.check_pins(slot)?;
                 run.init_token(slot)?;
-                run.set_user_pin()?;
+                run.set_pins()?;
                 Ok(Initialised::New)
             }
         }
     }
 
-    /// What [`Token::initialise`] would find; changes nothing.
-    pub fn prospect(module: &Module, label: &TokenLabel) -> Result<Prospect, InitialiseError> {
+    /// What [`Token::initialise`] would find with these PINs; changes nothing.
+    pub fn prospect(
+        module: &Module,
+        label: &TokenLabel,
+        delivered: &DeliveredPins,
+    ) -> Result<Prospect, InitialiseError> {
         let lock = module
             .lock()
             .map_err(|held| failed(label, InitialiseStep::Find)(held.into()))?;
         Ok(match target(&all(module, label, &lock)?, label)? {
             Target::Complete => Prospect::AlreadyThere,
-            Target::WithoutUserPin(token) | Target::Free(token) => Prospect::Possible {
-                pin_length: token.pin_length_limits(),
-            },
+            Target::WithoutUserPin(token) | Target::Free(token) => {
+                initial_so_pin(token, label, delivered)?;
+                Prospect::Possible {
+                    pin_length: token.pin_length_limits(),
+                }
+            }
         })
     }
 }
@@ -254,6 +162,32 @@ fn target<'t>(tokens: &'t [Occupied], label: &TokenLabel) -> Result<Target<'t>, 
             })
         }
     }
+}
+
+/// The SO PIN that the token was delivered with, where it still has it.
+fn initial_so_pin<'d>(
+    token: &Occupied,
+    label: &TokenLabel,
+    delivered: &'d DeliveredPins,
+) -> Result<Option<&'d SecretString>, InitialiseError> {
+    // An empty slot of SoftHSM says that the SO PIN is to be changed, and that it is locked: there is none.
+    if !token.info.so_pin_to_be_changed() || token.info.so_pin_locked() {
+        return Ok(None);
+    }
+    delivered_pin(label, delivered, PinOwner::SecurityOfficer).map(Some)
+}
+
+fn delivered_pin<'d>(
+    label: &TokenLabel,
+    delivered: &'d DeliveredPins,
+    owner: PinOwner,
+) -> Result<&'d SecretString, InitialiseError> {
+    delivered
+        .of(owner)
+        .ok_or_else(|| InitialiseError::NoDeliveredPin {
+            label: label.clone(),
+            owner,
+        })
 }
 
 fn all(module: &Module, label: &TokenLabel, lock: &ModuleLock) -> Result<Vec<Occupied>, InitialiseError> {
@@ -286,6 +220,7 @@ struct Run<'a> {
     label: &'a TokenLabel,
     so_pin: &'a SecretString,
     user_pin: &'a SecretString,
+    delivered: &'a DeliveredPins,
     lock: ModuleLock,
 }
 
@@ -308,38 +243,88 @@ impl Run<'_> {
     }
 
     fn init_token(&self, token: &Occupied) -> Result<(), InitialiseError> {
+        let delivered = initial_so_pin(token, self.label, self.delivered)?;
+        let pin = delivered.map_or(self.so_pin, |pin| pin);
         let result = self
             .module
             .context()
-            .init_token(token.slot, self.so_pin, self.label.as_str());
-        self.step(InitialiseStep::InitToken, result)
+            .init_token(token.slot, pin, self.label.as_str())
+            .map_err(CallError::of);
+        match (result, delivered) {
+            (Err(call), Some(_)) if call.is_wrong_pin() => Err(InitialiseError::DeliveredPinRefused {
+                label: self.label.clone(),
+                owner: PinOwner::SecurityOfficer,
+            }),
+            (Err(call), _) => Err(failed(self.label, InitialiseStep::InitToken)(call.into())),
+            (Ok(()), _) => Ok(()),
+        }
     }
 
-    fn set_user_pin(&self) -> Result<(), InitialiseError> {
-        let tokens = all(self.module, self.label, &self.lock)?;
-        let Some(token) = of_label(&tokens, self.label)? else {
-            return Err(InitialiseError::Vanished {
-                label: self.label.clone(),
-            });
-        };
+    /// The security officer's, where the token has the one that it was delivered with; and the user's.
+    fn set_pins(&self) -> Result<(), InitialiseError> {
+        let token = self.token()?;
         let session = open(self.module, token.slot, &self.lock)
             .map_err(|call| failed(self.label, InitialiseStep::SoLogin)(call.into()))?;
+        if let Some(delivered) = initial_so_pin(&token, self.label, self.delivered)? {
+            self.change_delivered(&session, PinOwner::SecurityOfficer, delivered, self.so_pin)?;
+        }
         if let Err(call) = session
             .login(UserType::So, Some(self.so_pin))
             .map_err(CallError::of)
         {
-            return Err(match call.answer() {
-                Some(RvError::PinIncorrect | RvError::PinInvalid) => InitialiseError::SoPinRefused {
+            return Err(match call.is_wrong_pin() {
+                true => InitialiseError::SoPinRefused {
                     label: self.label.clone(),
                 },
-                _ => failed(self.label, InitialiseStep::SoLogin)(call.into()),
+                false => failed(self.label, InitialiseStep::SoLogin)(call.into()),
             });
         }
         self.step(
             InitialiseStep::InitPin,
             session.init_pin(self.user_pin).and_then(|()| session.logout()),
         )?;
+        // Some say CKR_OK to that and wait for the user to change the PIN that the token was delivered with.
+        if !self.token()?.info.user_pin_initialized() {
+            let delivered = delivered_pin(self.label, self.delivered, PinOwner::User)?;
+            self.change_delivered(&session, PinOwner::User, delivered, self.user_pin)?;
+        }
         self.step(InitialiseStep::Verify, self.log_in_and_out(&session))
+    }
+
+    fn change_delivered(
+        &self,
+        session: &Session,
+        owner: PinOwner,
+        delivered: &SecretString,
+        new: &SecretString,
+    ) -> Result<(), InitialiseError> {
+        let (user, step) = match owner {
+            PinOwner::SecurityOfficer => (UserType::So, InitialiseStep::ChangeSoPin),
+            PinOwner::User => (UserType::User, InitialiseStep::ChangeUserPin),
+        };
+        match session.login(user, Some(delivered)).map_err(CallError::of) {
+            Err(call) if call.is_wrong_pin() => {
+                return Err(InitialiseError::DeliveredPinRefused {
+                    label: self.label.clone(),
+                    owner,
+                });
+            }
+            Err(call) => return Err(failed(self.label, step)(call.into())),
+            Ok(()) => {}
+        }
+        self.step(
+            step,
+            session.set_pin(delivered, new).and_then(|()| session.logout()),
+        )
+    }
+
+    /// The token, as it is now.
+    fn token(&self) -> Result<Occupied, InitialiseError> {
+        let tokens = all(self.module, self.label, &self.lock)?;
+        let found = of_label(&tokens, self.label)?;
+        found.cloned().ok_or_else(|| InitialiseError::Vanished {
+            label: self.label.clone(),
+        })
     }
 
     fn log_in_and_out(&self, session: &Session) -> cryptoki::error::Result<()> {

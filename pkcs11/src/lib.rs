@@ -4,7 +4,7 @@
 //! are handles: cheap to clone, usable from any thread. Once the last of them is dropped the module is finalised (C_Finalize), so a
 //! program that drops them all and loads the module again gets past a token that was unplugged or a TPM that was restarted.
 //!
-//! SoftHSM and tpm2-pkcs11 read their store's place from the environment when the module is initialised; this library reads none.
+//! SoftHSM, tpm2-pkcs11 and opencryptoki's TPM token read their store's place from the environment when the module is initialised; this library reads none.
 
 mod backup;
 mod call;
@@ -15,6 +15,7 @@ mod find;
 mod generate;
 mod import;
 mod initialise;
+mod initialise_error;
 mod key;
 mod label;
 mod list;
@@ -49,7 +50,8 @@ pub use family::Family;
 pub use find::Presence;
 pub use generate::GenerateError;
 pub use import::ImportError;
-pub use initialise::{InitialiseError, InitialiseStep, Initialised, PinOwner, Prospect};
+pub use initialise::{DeliveredPins, Initialised, PinOwner, Prospect};
+pub use initialise_error::{InitialiseError, InitialiseStep};
 pub use key::{FindError, Key, PublicKeyError};
 pub use label::LabelError;
 pub use list::{FoundKey, ListError};

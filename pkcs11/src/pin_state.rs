@@ -8,7 +8,7 @@ use crate::initialise::PinOwner;
 
 /// What the flags of CK_TOKEN_INFO say of a PIN, the gravest first where there are several. They are read without login.
 ///
-/// A token need not tell: SoftHSM says only that it counts, and tpm2-pkcs11 says nothing.
+/// A token need not tell: SoftHSM says only that it counts, tpm2-pkcs11 says nothing, and opencryptoki all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinState {
     /// No flag is set.

@@ -182,12 +182,15 @@ fn with_parameters<T>(
         ulAESKeyBits: 256,
         pOAEPParams: from_mut(&mut oaep),
     };
+    // Zeros: what is wrapped in this way is a throwaway key under another one.
+    let mut iv = [0_u8; 16];
     let (parameters, length) = match mechanism {
         WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad => (null_mut(), 0),
         WrapMechanism::RsaAesKeyWrap => (
             from_mut(&mut hybrid).cast(),
             size_of::<CK_RSA_AES_KEY_WRAP_PARAMS>(),
         ),
+        WrapMechanism::AesCbcPad => (iv.as_mut_ptr().cast(), iv.len()),
     };
     call(&mut CK_MECHANISM {
         mechanism: mechanism.number(),

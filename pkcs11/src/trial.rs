@@ -134,7 +134,10 @@ impl<'a> Trial<'a> {
             return Ok(Err(ProbeVerdict::Lies(Lie::NoPublicKey)));
         };
         let mut probes: Vec<WrapProbe> = Vec::new();
-        for mechanism in WrapMechanism::ALL {
+        for mechanism in WrapMechanism::ALL
+            .into_iter()
+            .filter(|mechanism| mechanism.keeps_integrity())
+        {
             if probes.iter().any(|probe| probe.verdict.works()) {
                 break;
             }
@@ -162,7 +165,7 @@ impl<'a> Trial<'a> {
     ) -> Result<std::result::Result<T, ProbeVerdict>> {
         let mut throwaway = Throwaway::new(self.session, self.storage);
         let wrapping = match mechanism {
-            WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad => {
+            WrapMechanism::AesKeyWrapKwp | WrapMechanism::AesKeyWrapPad | WrapMechanism::AesCbcPad => {
                 throwaway.wrapping_key().map(|key| (key, key))
             }
             WrapMechanism::RsaAesKeyWrap => throwaway.wrapping_pair().map(|pair| (pair.public, pair.private)),

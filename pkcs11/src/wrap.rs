@@ -1,8 +1,10 @@
-//! The ways to wrap a private key that a backup can use.
+//! The ways to wrap a private key.
 
 use std::fmt;
 
-use cryptoki_sys::{CK_MECHANISM_TYPE, CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD, CKM_RSA_AES_KEY_WRAP};
+use cryptoki_sys::{
+    CK_MECHANISM_TYPE, CKM_AES_CBC_PAD, CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD, CKM_RSA_AES_KEY_WRAP,
+};
 
 /// A mechanism that wraps a PKCS#8 private key of any length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,11 +15,26 @@ pub enum WrapMechanism {
     AesKeyWrapPad,
     /// CKM_RSA_AES_KEY_WRAP, 0x1054: an AES key under RSA-OAEP, and the private key under the AES key.
     RsaAesKeyWrap,
+    /// CKM_AES_CBC_PAD, 0x1085: all that older tokens have.
+    AesCbcPad,
 }
 
 impl WrapMechanism {
     /// All of them, the one to be preferred first.
-    pub const ALL: [Self; 3] = [Self::AesKeyWrapKwp, Self::AesKeyWrapPad, Self::RsaAesKeyWrap];
+    pub const ALL: [Self; 4] = [
+        Self::AesKeyWrapKwp,
+        Self::AesKeyWrapPad,
+        Self::RsaAesKeyWrap,
+        Self::AesCbcPad,
+    ];
+
+    /// Whether a change to what was wrapped is found when it is taken back (RFC 5649 2); a backup wants that.
+    pub const fn keeps_integrity(self) -> bool {
+        match self {
+            Self::AesKeyWrapKwp | Self::AesKeyWrapPad | Self::RsaAesKeyWrap => true,
+            Self::AesCbcPad => false,
+        }
+    }
 
     /// Its number in PKCS#11.
     pub const fn number(self) -> CK_MECHANISM_TYPE {
@@ -25,6 +42,7 @@ impl WrapMechanism {
             Self::AesKeyWrapKwp => CKM_AES_KEY_WRAP_KWP,
             Self::AesKeyWrapPad => CKM_AES_KEY_WRAP_PAD,
             Self::RsaAesKeyWrap => CKM_RSA_AES_KEY_WRAP,
+            Self::AesCbcPad => CKM_AES_CBC_PAD,
         }
     }
 
@@ -34,6 +52,7 @@ impl WrapMechanism {
             Self::AesKeyWrapKwp => "CKM_AES_KEY_WRAP_KWP",
             Self::AesKeyWrapPad => "CKM_AES_KEY_WRAP_PAD",
             Self::RsaAesKeyWrap => "CKM_RSA_AES_KEY_WRAP",
+            Self::AesCbcPad => "CKM_AES_CBC_PAD",
         }
     }
 }

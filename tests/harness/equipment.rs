@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::sync::Barrier;
 
 use keyrite_tests::{Rig, Stack, TpmState};
 use libtest_mimic::Trial;
@@ -38,10 +39,81 @@ pub fn trials() -> Vec<Trial> {
             Ok(is_what_it_says(state)?)
         }));
     }
+    trials.extend([Stack::OpencryptokiSoft, Stack::Tpm12].map(apart));
     trials
         .into_iter()
         .map(|trial| trial.with_kind("equipment"))
         .collect()
+}
+
+/// Ignored where the kernel refuses the stack.
+fn apart(stack: Stack) -> Trial {
+    let name = format!("two of {stack} at once have nothing in common, and leave no process");
+    let run = move || Ok(two_apart(stack)?);
+    match stack.refusal() {
+        Ok(Some(reason)) => Trial::test(format!("{name} (ignored, {reason})"), run).with_ignored_flag(true),
+        Ok(None) | Err(_) => Trial::test(name, run),
+    }
+}
+
+/// Each is given a label while the other is there, and has kept its own when both have one.
+fn two_apart(stack: Stack) -> Outcome {
+    let both = Barrier::new(2);
+    let labelled = |label: &str| -> Result<String, String> {
+        let told = |error: Box<dyn Error>| error.to_string();
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let rig = Rig::new(folder.path(), stack, TpmState::Fresh);
+        both.wait();
+        let set = rig.as_ref().map_err(ToString::to_string).and_then(|rig| {
+            must(
+                rig,
+                &format!("echo {label} | pkcsconf -c 0 -I -S 87654321 >/dev/null"),
+            )
+            .map_err(told)
+        });
+        both.wait();
+        let namespace = set.and_then(|()| {
+            let rig = rig.as_ref().map_err(ToString::to_string)?;
+            must(rig, &format!("pkcsconf -c 0 -t | grep -q 'Label: {label} '")).map_err(told)?;
+            let command = rig.command("readlink").arg("/proc/self/ns/pid").output();
+            let output = command.map_err(|error| error.to_string())?;
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        });
+        // As long as one of them looks, the other is there.
+        both.wait();
+        drop(rig);
+        namespace
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| labelled("first"));
+        let second = labelled("second");
+        (first.join(), second)
+    });
+    let first = first.map_err(|_| "a thread panicked")??;
+    for namespace in [first, second?] {
+        let left = processes_in(&namespace)?;
+        if !left.is_empty() {
+            return Err(format!("in {namespace} there are: {}", left.join(", ")).into());
+        }
+    }
+    Ok(())
+}
+
+/// The processes of that PID namespace, which is written as its link in /proc.
+fn processes_in(namespace: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    if !namespace.starts_with("pid:[") || fs::read_link("/proc/self/ns/pid")?.as_os_str() == namespace {
+        return Err(format!("'{namespace}' is no PID namespace of its own").into());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        // What is no process has none, and a process may end while it is looked at, or have ended and wait for its parent.
+        let lives = fs::read_to_string(path.join("stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        if lives && fs::read_link(path.join("ns/pid")).is_ok_and(|link| link.as_os_str() == namespace) {
+            found.push(path.display().to_string());
+        }
+    }
+    Ok(found)
 }
 
 fn every_form() -> Outcome {
@@ -126,7 +198,7 @@ fn sh(rig: &Rig, script: &str) -> Result<Result<(), String>, Box<dyn Error>> {
     let output = rig
         .command("sh")
         .args(["-c", script])
-        .env("PATH", "/usr/bin:/bin")
+        .env("PATH", "/usr/sbin:/usr/bin:/bin")
         .output()?;
     if output.status.success() {
         return Ok(Ok(()));

@@ -6,6 +6,8 @@
 //! than SoftHSM, and `<!-- stack: softhsm, tpm: manufactured -->` another TPM than a fresh one (`Stack`, `TpmState`). What asks at a
 //! terminal is run by `at-terminal ANSWER... -- COMMAND`.
 //!
+//! A transcript whose stack the kernel refuses is ignored, by name and with the reason.
+//!
 //! After each transcript: no secret that was used may stand in any file of the site or in what was printed, and the TPM holds no handle.
 
 #![expect(clippy::expect_used, reason = "a harness that cannot run is a failure")]
@@ -34,7 +36,15 @@ fn main() -> ExitCode {
         let path = entry.expect("a readable folder").path();
         let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
         let tools = tools.clone();
-        trials.push(Trial::test(name, move || Ok(check(&path, &tools)?)));
+        let refusal = stack_of(&path).and_then(|stack| Ok(stack.refusal()?));
+        let run = move || Ok(check(&path, &tools)?);
+        trials.push(match refusal {
+            Ok(Some(reason)) => {
+                Trial::test(format!("{name} (ignored, {reason})"), run).with_ignored_flag(true)
+            }
+            // It fails with that, and says it.
+            Ok(None) | Err(_) => Trial::test(name, run),
+        });
     }
     assert!(!trials.is_empty(), "there are no transcripts");
     trials.extend(equipment::trials());
@@ -79,6 +89,12 @@ fn check(path: &Path, tools: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(io::stderr(), "{}: {skipped}", path.display())?;
     }
     Ok(())
+}
+
+/// The stack of a transcript.
+fn stack_of(path: &Path) -> Result<Stack, Box<dyn Error>> {
+    let (stack, _) = attributes(&fs::read_to_string(path)?)?;
+    Ok(stack)
 }
 
 /// What the first line says of the stack and its TPM.

@@ -56,7 +56,8 @@ pub fn search(rig: &Rig, printed: &str) -> Result<Vec<String>, Box<dyn Error>> {
 
 /// The handles of that range that are taken.
 fn sealed(rig: &Rig) -> Result<Vec<String>, Box<dyn Error>> {
-    if rig.tpm() == TpmState::Failed {
+    // Neither is asked: there is nothing, or nothing that answers.
+    if matches!(rig.tpm(), None | Some(TpmState::Failed)) {
         return Ok(Vec::new());
     }
     let listed = tool(rig, "tpm2_getcap", &["handles-persistent"])?;

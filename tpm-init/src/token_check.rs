@@ -250,29 +250,29 @@ fn of_keys(probe: &Probe, needed: &[KeySpec]) -> Finding {
 
 fn of_wrapping(probe: &Probe) -> Finding {
     let check = "keys-wrap";
-    let told = |wanted: &dyn Fn(&pkcs11::ProbeVerdict) -> bool| {
-        let wraps = probe.wraps.iter().filter(|wrap| wanted(&wrap.verdict));
+    let told = |wanted: &dyn Fn(&pkcs11::WrapProbe) -> bool| {
+        let wraps = probe.wraps.iter().filter(|wrap| wanted(wrap));
         let told = wraps.map(|wrap| match wrap.spec {
             Some(spec) => format!("{}, {spec}: {}", wrap.mechanism, wrap.verdict),
             None => format!("{}: {}", wrap.mechanism, wrap.verdict),
         });
         told.collect::<Vec<_>>().join("; ")
     };
-    if probe.wraps.iter().any(|wrap| wrap.verdict.lies()) {
-        return Finding::fail(
-            check,
-            told(&|verdict| verdict.lies()),
-            "take nothing that it wraps for a backup",
-        );
+    let is_a_lie = |wrap: &pkcs11::WrapProbe| wrap.verdict.lies();
+    let is_sound = |wrap: &pkcs11::WrapProbe| wrap.verdict.works() && wrap.mechanism.keeps_integrity();
+    if probe.wraps.iter().any(is_a_lie) {
+        return Finding::fail(check, told(&is_a_lie), "take nothing that it wraps for a backup");
     }
-    if probe.wraps.iter().any(|wrap| wrap.verdict.works()) {
-        return Finding::pass(check, told(&|verdict| verdict.works()));
+    if probe.wraps.iter().any(is_sound) {
+        return Finding::pass(check, told(&is_sound));
     }
-    Finding::warn(
-        check,
-        told(&|_| true),
-        "its keys cannot be backed up by wrapping: plan for their loss",
-    )
+    let remedy = match probe.wraps.iter().any(|wrap| wrap.verdict.works()) {
+        true => {
+            "what works does not show whether it was changed, and is no backup: plan for the loss of its keys"
+        }
+        false => "its keys cannot be backed up by wrapping: plan for their loss",
+    };
+    Finding::warn(check, told(&|_| true), remedy)
 }
 
 fn fail(check: &str, failure: &Failure) -> Finding {

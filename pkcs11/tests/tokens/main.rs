@@ -1,4 +1,4 @@
-//! Tokens as they are: SoftHSM, and tpm2-pkcs11 over a software TPM. Nothing is mocked, and a missing module fails.
+//! Tokens as they are: SoftHSM, tpm2-pkcs11 over a software TPM, and opencryptoki's in software and under a TPM 1.2. Nothing is mocked, and a missing module fails.
 //!
 //! A module reads its store's place from the environment of its process, so each test runs in a process of its own: this program
 //! again, with `--child` and the test's name.
@@ -6,6 +6,7 @@
 mod import;
 mod inventory;
 mod killed;
+mod opencryptoki;
 mod pins;
 mod probe;
 mod race;
@@ -19,7 +20,7 @@ use std::process::{Command, ExitCode, Stdio};
 use key_metadata::{KeyId, TokenUri};
 use keyrite_pkcs11::{Initialised, Module, Token};
 use libtest_mimic::{Arguments, Failed, Trial};
-use sandbox::{Abrmd, SoftHsm, Swtpm};
+use sandbox::{Abrmd, Opencryptoki, SoftHsm, Swtpm};
 use secrecy::SecretString;
 
 /// What a test came to.
@@ -47,6 +48,19 @@ fn main() -> ExitCode {
     let tpm = tpm2_pkcs11::TESTS
         .iter()
         .map(|(name, _)| trial("tpm2-pkcs11", name, in_tpm));
+    let refusal = Opencryptoki::refusal();
+    let opencryptoki = |kind, tests: &'static [(&'static str, Body)], run: fn(&str) -> Outcome| {
+        let refusal = &refusal;
+        tests.iter().map(move |(name, _)| match refusal {
+            // Ignored, by name and with the reason.
+            Ok(Some(reason)) => {
+                trial(&format!("{kind} (ignored, {reason})"), name, run).with_ignored_flag(true)
+            }
+            Ok(None) | Err(_) => trial(kind, name, run),
+        })
+    };
+    let soft = opencryptoki("opencryptoki-soft", opencryptoki::SOFT, in_opencryptoki);
+    let tpm12 = opencryptoki("tpm12", opencryptoki::TPM12, in_tpm12);
     let processes = [
         Trial::test(
             "softhsm: processes that start at once all find their token",
@@ -59,7 +73,12 @@ fn main() -> ExitCode {
     ];
     libtest_mimic::run(
         &Arguments::from_args(),
-        softhsm.chain(tpm).chain(processes).collect(),
+        softhsm
+            .chain(tpm)
+            .chain(soft)
+            .chain(tpm12)
+            .chain(processes)
+            .collect(),
     )
     .exit_code()
 }
@@ -72,6 +91,8 @@ fn run_child(name: &str) -> ExitCode {
     let body = softhsm::TESTS
         .iter()
         .chain(tpm2_pkcs11::TESTS)
+        .chain(opencryptoki::SOFT)
+        .chain(opencryptoki::TPM12)
         .chain(PARTS)
         .find(|(known, _)| *known == name);
     let result = match body {
@@ -123,6 +144,25 @@ fn in_tpm(name: &str) -> Outcome {
     drop(abrmd);
     drop(swtpm);
     outcome
+}
+
+fn in_opencryptoki(name: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let soft = Opencryptoki::soft(folder.path())?;
+    wait_for(&mut child_in(&soft, folder.path(), name)?)
+}
+
+fn in_tpm12(name: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let tpm12 = Opencryptoki::tpm12(folder.path())?;
+    wait_for(&mut child_in(&tpm12, folder.path(), name)?)
+}
+
+/// This program as a child beside the slot daemon.
+fn child_in(opencryptoki: &Opencryptoki, folder: &Path, name: &str) -> std::io::Result<Command> {
+    let mut command = opencryptoki.command(std::env::current_exe()?, folder);
+    command.args(["--child", name]).stdin(Stdio::null());
+    Ok(command)
 }
 
 /// This program as a child, in an empty environment.

@@ -6,7 +6,7 @@ use cryptoki::session::UserType;
 use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
 use keyrite_pkcs11::{BackupError, Module, Probe, ProbeError, Storage, Token, WrapMechanism};
 
-use crate::{Outcome, id, pin, ready, softhsm_module, tpm_module, uri};
+use crate::{Outcome, id, opencryptoki, pin, ready, softhsm_module, tpm_module, uri};
 
 /// Everything but a wrapped Ed25519 key; 0x210a is its number for RFC 5649.
 pub fn softhsm() -> Outcome {
@@ -21,6 +21,7 @@ pub fn softhsm() -> Outcome {
             "CKM_AES_KEY_WRAP_PAD (0x210a), RSASHA256 (2048 bits): works",
             "CKM_AES_KEY_WRAP_PAD (0x210a), ED25519: refused: C_WrapKey answered CKR_KEY_NOT_WRAPPABLE",
             "CKM_RSA_AES_KEY_WRAP (0x1054): refused: C_WrapKey answered CKR_MECHANISM_INVALID",
+            "CKM_AES_CBC_PAD (0x1085): refused: C_WrapKey answered CKR_MECHANISM_INVALID",
         ]
     );
     assert_eq!((probe.storage, probe.removed), (Storage::Session, 0));
@@ -47,11 +48,69 @@ pub fn tpm() -> Outcome {
                 .to_owned(),
             format!("CKM_RSA_AES_KEY_WRAP (0x1054), ECDSAP256SHA256: {refused}"),
             format!("CKM_RSA_AES_KEY_WRAP (0x1054), RSASHA256 (2048 bits): {refused}"),
+            "CKM_AES_CBC_PAD (0x1085): refused: C_GenerateKey answered CKR_FUNCTION_NOT_SUPPORTED".to_owned(),
         ]
     );
     assert_eq!((probe.storage, probe.removed), (Storage::Token, 0));
     assert_eq!(objects(&sandbox::tpm2_pkcs11_module())?, 2);
     Ok(())
+}
+
+/// RSA only, of every size, and no way to wrap that shows a change.
+pub fn soft() -> Outcome {
+    let token = opencryptoki::with_a_key()?;
+    let probe = token.probe()?;
+    let made = KeySpec::ALL.into_iter().filter(is_rsa);
+    assert_eq!(
+        keys(&probe),
+        made.map(|spec| format!("{spec} works")).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        wraps(&probe),
+        of_opencryptoki("CKM_AES_CBC_PAD (0x1085), RSASHA256 (2048 bits): works")
+    );
+    assert_eq!((probe.storage, probe.removed), (Storage::Session, 0));
+    assert_eq!(token.probe()?.removed, 0);
+    assert_eq!(token.keys()?.len(), 1);
+    Ok(())
+}
+
+/// RSA of 2048 bits; what it wraps, and says that it did, it does not take back.
+pub fn tpm12() -> Outcome {
+    let token = opencryptoki::with_a_key()?;
+    let probe = token.probe()?;
+    let made = KeySpec::ALL
+        .into_iter()
+        .filter(|spec| is_rsa(spec) && spec.bits() == 2048);
+    assert_eq!(
+        keys(&probe),
+        made.map(|spec| format!("{spec} works")).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        wraps(&probe),
+        of_opencryptoki(
+            "CKM_AES_CBC_PAD (0x1085), RSASHA256 (2048 bits): lies: what was wrapped does not come back: C_UnwrapKey \
+             answered CKR_FUNCTION_FAILED"
+        )
+    );
+    assert_eq!((probe.storage, probe.removed), (Storage::Session, 0));
+    assert_eq!(token.keys()?.len(), 1);
+    Ok(())
+}
+
+fn is_rsa(spec: &KeySpec) -> bool {
+    matches!(spec.algorithm(), Algorithm::RsaSha256 | Algorithm::RsaSha512)
+}
+
+/// What opencryptoki's tokens answer to the newer ways, and then that.
+fn of_opencryptoki(last: &str) -> [String; 4] {
+    let refused = |name| format!("{name}: refused: C_WrapKey answered CKR_MECHANISM_INVALID");
+    [
+        refused("CKM_AES_KEY_WRAP_KWP (0x210b)"),
+        refused("CKM_AES_KEY_WRAP_PAD (0x210a)"),
+        refused("CKM_RSA_AES_KEY_WRAP (0x1054)"),
+        last.to_owned(),
+    ]
 }
 
 /// What a probe that was killed in a token without session objects has left is removed by the next; other keys stay.

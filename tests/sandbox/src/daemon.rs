@@ -42,6 +42,17 @@ impl Daemon {
 
     /// Waits up to ten seconds for `ready`; fails at once when the process ends.
     pub fn wait_until(&mut self, what: &str, log: &Path, ready: impl Fn() -> bool) -> io::Result<()> {
+        self.wait_up_to(Duration::from_secs(10), what, log, ready)
+    }
+
+    /// The same, for as long as that.
+    pub fn wait_up_to(
+        &mut self,
+        longest: Duration,
+        what: &str,
+        log: &Path,
+        ready: impl Fn() -> bool,
+    ) -> io::Result<()> {
         let start = Instant::now();
         while !ready() {
             if let Some(status) = self.0.try_wait()? {
@@ -50,9 +61,10 @@ impl Daemon {
                     log.display()
                 )));
             }
-            if start.elapsed() > Duration::from_secs(10) {
+            if start.elapsed() > longest {
                 return Err(io::Error::other(format!(
-                    "{what} was not ready after 10 s; see {}",
+                    "{what} was not ready after {} s; see {}",
+                    longest.as_secs(),
                     log.display()
                 )));
             }

@@ -1,6 +1,6 @@
-//! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd) and a SoftHSM store, each in a folder of the
-//! caller's and gone when dropped; TPMs with a maker's certificates, genuine or not, and in failure mode; and somebody at the line
-//! between a program and its TPM.
+//! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd), a SoftHSM store, and opencryptoki with a token in
+//! software or under a TPM 1.2, each in a folder of the caller's and gone when dropped; TPMs with a maker's certificates, genuine or not,
+//! and in failure mode; and somebody at the line between a program and its TPM.
 //!
 //! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
 //! no process behind.
@@ -11,6 +11,8 @@ mod ek_ca;
 mod failed;
 mod loopback;
 mod manufactured;
+mod opencryptoki;
+mod private;
 mod softhsm;
 mod software_key;
 mod swtpm;
@@ -18,6 +20,7 @@ mod tap;
 
 pub use abrmd::Abrmd;
 pub use ek_ca::EkCa;
+pub use opencryptoki::Opencryptoki;
 pub use softhsm::SoftHsm;
 pub use software_key::software_key;
 pub use swtpm::Swtpm;
@@ -30,6 +33,14 @@ pub const SOFTHSM_MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 pub fn tpm2_pkcs11_module() -> String {
     format!(
         "/usr/lib/{}-linux-gnu/pkcs11/libtpm2_pkcs11.so",
+        std::env::consts::ARCH
+    )
+}
+
+/// opencryptoki's module, of Debian's package opencryptoki (amd64 and arm64 keep it in their own folder).
+pub fn opencryptoki_module() -> String {
+    format!(
+        "/usr/lib/{}-linux-gnu/pkcs11/libopencryptoki.so",
         std::env::consts::ARCH
     )
 }

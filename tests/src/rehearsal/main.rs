@@ -17,7 +17,7 @@ use step::{Problem, Runner, say};
 #[derive(Parser)]
 struct Arguments {
     /// softhsm, tpm or tpm2-pkcs11
-    #[arg(long, default_value = "softhsm")]
+    #[arg(long, default_value = "softhsm", value_parser = Stack::rehearsed)]
     stack: Stack,
     /// Where the rehearsal's own folders are made
     #[arg(long, default_value = "target/rehearsal")]

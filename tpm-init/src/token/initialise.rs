@@ -1,13 +1,13 @@
 //! `token` without a verb: initialising.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::Args as ClapArgs;
 use cli::{Exit, Failure, NewPin, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::site::SiteToken;
 use key_metadata::{PinSource, SiteFolder, TokenAddress, TokenName, TokenUri, TpmHandle};
-use pkcs11::{Initialised, Module, Prospect, Token};
+use pkcs11::{DeliveredPins, Initialised, Module, Prospect, Token};
 use secrecy::SecretString;
 
 use tpm::Tpm;
@@ -25,6 +25,13 @@ pub struct InitialiseArguments {
     /// Where the SO PIN comes from, instead of what site.yaml says
     #[arg(long, value_name = "SOURCE")]
     so_pin: Option<OsString>,
+    /// Where the SO PIN comes from that the token was delivered with, if it asks for that one first
+    // Not parsed by clap: its error would quote a PIN that was given by mistake.
+    #[arg(long, value_name = "SOURCE")]
+    delivered_so_pin: Option<OsString>,
+    /// Where the user PIN comes from that the token was delivered with, if the user has to change that one first
+    #[arg(long, value_name = "SOURCE")]
+    delivered_pin: Option<OsString>,
     /// Where the TPM owner's authorisation comes from; needed to seal where it is set
     #[arg(long, value_name = "SOURCE")]
     owner_auth: Option<OsString>,
@@ -109,7 +116,8 @@ impl Run<'_> {
         // A site whose PKCS#11 tokens name no module is refused on reading.
         let path = uri.module_path.as_deref().map_or(Path::new(""), |path| path);
         let module = Module::load(path)?;
-        let pin_length = match Token::prospect(&module, &uri.token)? {
+        let delivered = self.delivered()?;
+        let pin_length = match Token::prospect(&module, &uri.token, &delivered)? {
             Prospect::AlreadyThere => {
                 return Ok(vec![format!(
                     "'{}' is there, with its user PIN; nothing to do",
@@ -128,7 +136,8 @@ impl Run<'_> {
         let longest = pin_length.longest();
         let so_pin = self.new_pin(so_source, "SO PIN", longest, &mut done)?;
         let user_pin = self.new_pin(user_source, "user PIN", longest, &mut done)?;
-        let initialised = Token::initialise(&module, &uri.token, &so_pin, &user_pin).map_err(|error| {
+        let initialised = Token::initialise_with(&module, &uri.token, &so_pin, &user_pin, &delivered);
+        let initialised = initialised.map_err(|error| {
             let partial = error.is_partial() || !done.is_empty();
             if partial {
                 Failure::from(error).part_way()
@@ -144,6 +153,26 @@ impl Run<'_> {
             }
         });
         Ok(done)
+    }
+
+    /// The PINs that the token was delivered with, as far as they are given. They are no secrets once they are changed; until then they are.
+    fn delivered(&self) -> Outcome<DeliveredPins> {
+        let read = |option, value: Option<&OsStr>, what: &str| {
+            let Some(value) = value else { return Ok(None) };
+            let source = cli::parse_pin_source(option, value)?;
+            let what = format!("the {what} that token '{}' was delivered with", self.name);
+            let unseal = |handle| Ok(Tpm::keeping(self.folder, handle)?.unseal(handle)?);
+            cli::read_pin(&source, &what, Path::new(""), unseal).map(Some)
+        };
+        let arguments = self.arguments;
+        Ok(DeliveredPins {
+            so: read(
+                "--delivered-so-pin",
+                arguments.delivered_so_pin.as_deref(),
+                "SO PIN",
+            )?,
+            user: read("--delivered-pin", arguments.delivered_pin.as_deref(), "user PIN")?,
+        })
     }
 
     /// A TPM's own keys have an authorisation value, which can be sealed like a PIN; nothing else is to be done.

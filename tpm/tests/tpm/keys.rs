@@ -205,8 +205,13 @@ fn more_keys_than_slots_sign_in_turn() {
     with_tpm(|tpm, swtpm| {
         let spec = spec(Algorithm::EcdsaP256Sha256, 256);
         let auth = secret("a PIN");
-        let blobs: Vec<_> = (0..6).map(|_| tpm.create_key(spec, Some(&auth)).unwrap()).collect();
-        let keys: Vec<_> = blobs.iter().map(|blob| tpm.load(blob, Some(&auth)).unwrap()).collect();
+        let blobs: Vec<_> = (0..6)
+            .map(|_| tpm.create_key(spec, Some(&auth)).unwrap())
+            .collect();
+        let keys: Vec<_> = blobs
+            .iter()
+            .map(|blob| tpm.load(blob, Some(&auth)).unwrap())
+            .collect();
         for _ in 0..2 {
             for (key, blob) in keys.iter().zip(&blobs) {
                 let signature = key.sign(Algorithm::EcdsaP256Sha256, DATA).unwrap();
@@ -229,7 +234,10 @@ fn the_slots_are_few() {
         let folder = tempfile::tempdir().unwrap();
         for number in 0..3 {
             let context = folder.path().join(number.to_string());
-            tool(swtpm, &format!("tpm2_createprimary -Q -C n -c {}", context.display()));
+            tool(
+                swtpm,
+                &format!("tpm2_createprimary -Q -C n -c {}", context.display()),
+            );
         }
         let Err(error) = tpm.load(&blob, None) else {
             panic!("it was loaded");
