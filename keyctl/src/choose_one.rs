@@ -51,13 +51,15 @@ impl OneKeyEach {
                 Failure::new(Exit::Failed, format!("zone {zone} has no key {name}"))
                     .hint(format!("keyrite-keyctl list --zone {zone}")),
             ),
-            ([], None) => Err(Failure::new(
-                Exit::Failed,
-                format!("zone {zone} has no key that can take this step"),
-            )
-            .hint(format!(
-                "keyrite-keyctl list --zone {zone}, and name a key with --key"
-            ))),
+            ([], None) => {
+                let there: Vec<_> = keys.keys().iter().filter(of_role).collect();
+                let error = format!("zone {zone} has no key that can take this step");
+                let failure = Failure::new(Exit::Failed, error);
+                Err(match there.is_empty() {
+                    true => failure.hint(format!("keyrite-keyctl generate --zone {zone}")),
+                    false => failure.because(format!("there is {}", names(&there))),
+                })
+            }
             (several, _) => Err(Failure::new(
                 Exit::Usage,
                 format!(

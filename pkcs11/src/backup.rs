@@ -103,7 +103,7 @@ impl Advice for BackupError {
 }
 
 impl Token {
-    /// Makes a throwaway pair of that kind, and wraps it by each mechanism that [keeps integrity](`WrapMechanism::keeps_integrity`) until it comes back as a key whose signature
+    /// Makes a throwaway pair of that kind, and wraps it by each mechanism that [keeps integrity](WrapMechanism::keeps_integrity) until it comes back as a key whose signature
     /// verifies under the pair's public half. The user is logged in. Everything is destroyed again, and it is seen to that nothing is left.
     pub fn proves_backup(&self, spec: KeySpec) -> Result<BackupProof, BackupError> {
         let label = self.label().clone();
