@@ -7,7 +7,7 @@ use pkcs11::{Family, FoundKey, Likeness};
 
 use crate::blobs::{self, BlobFile};
 use crate::signing_key::SigningKey;
-use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, cka_id, token_error};
+use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
 
 /// The keys of one token.
 pub struct TokenKeys {
@@ -156,7 +156,7 @@ impl SiteTokens<'_> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => {
                 // Where it should be, it mostly is; only otherwise the whole token is looked through.
-                if let Ok(found) = token.key(cka_id(key))
+                if let Ok(found) = token.key(key.cka_id())
                     && found.is_of(&key.public_key) == Likeness::Same
                 {
                     return Ok(Some(SigningKey::Pkcs11(found)));

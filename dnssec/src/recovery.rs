@@ -6,7 +6,7 @@ use key_metadata::{Algorithm, CkaId, KeyId, KeyRecord, KeyReference, PublicKey, 
 use pkcs11::Presence;
 
 use crate::blobs::{self, BlobFile};
-use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, cka_id, token_error};
+use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
 
 impl SiteTokens<'_> {
     /// What of a key that Keyrite made is in an open token. Of a TPM: whether its file is there and belongs to it; a file that is not read is an
@@ -39,7 +39,7 @@ impl SiteTokens<'_> {
     pub fn presence_of(&self, key: &KeyRecord) -> Result<Presence, SiteTokenError> {
         let name = self.token_of(key)?;
         match self.opened(name)? {
-            OpenToken::Pkcs11 { token, .. } => token.presence(cka_id(key)).map_err(token_error),
+            OpenToken::Pkcs11 { token, .. } => token.presence(key.cka_id()).map_err(token_error),
             OpenToken::Tpm { .. } => self.find(name, key.id),
         }
     }
@@ -55,27 +55,28 @@ impl SiteTokens<'_> {
             OpenToken::Pkcs11 { uri, .. } => KeyReference::Pkcs11(uri.of_key(id)),
             OpenToken::Tpm { .. } => KeyReference::Tpm(name.clone()),
         };
-        Ok((self.public_key_of(name, id, algorithm)?, reference))
+        Ok((self.public_key_of(name, &id.into(), algorithm)?, reference))
     }
 
-    /// The public half of a key that Keyrite made, for that algorithm, as its token tells it.
+    /// The public half of a key, for that algorithm, as its token tells it. A native key has the id that its file is named by.
     pub fn public_key_of(
         &self,
         name: &TokenName,
-        id: KeyId,
+        id: &CkaId,
         algorithm: Algorithm,
     ) -> Result<PublicKey, SiteTokenError> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => {
-                let key = token.key(CkaId::from(id)).map_err(token_error)?;
+                let key = token.key(id).map_err(token_error)?;
                 key.public_key(algorithm).map_err(token_error)
             }
             OpenToken::Tpm { tpm, .. } => {
-                let file = self.blob(tpm, id)?;
-                let file = file.ok_or_else(|| SiteTokenError::NoBlob {
+                let absent = || SiteTokenError::NoBlob {
                     token: name.clone(),
-                    id,
-                })?;
+                    id: id.clone(),
+                };
+                let file = self.blob(tpm, id.as_key_id().ok_or_else(absent)?)?;
+                let file = file.ok_or_else(absent)?;
                 file.blob.public_key(algorithm).map_err(token_error)
             }
         }

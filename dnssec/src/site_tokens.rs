@@ -86,7 +86,7 @@ pub enum SiteTokenError {
         /// The token.
         token: TokenName,
         /// The key.
-        id: KeyId,
+        id: CkaId,
     },
     /// What is in a native key's file is no key.
     #[error("cannot use {}", path.display())]
@@ -327,7 +327,7 @@ impl<'a> SiteTokens<'a> {
     pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
         match self.opened(self.token_of(key)?)? {
             OpenToken::Pkcs11 { token, .. } => {
-                Ok(SigningKey::Pkcs11(token.key(cka_id(key)).map_err(token_error)?))
+                Ok(SigningKey::Pkcs11(token.key(key.cka_id()).map_err(token_error)?))
             }
             OpenToken::Tpm { tpm, auth } => {
                 let path = self.site.tpm_key_path(key.id);
@@ -348,7 +348,7 @@ impl<'a> SiteTokens<'a> {
     pub fn destroy(&self, key: &KeyRecord) -> Result<(), SiteTokenError> {
         let id = key.id;
         match self.opened(self.token_of(key)?)? {
-            OpenToken::Pkcs11 { token, .. } => token.destroy(cka_id(key)).map_err(token_error),
+            OpenToken::Pkcs11 { token, .. } => token.destroy(key.cka_id()).map_err(token_error),
             OpenToken::Tpm { .. } => {
                 let path = self.site.tpm_key_path(id);
                 fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })
@@ -360,13 +360,5 @@ impl<'a> SiteTokens<'a> {
         self.open
             .get(name)
             .ok_or_else(|| SiteTokenError::NotOpen(name.clone()))
-    }
-}
-
-/// The CKA_ID of a key: its reference says it, whatever the record's own id. A reference that is read always has one.
-pub(crate) fn cka_id(key: &KeyRecord) -> CkaId {
-    match &key.reference {
-        KeyReference::Pkcs11(TokenUri { id: Some(id), .. }) => id.clone(),
-        KeyReference::Pkcs11(TokenUri { id: None, .. }) | KeyReference::Tpm(_) => key.id.into(),
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::KeyAlgorithm;
 use crate::backup::Backup;
+use crate::cka_id::CkaId;
 use crate::key_id::KeyId;
 use crate::life::{KeyState, KeyTimes};
 use crate::public_key::PublicKey;
@@ -62,6 +63,14 @@ impl KeyRecord {
     /// The key's algorithm.
     pub const fn algorithm(&self) -> KeyAlgorithm {
         self.public_key.algorithm()
+    }
+
+    /// Its CKA_ID in a PKCS#11 token: the reference says it, whatever the record's own id. A native key has none of its own.
+    pub fn cka_id(&self) -> CkaId {
+        match &self.reference {
+            KeyReference::Pkcs11(TokenUri { id: Some(id), .. }) => id.clone(),
+            KeyReference::Pkcs11(TokenUri { id: None, .. }) | KeyReference::Tpm(_) => self.id.into(),
+        }
     }
 
     /// The tag that its DNSKEY has (RFC 4034 appendix B).

@@ -1,8 +1,8 @@
 //! `generate`: key pairs made in their tokens, proved, and recorded.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use dnssec::{Presence, SiteTokens};
+use dnssec::SiteTokens;
 use key_metadata::gate::{Refusal, Rule, Step, is_first};
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::site::SiteZone;
@@ -13,9 +13,11 @@ use key_metadata::{
 };
 use serde::Serialize;
 
+use crate::backup_choice::BackupChoice;
 use crate::gated::GateArguments;
 use crate::random::random;
-use crate::reconcile::{Ending, Mended, Mender};
+use crate::reconcile::{Ending, Mended, Mender, take_back};
+use crate::token_label::label;
 
 /// The options of `generate`.
 #[derive(Args)]
@@ -47,23 +49,6 @@ pub struct Arguments {
     dry_run: bool,
     #[command(flatten)]
     report: ReportArguments,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum BackupChoice {
-    /// Wrapped by another key of its token, which must show first that it can
-    Wrap,
-    /// Not at all: who loses the token loses the key
-    None,
-}
-
-impl BackupChoice {
-    const fn extractability(self) -> Extractability {
-        match self {
-            Self::None => Extractability::Never,
-            Self::Wrap => Extractability::Wrapped,
-        }
-    }
 }
 
 /// What `--json` prints.
@@ -407,7 +392,7 @@ impl Run<'_> {
                 self.activate(zone, id, keys, lock)?;
                 Ok(id)
             }
-            Err(failure) => Err(self.undo(token, id, failure, keys, lock)),
+            Err(failure) => Err(take_back(&self.tokens, folder, token, id, failure, keys, lock)),
         }
     }
 
@@ -471,36 +456,4 @@ impl Run<'_> {
         let nonce: [u8; 32] = random()?;
         Ok(self.tokens.signing_key(key)?.prove(&key.public_key, &nonce)?)
     }
-
-    /// Destroys what there is of a key that will not be recorded, and takes back the note of it; if that fails too, both are told, and the
-    /// note stays for the next run.
-    fn undo(
-        &self,
-        token: &TokenName,
-        id: KeyId,
-        failure: Failure,
-        keys: &mut ZoneKeys,
-        lock: &Lock,
-    ) -> Failure {
-        let mut undo = || -> Outcome {
-            if self.tokens.find(token, id)? != Presence::Absent {
-                self.tokens.destroy_by(token, id)?;
-            }
-            keys.settle(id);
-            Ok(self.folder.write_keys(keys, lock)?)
-        };
-        match undo() {
-            Ok(()) => failure,
-            Err(error) => {
-                failure.and(error.within(format!("what there is of key {id} stays in token '{token}'")))
-            }
-        }
-    }
-}
-
-/// What other tools show of a key: role and zone, cut to the 32 bytes that a token keeps.
-fn label(zone: &ZoneName, role: Role) -> String {
-    let mut label = format!("{role} {zone}");
-    label.truncate(32);
-    label
 }

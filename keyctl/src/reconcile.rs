@@ -299,3 +299,25 @@ impl Mender<'_> {
         }
     }
 }
+
+/// Destroys what there is of a key that will not be recorded, and takes back the note of it; if that fails too, both are told, and the note
+/// stays for the next run.
+pub fn take_back(
+    tokens: &SiteTokens<'_>,
+    folder: &SiteFolder,
+    token: &TokenName,
+    id: KeyId,
+    failure: Failure,
+    keys: &mut ZoneKeys,
+    lock: &Lock,
+) -> Failure {
+    let mut undo = || -> Outcome {
+        tokens.destroy_by(token, id)?;
+        keys.settle(id);
+        Ok(folder.write_keys(keys, lock)?)
+    };
+    match undo() {
+        Ok(()) => failure,
+        Err(error) => failure.and(error.within(format!("what there is of key {id} stays in token '{token}'"))),
+    }
+}
