@@ -3,7 +3,7 @@
 STACK ?= softhsm
 # The packages that the suite and its tests run with, by Debian's names.
 PACKAGES = age bind9-utils dbus-daemon gcc iproute2 knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev \
-	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opensc openssl pkg-config softhsm2 swtpm swtpm-tools \
+	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opensc openssl pkg-config python3 softhsm2 swtpm swtpm-tools \
 	tpm-tools tpm2-abrmd tpm2-tools trousers
 CARGO_DENY = 0.20.2
 

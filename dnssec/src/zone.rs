@@ -10,7 +10,7 @@ use domain::base::iana::Rtype;
 use domain::base::{Name, Record};
 use domain::dnssec::sign::records::{OwnerRrs, Rrset};
 use domain::rdata::ZoneRecordData;
-use key_metadata::{Advice, ZoneName};
+use key_metadata::{Advice, Span, ZoneName};
 
 use crate::zone_reader::{ReadError, ZoneReader};
 
@@ -126,6 +126,13 @@ struct Placed {
 }
 
 impl Zone {
+    /// The largest TTL of its records (TTLsig of RFC 7583), and whose it is.
+    pub fn largest_ttl(&self) -> Option<(Span, String)> {
+        let largest = self.records.iter().max_by_key(|record| record.ttl())?;
+        let name = format!("{} {}", largest.owner(), largest.rtype());
+        Some((Span::from_seconds(largest.ttl().as_secs()), name))
+    }
+
     /// Reads the text of a zone file (RFC 1035 section 5); `file` names it in errors.
     pub fn parse(text: &[u8], file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
         let apex = apex_name(zone, file)?;

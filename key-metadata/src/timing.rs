@@ -34,10 +34,15 @@ impl Wait {
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = ", self.name)?;
-        for (index, (name, span)) in self.parts.iter().enumerate() {
-            write!(f, "{}{name} {span}", if index == 0 { "" } else { " + " })?;
+        if let [_, _, ..] = self.parts.as_slice() {
+            let parts: Vec<_> = self
+                .parts
+                .iter()
+                .map(|(name, span)| format!("{name} {span}"))
+                .collect();
+            write!(f, "{} = ", parts.join(" + "))?;
         }
-        write!(f, " = {} ({})", self.total(), self.source)
+        write!(f, "{} ({})", self.total(), self.source)
     }
 }
 
@@ -125,6 +130,6 @@ pub fn remove_hold_down() -> Wait {
     Wait::new(
         "remove hold-down",
         "RFC 5011 2.4.2",
-        vec![("30 days", Span::from_seconds(30 * 86_400))],
+        vec![("hold-down", Span::from_seconds(30 * 86_400))],
     )
 }

@@ -41,14 +41,18 @@ impl GateArguments {
     }
 }
 
-/// All the refusals, and what would satisfy each.
+/// All the refusals, and what would satisfy them: of several waits the longest.
 fn failure(refusals: &[Refusal], refused: String) -> Failure {
-    let mut failure = Failure::new(Exit::SaysNo, refused);
-    let mut remedies = Vec::new();
-    for refusal in refusals {
-        failure = failure.because(refusal.to_string());
-        remedies.push(refusal.remedy.clone());
-    }
+    let failure = Failure::new(Exit::SaysNo, refused);
+    let failure = refusals
+        .iter()
+        .fold(failure, |failure, refusal| failure.because(refusal.to_string()));
+    let until = refusals.iter().filter_map(|refusal| refusal.not_before).max();
+    let mut remedies: Vec<_> = refusals
+        .iter()
+        .filter(|refusal| refusal.not_before.is_none() || refusal.not_before == until)
+        .map(|refusal| refusal.remedy.clone())
+        .collect();
     if refusals.iter().all(|refusal| refusal.rule.can_be_overridden()) {
         remedies.push("or answer for going on with --override REASON".to_owned());
     }

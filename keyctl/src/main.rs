@@ -1,5 +1,6 @@
 //! `keyrite-keyctl`: the life of a key.
 
+mod backup_choice;
 mod choose;
 mod choose_one;
 mod destroy;
@@ -13,6 +14,7 @@ mod reconcile;
 mod records;
 mod show;
 mod step;
+mod token_label;
 mod trust_anchor;
 
 use std::process::ExitCode;

@@ -318,6 +318,8 @@ pub fn take_back(
     };
     match undo() {
         Ok(()) => failure,
-        Err(error) => failure.and(error.within(format!("what there is of key {id} stays in token '{token}'"))),
+        Err(error) => {
+            failure.and(error.within(format!("what there is of key {id} stays in token '{token}'")))
+        }
     }
 }

@@ -157,6 +157,12 @@ impl Run<'_> {
             Some(folder.lock_signed(name)?)
         };
         let zone = self.read(name, output)?;
+        if let Some((ttl, record)) = zone.largest_ttl().filter(|(ttl, _)| *ttl > policy.zone.max_ttl) {
+            output.warn(format!(
+                "{record} has a TTL of {ttl}, and zone.max-ttl of policy '{}' is {}: keys would be removed while caches need them",
+                entry.policy, policy.zone.max_ttl
+            ));
+        }
         let records = folder.keys(name)?;
         let (serial, now) = (self.serial(&policy, &zone, name, &signed_path)?, cli::now());
         let mut signed = Signed {
