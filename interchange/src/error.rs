@@ -194,10 +194,6 @@ impl Advice for ReadError {
                 "give the DNSKEY records too: keymgr {zone} dnskey {tag}, or ods-enforcer key export --zone {zone} --cka_id ID"
             )),
             Self::TwoRecords { .. } => Some("give the records of one key at a time".to_owned()),
-            Self::Field {
-                source: FieldError::Json(_),
-                ..
-            } => Some("take the output of keymgr as it is, with UNIX times: keymgr -j ZONE list".to_owned()),
             Self::OtherPrivateKey { .. } => Some("find the file that belongs to the public key".to_owned()),
             Self::Store(error) => error.hint(),
             Self::Field { .. }

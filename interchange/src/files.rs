@@ -1,7 +1,8 @@
 //! Reading foreign files, with limits, and without leaving a copy of a private key behind.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use key_metadata::store::StoreError;
@@ -16,8 +17,8 @@ pub(crate) fn read(file: &Path, limit: usize) -> Result<(Zeroizing<String>, u32)
         path: file.to_owned(),
         source,
     };
-    let mut opened = File::open(file).map_err(refused)?;
-    let metadata = opened.metadata().map_err(refused)?;
+    // Asked for before it is opened: to open a pipe is to wait for its writer.
+    let metadata = fs::metadata(file).map_err(refused)?;
     if !metadata.is_file() {
         return Err(refused(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -29,6 +30,7 @@ pub(crate) fn read(file: &Path, limit: usize) -> Result<(Zeroizing<String>, u32)
     if length > limit {
         return Err(too_large(file, limit));
     }
+    let mut opened = File::open(file).map_err(refused)?;
     // One allocation that never grows: a grown one would leave its old bytes behind.
     let mut bytes = Zeroizing::new(vec![0; length + 1]);
     let mut filled = 0;
@@ -64,6 +66,6 @@ fn too_large(file: &Path, limit: usize) -> ReadError {
     }
 }
 
-fn mode(metadata: &std::fs::Metadata) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777
+fn mode(metadata: &fs::Metadata) -> u32 {
+    PermissionsExt::mode(&metadata.permissions()) & 0o7777
 }

@@ -117,6 +117,23 @@ fn a_file_that_is_too_large_or_not_there_is_named() {
             "{error}"
         );
     }
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join(format!("{STEM}.key"));
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(
+        read_key(&pipe)
+            .unwrap_err()
+            .source()
+            .unwrap()
+            .to_string()
+            .contains("no regular file")
+    );
     let error = read_key(Path::new("/nonexistent/Kx.+015+00001"))
         .unwrap_err()
         .to_string();
