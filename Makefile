@@ -2,18 +2,22 @@
 
 STACK ?= softhsm
 # The packages that the suite and its tests run with, by Debian's names.
-PACKAGES = age bind9-utils dbus-daemon gcc iproute2 knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev \
-	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opensc openssl pkg-config python3 softhsm2 swtpm swtpm-tools \
-	tpm-tools tpm2-abrmd tpm2-tools trousers
+PACKAGES = age bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev \
+	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opendnssec-common \
+	opendnssec-enforcer-sqlite3 opensc openssl pkg-config python3 softhsm2 sqlite3 swtpm swtpm-tools tpm-tools tpm2-abrmd tpm2-tools \
+	trousers
 CARGO_DENY = 0.20.2
+FUZZ_SECONDS ?= 600
+FUZZ_TARGET ?=
 
-.PHONY: help deps build test rehearsal bench check schema man clean
+.PHONY: help deps build test rehearsal bench fuzz check schema man clean
 
 help:
 	@echo "make rehearsal   the main job on a software TPM and SoftHSM: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
 	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites to small ones"
+	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian)"
 	@echo "make man         man pages and completions, into target/man"
 	@echo "make schema      write the JSON Schemas of the site's files anew"
@@ -35,6 +39,9 @@ bench: deps
 	cargo bench --locked --package keyrite-tests --bench sign
 	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tpm --bench sign
+
+fuzz:
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)
 
 check: deps
 	cargo fmt --all --check

@@ -35,7 +35,7 @@ enum Target {
         /// The folder for the files
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
-        /// How BIND reaches the token: by OpenSSL's engine (BIND 9.18 and before) or by a provider (9.20 and later)
+        /// How BIND reaches the token
         #[arg(long, value_enum, default_value_t = Lookup::Provider)]
         lookup: Lookup,
     },
@@ -64,8 +64,12 @@ enum Target {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Lookup {
+    /// By OpenSSL's engine: BIND 9.18 and before, where it is built with engines (Debian 12's is not)
     Engine,
+    /// By an OpenSSL provider: BIND 9.20 and later
     Provider,
+    /// Not at all: every BIND takes the key for one that another signer has
+    External,
 }
 
 /// What `--json` prints.
@@ -93,7 +97,7 @@ impl Arguments {
         let mut result = Result::default();
         let mut count = 0;
         for zone in self.keys.zones(&folder)? {
-            let mut keys = self.keys.keys_of(&folder, &zone)?;
+            let mut keys = self.keys.keys_of(&zone, &folder)?;
             if !self.keys.is_of_one_key() {
                 // What has left the zone is nobody else's concern.
                 keys.retain(|key| !matches!(key.state, KeyState::Removed | KeyState::Destroyed));
@@ -102,7 +106,9 @@ impl Arguments {
             self.zone(&folder, &zone, &keys, &mut result)?;
         }
         if count == 0 {
-            return Err(Failure::new(Exit::Failed, "there is no such key").hint("keyrite-keyctl list".to_owned()));
+            return Err(
+                Failure::new(Exit::Failed, "there is no such key").hint("keyrite-keyctl list".to_owned())
+            );
         }
         let commands = |result: &mut Result| std::mem::take(&mut result.commands);
         for command in &result.commands {
@@ -111,7 +117,10 @@ impl Arguments {
         if self.report.json {
             return output.json(&Report {
                 version: 1,
-                commands: commands(&mut result).into_iter().map(|command| command.argv).collect(),
+                commands: commands(&mut result)
+                    .into_iter()
+                    .map(|command| command.argv)
+                    .collect(),
                 lost: result.lost.iter().map(ToString::to_string).collect(),
                 files: result.files,
             });
@@ -139,6 +148,7 @@ impl Arguments {
                     let lookup = match lookup {
                         Lookup::Engine => TokenLookup::Engine,
                         Lookup::Provider => TokenLookup::Provider,
+                        Lookup::External => TokenLookup::External,
                     };
                     let files = KeyFiles::of(zone, key, ttl, lookup, None)?;
                     result.files.extend(match self.dry_run {
@@ -156,7 +166,8 @@ impl Arguments {
             }
             Target::Opendnssec { repository, socket } => {
                 for key in keys {
-                    let command = interchange::opendnssec::key_import(zone, key, repository, socket.as_deref())?;
+                    let command =
+                        interchange::opendnssec::key_import(zone, key, repository, socket.as_deref())?;
                     result.commands.push(command);
                 }
             }
@@ -200,9 +211,9 @@ impl Arguments {
             })
             .collect();
         let (set, lost) = KeySet::of(zone, &exported, Wrapping::State)?;
-        let text = set
-            .render()
-            .map_err(|error| Failure::of(Exit::Failed, &error).within("the key set cannot be written as JSON"))?;
+        let text = set.render().map_err(|error| {
+            Failure::of(Exit::Failed, &error).within("the key set cannot be written as JSON")
+        })?;
         let path = absolute.join(format!("{}.state", zone.file_stem()));
         if !self.dry_run {
             replace(&path, |out| out.write_all(text.as_bytes()))?;

@@ -9,8 +9,8 @@ use interchange::{ForeignKey, Import, Lost, PrivatePart};
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::{self, Lock};
 use key_metadata::{
-    Action, Algorithm, Backup, Change, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
-    PublicKey, Role, SiteFolder, SoftwareKey, TokenName, ZoneKeys, ZoneName,
+    Action, Algorithm, Backup, Change, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec,
+    KeyState, KeyTimes, PublicKey, Role, SiteFolder, SoftwareKey, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
@@ -262,7 +262,10 @@ impl Run<'_> {
         }
         self.lost.extend(import.lost);
         if import.keys.is_empty() {
-            return Err(Failure::new(Exit::Failed, format!("there is no key of {}", self.arguments.zone)));
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("there is no key of {}", self.arguments.zone),
+            ));
         }
         for key in import.keys {
             self.foreign(key)?;
@@ -307,7 +310,10 @@ impl Run<'_> {
             }
             PrivatePart::File(path) => {
                 return Err(not_here(
-                    &format!("its private part is in {}, which Keyrite does not read", path.display()),
+                    &format!(
+                        "its private part is in {}, which Keyrite does not read",
+                        path.display()
+                    ),
                     "have its own tool write it as BIND's key files, and import those",
                 ));
             }
@@ -358,7 +364,10 @@ impl Run<'_> {
             key_tag: key.key_tag(),
             id: Some(key.id),
             state: key.state,
-            token: self.tokens.token_of(key).map_or_else(|_| self.token.clone(), Clone::clone),
+            token: self
+                .tokens
+                .token_of(key)
+                .map_or_else(|_| self.token.clone(), Clone::clone),
             done: "there already",
         };
         self.lines.push(line);
@@ -397,7 +406,9 @@ impl Run<'_> {
     /// Puts a key into its token where it is not there yet, has it sign, and records it.
     fn take_in(&mut self, candidate: Candidate) -> Outcome<(TokenName, KeyId)> {
         let gate = &self.arguments.gate;
-        let change = gate.change.change(Action::Import, cli::now(), cli::tool!(), self.site);
+        let change = gate
+            .change
+            .change(Action::Import, cli::now(), cli::tool!(), self.site);
         let from = format!("from {}", candidate.from);
         let change = Change {
             reason: Some(change.reason.map_or(from.clone(), |why| format!("{why}; {from}"))),
@@ -407,10 +418,9 @@ impl Run<'_> {
             Private::Software(ref secret) => {
                 let token = self.token.clone();
                 let extractability = self.arguments.backup.extractability();
-                let spec = secret.public_key.spec();
                 self.open(&token)?;
-                if let (Extractability::Wrapped, Some(spec)) = (extractability, spec) {
-                    self.tokens.backup_capability(&token, spec)?;
+                if extractability == Extractability::Wrapped {
+                    self.tokens.backup_capability(&token, spec(&secret.public_key)?)?;
                 }
                 let id = KeyId::from_random(random()?);
                 self.keys.begin(Pending {
@@ -423,15 +433,17 @@ impl Run<'_> {
                 self.folder.write_keys(&self.keys, self.lock)?;
                 let label = label(&self.arguments.zone, candidate.role);
                 let put = self.tokens.import(&token, secret, id, &label, extractability);
-                let record = put.map_err(Failure::from).map(|(public_key, reference)| KeyRecord {
-                    id,
-                    role: candidate.role,
-                    public_key,
-                    reference,
-                    state: candidate.state,
-                    times: candidate.times.clone(),
-                    backup: Backup::none(extractability),
-                });
+                let record = put
+                    .map_err(Failure::from)
+                    .map(|(public_key, reference)| KeyRecord {
+                        id,
+                        role: candidate.role,
+                        public_key,
+                        reference,
+                        state: candidate.state,
+                        times: candidate.times.clone(),
+                        backup: Backup::none(extractability),
+                    });
                 match record.and_then(|record| self.prove(&record).map(|()| record)) {
                     Ok(record) => {
                         self.keys.settle(id);
@@ -515,8 +527,11 @@ impl Run<'_> {
         };
         let found = self.folder.site().tokens.iter().find(fits);
         found.map(|(name, _)| name.clone()).ok_or_else(|| {
-            Failure::new(Exit::Failed, format!("{name} is in a token labelled '{label}', which the site does not list"))
-                .hint("list it under 'tokens' in site.yaml".to_owned())
+            Failure::new(
+                Exit::Failed,
+                format!("{name} is in a token labelled '{label}', which the site does not list"),
+            )
+            .hint("list it under 'tokens' in site.yaml".to_owned())
         })
     }
 
@@ -533,7 +548,10 @@ impl Run<'_> {
                     let ids: Vec<_> = several.iter().map(ToString::to_string).collect();
                     Err(Failure::new(
                         Exit::Failed,
-                        format!("token '{token}' has {} private keys with the label '{label}'", ids.len()),
+                        format!(
+                            "token '{token}' has {} private keys with the label '{label}'",
+                            ids.len()
+                        ),
                     )
                     .hint(format!("name one by its id: {}", ids.join(", "))))
                 }
@@ -553,6 +571,22 @@ impl Run<'_> {
             false => Extractability::Never,
         })
     }
+}
+
+/// Algorithm and size, by which the token is asked for a backup.
+fn spec(key: &PublicKey) -> Outcome<KeySpec> {
+    let spec = key
+        .algorithm()
+        .made()
+        .map(|algorithm| KeySpec::new(algorithm, Some(key.bits())));
+    spec.and_then(Result::ok).ok_or_else(|| {
+        let error = format!(
+            "Keyrite makes no keys of {} with {} bits, and shows for none that it can be backed up",
+            key.algorithm(),
+            key.bits()
+        );
+        Failure::new(Exit::Failed, error).hint("take it in with --backup none".to_owned())
+    })
 }
 
 fn bind(paths: &[PathBuf], zone: &ZoneName) -> Outcome<Import> {

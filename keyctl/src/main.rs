@@ -4,9 +4,11 @@ mod backup_choice;
 mod choose;
 mod choose_one;
 mod destroy;
+mod export;
 mod gated;
 mod generate;
 mod history;
+mod import;
 mod inventory;
 mod list;
 mod random;
@@ -55,6 +57,10 @@ enum Verb {
     Reconcile(reconcile::Arguments),
     /// Show what was done to the keys, and whether their records are what it left
     History(history::Arguments),
+    /// Take over keys of BIND, Knot DNS, OpenDNSSEC or dnst, or of a token
+    Import(import::Arguments),
+    /// Write keys for BIND, Knot DNS, OpenDNSSEC or dnst
+    Export(export::Arguments),
     /// Hold the tokens against the records, both ways
     Inventory(inventory::Arguments),
     /// List keys, a line each
@@ -86,6 +92,8 @@ fn main() -> ExitCode {
             Verb::Destroy(verb) => verb.run(&arguments.site, output),
             Verb::Reconcile(verb) => verb.run(&arguments.site, output),
             Verb::History(verb) => verb.run(&arguments.site, output),
+            Verb::Import(verb) => verb.run(&arguments.site, output),
+            Verb::Export(verb) => verb.run(&arguments.site, output),
             Verb::Inventory(verb) => verb.run(&arguments.site, output),
             Verb::List(verb) => verb.run(&arguments.site, output),
             Verb::Show(verb) => verb.run(&arguments.site, output),
