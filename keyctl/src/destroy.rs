@@ -125,7 +125,10 @@ impl Arguments {
                 site.user_pin(&folder, token, |handle| Ok(tokens.unseal(handle)?))
             })?;
             if tokens.presence_of(&key)? == Presence::Absent {
-                let failure = Failure::new(Exit::Failed, format!("token '{token}' has no key {}", key.id));
+                let failure = Failure::new(
+                    Exit::Failed,
+                    format!("token '{token}' has no key {}", key.cka_id()),
+                );
                 return Err(failure.within(not_done(zone, &key, Step::Destroy)).hint(
                     "check that this is the token that the key was made in; if it is gone for good, record that with --gone"
                         .to_owned(),

@@ -139,7 +139,7 @@ impl Arguments {
     fn print(&self, lines: Vec<Line>, findings: Vec<Finding>, output: &mut Output) -> Outcome {
         let failure = (!findings.is_empty()).then(|| {
             let what = match findings.len() {
-                1 => "thing".to_owned(),
+                1 => "one thing".to_owned(),
                 count => format!("{count} things"),
             };
             let failure = Failure::new(Exit::SaysNo, format!("tokens and records do not agree on {what}"));
@@ -226,7 +226,10 @@ impl Look<'_> {
         match found {
             Found::Absent if wanted => finding(
                 format!("{name} is {} and not in token '{token}'", key.state),
-                "restore it, or record that it is gone: keyrite-keyctl destroy --gone",
+                match is_home {
+                    true => "restore it, or record that it is gone: keyrite-keyctl destroy --gone",
+                    false => "a signer with this token cannot stand in: restore the key there",
+                },
             ),
             Found::OtherKey => finding(
                 format!("token '{token}' has another key where {name} should be"),

@@ -189,10 +189,10 @@ impl Run<'_> {
             site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
         })?;
         let nonce: [u8; 32] = random()?;
-        let proof = self.tokens.signing_key(key)?.prove(&key.public_key, &nonce);
-        proof.map_err(|error| {
-            Failure::from(error)
-                .within(Rule::TrialSignature.to_string())
+        let prove = || -> Outcome { Ok(self.tokens.signing_key(key)?.prove(&key.public_key, &nonce)?) };
+        prove().map_err(|failure| {
+            failure
+                .within(format!("{}: it does not sign", Rule::TrialSignature))
                 .within(not_done(zone, key, Step::Activate))
         })
     }
