@@ -175,11 +175,7 @@ fn record(last: u8, role: Role, state: KeyState) -> KeyRecord {
         .unwrap(),
         state,
         times,
-        backup: key_metadata::key_record::Backup {
-            extractability: key_metadata::Extractability::Never,
-            bundles: Vec::new(),
-        },
-        provenance: Vec::new(),
+        backup: key_metadata::Backup::none(key_metadata::Extractability::Never),
     }
 }
 

@@ -7,10 +7,9 @@ use interchange::bind::{KeyFiles, StateFile, TokenLookup, read_folder};
 use interchange::dnst::{Exported, KeySet, Wrapping};
 use interchange::knot::{Custody, ListedKey, Listing, import_pkcs11};
 use interchange::{Event, PrivatePart, RecordChange, RecordState, RecordStates, Times, opendnssec};
-use key_metadata::key_record::Backup;
 use key_metadata::{
-    Algorithm, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyState, KeyTimes, PublicKey, Role, Time,
-    ZoneName,
+    Algorithm, Backup, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyState, KeyTimes, PublicKey, Role,
+    Time, ZoneName,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -58,7 +57,7 @@ const STATES: [KeyState; 8] = [
 
 prop_compose! {
     fn key_times()(generated in times(), [published, ready, submitted, active, retired, dead, removed, revoked] in proptest::array::uniform8(proptest::option::of(times()))) -> KeyTimes {
-        KeyTimes { generated, published, ready, submitted, active, retired, dead, removed, revoked }
+        KeyTimes { generated, published, ready, submitted, active, retired, dead, removed, revoked, destroyed: None }
     }
 }
 
@@ -73,8 +72,7 @@ prop_compose! {
             reference: reference.parse().unwrap(),
             state,
             times,
-            backup: Backup { extractability: Extractability::Never, bundles: Vec::new() },
-            provenance: Vec::new(),
+            backup: Backup::none(Extractability::Never),
         }
     }
 }

@@ -104,7 +104,7 @@ fn recovered(folder: &Path) -> Outcome {
     tokens.open(&one, pin())?;
     assert_eq!(tokens.find(&one, id(1))?, Presence::Absent);
     assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Absent);
-    let missing = tokens.public_key_of(&one, id(1), Algorithm::Ed25519);
+    let missing = tokens.public_key_of(&one, &id(1).into(), Algorithm::Ed25519);
     assert!(
         matches!(missing, Err(SiteTokenError::NoBlob { .. })),
         "{missing:?}"
@@ -112,7 +112,7 @@ fn recovered(folder: &Path) -> Outcome {
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
     let (public, _) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
     assert_eq!(tokens.find(&one, id(1))?, Presence::Whole);
-    assert_eq!(tokens.public_key_of(&one, id(1), spec.algorithm())?, public);
+    assert_eq!(tokens.public_key_of(&one, &id(1).into(), spec.algorithm())?, public);
     assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Whole);
     assert!(!site.tpm_key_path(id(1)).exists());
     fs::write(site.tpm_key_path(id(2)), "damaged")?;
@@ -135,7 +135,7 @@ fn imported(folder: &Path) -> Outcome {
             Err(SiteTokenError::TpmExtractable(_))
         ));
         let (public, reference) = import(Extractability::Never)?;
-        assert_eq!(tokens.public_key_of(&one, id(number), algorithm)?, public);
+        assert_eq!(tokens.public_key_of(&one, &id(number).into(), algorithm)?, public);
         let key = record(id(number), public, reference)?;
         tokens.signing_key(&key)?.prove(&key.public_key, b"a nonce")?;
         assert!(proves(&tokens, "one", &key)?);

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use key_metadata::key_record::Backup;
 use key_metadata::{
     Algorithm, Extractability, KeyId, KeyRecord, KeyState, KeyTimes, PublicKey, Role, Time, ZoneName,
 };
@@ -200,10 +199,6 @@ pub fn record(id: KeyId, public_key: PublicKey, role: Role, state: KeyState) -> 
         reference: format!("pkcs11:token=cr%20zsk;id={escaped}").parse().unwrap(),
         state,
         times,
-        backup: Backup {
-            extractability: Extractability::Never,
-            bundles: Vec::new(),
-        },
-        provenance: Vec::new(),
+        backup: key_metadata::Backup::none(Extractability::Never),
     }
 }
