@@ -28,23 +28,26 @@ impl BlobFile {
     }
 }
 
-/// The files `*.tpm`, sorted by name: each read, or why it was not.
-pub(crate) fn all(site: &SiteFolder) -> Result<Vec<Result<BlobFile, SiteTokenError>>, SiteTokenError> {
+/// The files `*.tpm`, sorted by name: each read when its turn comes, or why it was not.
+pub(crate) fn all(
+    site: &SiteFolder,
+) -> Result<impl Iterator<Item = Result<BlobFile, SiteTokenError>>, SiteTokenError> {
     let folder = site.path("keys/tpm");
     let unreadable = |source| SiteTokenError::File {
         path: folder.clone(),
         source,
     };
     let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(unreadable(error)),
     };
+    let entries = entries.into_iter().flatten();
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
     let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "tpm"));
     paths.sort();
-    Ok(paths.into_iter().map(read).collect())
+    Ok(paths.into_iter().map(read))
 }
 
 fn read(path: PathBuf) -> Result<BlobFile, SiteTokenError> {

@@ -166,10 +166,12 @@ impl SiteTokens<'_> {
             }
             OpenToken::Tpm { tpm, auth } => {
                 let parent = tpm.srk_name().map_err(token_error)?;
-                let found = blobs::all(self.site)?
-                    .into_iter()
-                    .flatten()
-                    .find(|file| *file.blob.parent() == parent && file.is_of(&key.public_key));
+                let is_it = |file: &BlobFile| *file.blob.parent() == parent && file.is_of(&key.public_key);
+                // Where it should be, it mostly is; only otherwise all files are read.
+                let found = match blobs::of(self.site, key.id) {
+                    Ok(Some(file)) if is_it(&file) => Some(file),
+                    Ok(_) | Err(_) => blobs::all(self.site)?.flatten().find(is_it),
+                };
                 let Some(file) = found else {
                     return blobs::of(self.site, key.id).map(|_| None);
                 };

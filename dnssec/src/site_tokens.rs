@@ -300,7 +300,7 @@ impl<'a> SiteTokens<'a> {
     /// would be found when nobody knows it any more.
     fn check_auth(&self, tpm: &tpm::Tpm, auth: &SecretString) -> Result<(), SiteTokenError> {
         // What cannot be read, and keys of other TPMs, say nothing about this one.
-        for file in blobs::all(self.site)?.into_iter().flatten() {
+        for file in blobs::all(self.site)?.flatten() {
             let Some(algorithm) = file.public_key().and_then(|key| key.algorithm().made()) else {
                 continue;
             };

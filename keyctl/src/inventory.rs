@@ -1,14 +1,12 @@
 //! `inventory`: the tokens held against the records, both ways. That a key is in a token is shown by a signature of it, never by its tag or
 //! its id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::{KeyPlace, Likeness, SiteTokens, TokenKey, TrialError};
-use key_metadata::{
-    CkaId, KeyId, KeyRecord, KeyReference, KeyState, Role, SiteFolder, TokenName, ZoneKeys, ZoneName,
-};
+use key_metadata::{CkaId, KeyId, KeyRecord, KeyState, Role, SiteFolder, TokenName, ZoneKeys, ZoneName};
 use serde::Serialize;
 
 use crate::random::random;
@@ -109,6 +107,7 @@ impl Arguments {
         for name in &names {
             look.token(name, &keys, self.zones.is_all())?;
         }
+        look.twice(&keys);
         if !self.zones.is_all() && !self.report.json {
             output.say("only these zones' keys were looked at: what else is in the tokens is not judged");
         }
@@ -284,18 +283,30 @@ impl Look<'_> {
         for error in &found.unreadable {
             finding(None, error.to_string(), "bring the file back, or take it away");
         }
-        let records = || {
-            zones
-                .iter()
-                .flat_map(|zone| zone.keys().iter().map(move |key| (zone.zone(), key)))
-        };
+        let records = || all_of(zones);
+        let by_id: BTreeMap<CkaId, _> = records().map(|found| (found.1.cka_id(), found)).collect();
         for key in &found.keys {
-            let recorded: Vec<_> = records()
-                .filter(|(_, record)| key.is_of(&record.public_key) == Likeness::Same)
-                .collect();
-            let same_place = records().find(|(_, record)| is_at(record, key));
-            match (recorded.as_slice(), same_place) {
-                ([], Some((zone, record))) if key.is_of(&record.public_key) == Likeness::Other => finding(
+            // Where a record says that its key is, it mostly is; only otherwise all records are gone through.
+            let here = id(key).and_then(|id| by_id.get(&id).copied());
+            let likeness = here.map(|(_, record)| key.is_of(&record.public_key));
+            let same = match (here, likeness) {
+                (Some(here), Some(Likeness::Same)) => Some(here),
+                (_, _) => records().find(|(_, record)| key.is_of(&record.public_key) == Likeness::Same),
+            };
+            match (same, here, likeness) {
+                (Some((zone, record)), _, _) if !key.has_private && record.state != KeyState::Destroyed => {
+                    finding(
+                        Some(zone),
+                        format!(
+                            "token '{name}' has only the public half of {} {} of {zone}",
+                            record.role,
+                            record.key_tag()
+                        ),
+                        "restore the key from its backup",
+                    );
+                }
+                (Some(_), _, _) => {}
+                (None, Some((zone, record)), Some(Likeness::Other)) => finding(
                     Some(zone),
                     format!(
                         "token '{name}' has another key under the id of {} {} of {zone}",
@@ -305,64 +316,59 @@ impl Look<'_> {
                     "do not publish or sign before it is known which is right",
                 ),
                 // Its public half is not there to be compared; by its id it is this one, and its signature was tried.
-                ([], Some(_)) => {}
-                ([], None) if all && !self.is_pending(key, zones) => finding(
+                (None, Some(_), _) => {}
+                (None, None, _) if all && !is_pending(key, zones) => finding(
                     None,
                     format!("token '{name}' has {}, which no record names", describe(key)),
                     "import it, or destroy it with the token's own tool if nobody needs it",
                 ),
-                ([], None) => {}
-                ([_, ..], _) if !key.has_private => {
-                    let (zone, record) = recorded[0];
-                    if record.state != KeyState::Destroyed {
-                        finding(
-                            Some(zone),
-                            format!(
-                                "token '{name}' has only the public half of {} {}",
-                                record.role,
-                                record.key_tag()
-                            ),
-                            "restore the key from its backup",
-                        );
-                    }
-                }
-                ([_], _) => {}
-                ([(zone, one), others @ ..], _) => finding(
-                    Some(zone),
-                    format!(
-                        "{} {} of {zone} and {} other record(s) are one key",
-                        one.role,
-                        one.key_tag(),
-                        others.len()
-                    ),
-                    "destroying one of them would destroy all",
-                ),
+                (None, None, _) => {}
             }
         }
         self.findings.extend(findings);
         Ok(())
     }
 
-    fn is_pending(&self, key: &TokenKey, zones: &[ZoneKeys]) -> bool {
-        let ids = zones
-            .iter()
-            .flat_map(|zone| zone.pending())
-            .map(|pending| pending.id);
-        ids.into_iter().any(|id| match &key.place {
-            KeyPlace::Pkcs11 { id: found } => *found == Some(CkaId::from(id)),
-            KeyPlace::Tpm { id: found, .. } => *found == Some(id),
-        })
+    /// Two records of one key: the end of one would be the end of both.
+    fn twice(&mut self, zones: &[ZoneKeys]) {
+        let mut seen: BTreeMap<&[u8], (&ZoneName, &KeyRecord)> = BTreeMap::new();
+        for (zone, key) in all_of(zones) {
+            let Some((first, one)) = seen.insert(key.public_key.as_dnskey(), (zone, key)) else {
+                continue;
+            };
+            let token = self.tokens.token_of(key).ok().cloned();
+            self.findings.extend(token.map(|token| Finding {
+                zone: Some(zone.clone()),
+                token,
+                what: format!(
+                    "{} {} of {first} and {} {} of {zone} are one key",
+                    one.role,
+                    one.key_tag(),
+                    key.role,
+                    key.key_tag()
+                ),
+                remedy: "destroying one of them would destroy both".to_owned(),
+            }));
+        }
     }
 }
 
-/// Whether the key is where the record says that its own is.
-fn is_at(record: &KeyRecord, key: &TokenKey) -> bool {
-    match (&record.reference, &key.place) {
-        (KeyReference::Pkcs11(uri), KeyPlace::Pkcs11 { id }) => id.is_some() && uri.id == *id,
-        (KeyReference::Tpm(_), KeyPlace::Tpm { id, .. }) => *id == Some(record.id),
-        (KeyReference::Pkcs11(_), KeyPlace::Tpm { .. }) | (KeyReference::Tpm(_), KeyPlace::Pkcs11 { .. }) => {
-            false
-        }
+fn all_of(zones: &[ZoneKeys]) -> impl Iterator<Item = (&ZoneName, &KeyRecord)> {
+    zones
+        .iter()
+        .flat_map(|zone| zone.keys().iter().map(move |key| (zone.zone(), key)))
+}
+
+fn is_pending(key: &TokenKey, zones: &[ZoneKeys]) -> bool {
+    let mut pending = zones.iter().flat_map(|zone| zone.pending());
+    pending.any(|pending| id(key) == Some(pending.id.into()))
+}
+
+/// What a key is found by in its token.
+fn id(key: &TokenKey) -> Option<CkaId> {
+    match &key.place {
+        KeyPlace::Pkcs11 { id } => id.clone(),
+        KeyPlace::Tpm { id, .. } => id.map(CkaId::from),
     }
 }
 

@@ -136,10 +136,17 @@ fn recovered(folder: &Path) -> Outcome {
     let (public, _) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
     assert_eq!(tokens.find(&one, id(1))?, Presence::Whole);
     assert_eq!(tokens.find(&name("two")?, id(1))?, Presence::Absent);
-    assert_eq!(tokens.public_key_of(&one, &id(1).into(), spec.algorithm())?, public);
+    assert_eq!(
+        tokens.public_key_of(&one, &id(1).into(), spec.algorithm())?,
+        public
+    );
     assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Whole);
     assert_eq!(tokens.find(&one, id(1))?, Presence::Absent);
-    assert!(tokens.public_key_of(&one, &id(1).into(), spec.algorithm()).is_err());
+    assert!(
+        tokens
+            .public_key_of(&one, &id(1).into(), spec.algorithm())
+            .is_err()
+    );
     assert!(tokens.keys_in(&one)?.keys.is_empty());
     Ok(())
 }

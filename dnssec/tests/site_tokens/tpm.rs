@@ -112,7 +112,10 @@ fn recovered(folder: &Path) -> Outcome {
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
     let (public, _) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
     assert_eq!(tokens.find(&one, id(1))?, Presence::Whole);
-    assert_eq!(tokens.public_key_of(&one, &id(1).into(), spec.algorithm())?, public);
+    assert_eq!(
+        tokens.public_key_of(&one, &id(1).into(), spec.algorithm())?,
+        public
+    );
     assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Whole);
     assert!(!site.tpm_key_path(id(1)).exists());
     fs::write(site.tpm_key_path(id(2)), "damaged")?;
