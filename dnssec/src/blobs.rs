@@ -32,6 +32,26 @@ impl BlobFile {
 pub(crate) fn all(
     site: &SiteFolder,
 ) -> Result<impl Iterator<Item = Result<BlobFile, SiteTokenError>>, SiteTokenError> {
+    let mut paths = paths(site)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "tpm"));
+    paths.sort();
+    Ok(paths.into_iter().map(read))
+}
+
+/// What a run that was killed left of the file of a key before it had its name: `replace` writes beside it, under its name with more at both
+/// ends.
+pub(crate) fn unfinished(site: &SiteFolder, id: KeyId) -> Result<Vec<PathBuf>, SiteTokenError> {
+    let start = format!(".{id}.tpm.");
+    let mut paths = paths(site)?;
+    paths.retain(|path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(&start))
+    });
+    Ok(paths)
+}
+
+fn paths(site: &SiteFolder) -> Result<Vec<PathBuf>, SiteTokenError> {
     let folder = site.path("keys/tpm");
     let unreadable = |source| SiteTokenError::File {
         path: folder.clone(),
@@ -44,10 +64,7 @@ pub(crate) fn all(
     };
     let entries = entries.into_iter().flatten();
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "tpm"));
-    paths.sort();
-    Ok(paths.into_iter().map(read))
+    paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)
 }
 
 fn read(path: PathBuf) -> Result<BlobFile, SiteTokenError> {

@@ -35,6 +35,33 @@ impl SiteTokens<'_> {
         Ok(found)
     }
 
+    /// Removes what the making of a key that was interrupted may have left beside what its id leads to, and tells whether there was anything: of a
+    /// PKCS#11 token key objects that are without name and value, of whatever run; of a TPM files of that key that never got their name.
+    pub fn remove_unfinished(&self, name: &TokenName, id: KeyId) -> Result<bool, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => Ok(token.remove_unfinished().map_err(token_error)? > 0),
+            OpenToken::Tpm { .. } => {
+                let paths = blobs::unfinished(self.site, id)?;
+                for path in &paths {
+                    fs::remove_file(path).map_err(|source| SiteTokenError::Blob {
+                        id,
+                        path: path.clone(),
+                        source,
+                    })?;
+                }
+                Ok(!paths.is_empty())
+            }
+        }
+    }
+
+    /// Whether a key that does not sign was never finished by its token; a TPM has no such keys.
+    pub fn is_unfinished(&self, name: &TokenName, id: KeyId) -> Result<bool, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.is_unfinished(id).map_err(token_error),
+            OpenToken::Tpm { .. } => Ok(false),
+        }
+    }
+
     /// What of a recorded key is in its open token.
     pub fn presence_of(&self, key: &KeyRecord) -> Result<Presence, SiteTokenError> {
         let name = self.token_of(key)?;

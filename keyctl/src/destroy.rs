@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::choose_one::OneKeyEach;
 use crate::gated::{GateArguments, not_done};
-use crate::reconcile::Mender;
+use crate::reconcile::{Ending, Mended, Mender};
 
 /// The options of `destroy`.
 #[derive(Args)]
@@ -67,15 +67,15 @@ impl Arguments {
         let mut tokens = SiteTokens::new(&folder);
         let lock = folder.lock_keys(zone)?;
         let mut keys = folder.keys(zone)?;
+        let mut mended = Vec::new();
         if !self.dry_run {
             let mut mender = Mender {
                 site,
                 folder: &folder,
                 change: &self.gate.change,
             };
-            for line in mender.mend(&mut keys, &mut tokens, &lock)? {
-                output.say(line.to_string());
-            }
+            mended = mender.mend(&mut keys, &mut tokens, &lock)?;
+            mended.iter().for_each(|line| output.say(line.to_string()));
         }
         // The zones were taken from the site.
         let entry = folder.site().zones.get(zone);
@@ -83,14 +83,13 @@ impl Arguments {
         let (policy, now) = (folder.policy(&entry.policy)?, cli::now());
         let ask =
             |key: &KeyRecord| refusals(Step::Destroy, key, &keys, &policy, &entry.foreign_key_tags, now);
-        let key = self.key.of(&keys, |key| ask(key).is_empty())?.clone();
-        let mut found = ask(&key);
-        if found.is_empty() {
-            found.extend(references(&folder, zone, &key)?);
-        }
-        let change = self.gate.pass(found, Action::Destroy, now, site, || {
-            not_done(zone, &key, Step::Destroy)
-        })?;
+        // What is asked for again after a run that was killed is done now.
+        let done = |key: &KeyRecord| {
+            let ended = |line: &Mended| line.id == key.id && line.outcome == Ending::Destroyed;
+            mended.iter().any(ended)
+        };
+        let fits = |key: &KeyRecord| done(key) || ask(key).is_empty();
+        let key = self.key.of(&keys, fits)?.clone();
         let name = format!("{} {} of {zone}", key.role, key.key_tag());
         let copies = copies(&folder, &key);
         let mut report = Report {
@@ -103,9 +102,21 @@ impl Arguments {
             copies,
             head: None,
         };
-        for copy in &report.copies {
-            output.warn(copy);
+        if done(&key) {
+            report.copies.iter().for_each(|copy| output.warn(copy));
+            report.done = true;
+            report.head = keys.head();
+            let text = format!("{name}: destroyed in token '{}'", place(&folder, &key));
+            return self.tell(&report, text, output);
         }
+        let mut found = ask(&key);
+        if found.is_empty() {
+            found.extend(references(&folder, zone, &key)?);
+        }
+        let change = self.gate.pass(found, Action::Destroy, now, site, || {
+            not_done(zone, &key, Step::Destroy)
+        })?;
+        report.copies.iter().for_each(|copy| output.warn(copy));
         if self.dry_run {
             return self.tell(
                 &report,

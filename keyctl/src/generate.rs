@@ -195,16 +195,12 @@ impl Run<'_> {
         for &role in &self.arguments.roles {
             let spec = self.spec(&zone, role)?;
             let active = |key: &&KeyRecord| key.role == role && key.state == KeyState::Active;
-            // A key that this run has found, and would otherwise make a second time.
-            let adopted = |key: &&KeyRecord| {
-                let found = |line: &Mended| line.id == key.id && line.outcome == Ending::Adopted;
-                key.role == role && mended.iter().any(found)
-            };
             let line = match keys.keys().iter().find(active) {
                 Some(key) if self.arguments.activate => self.there_already(&zone, key)?,
-                Some(_) | None => match keys.keys().iter().find(adopted).map(|key| key.id) {
+                Some(_) | None => match self.adopted(&keys, &mended, role, spec) {
                     Some(id) => {
-                        self.activate(&zone, id, &mut keys, &lock)?;
+                        self.activate(&zone, id, &mut keys)?;
+                        self.folder.write_keys(&keys, &lock)?;
                         self.made(&zone, role, spec, id, &keys, ADOPTED)
                     }
                     None => {
@@ -216,6 +212,34 @@ impl Run<'_> {
             self.tell(line, output, progress)?;
         }
         Ok(())
+    }
+
+    /// A key as it is asked for, which a run that was killed has made, and which would otherwise be made a second time: one that this run found, and,
+    /// where the key is to be activated, also one that was found before and is not used yet.
+    fn adopted(&self, keys: &ZoneKeys, mended: &[Mended], role: Role, spec: KeySpec) -> Option<KeyId> {
+        let extractability = self.arguments.backup.extractability();
+        let asked_for = |key: &&KeyRecord| {
+            let size = (key.algorithm(), key.public_key.bits());
+            key.role == role
+                && key.state == KeyState::Generated
+                && size == (spec.algorithm().into(), spec.bits())
+                && key.backup.extractability == extractability
+        };
+        let now = |key: &&KeyRecord| {
+            mended
+                .iter()
+                .any(|line| line.id == key.id && line.outcome == Ending::Adopted)
+        };
+        let before = |key: &&KeyRecord| {
+            let last = keys.history().iter().rfind(|entry| entry.key == key.id);
+            self.arguments.activate && last.is_some_and(|entry| entry.action == Action::Adopt)
+        };
+        let found = keys
+            .keys()
+            .iter()
+            .filter(asked_for)
+            .find(|key| now(key) || before(key));
+        found.map(|key| key.id)
     }
 
     /// What would be made.
@@ -387,10 +411,11 @@ impl Run<'_> {
             Ok(key) => {
                 keys.add(key, change);
                 keys.settle(id);
+                // In one write, or a run that is killed between two would leave a key that the next does not take for the one asked for.
+                let activated = self.activate(zone, id, keys);
                 // A write that fails leaves the note of what was begun, by which the next run finds the key.
                 folder.write_keys(keys, lock)?;
-                self.activate(zone, id, keys, lock)?;
-                Ok(id)
+                activated.map(|()| id)
             }
             Err(failure) => Err(take_back(&self.tokens, folder, token, id, failure, keys, lock)),
         }
@@ -436,15 +461,15 @@ impl Run<'_> {
             .pass(refusals, action, cli::now(), self.site, refused)
     }
 
-    /// Activates a new key where that was asked for.
-    fn activate(&self, zone: &Zone<'_>, id: KeyId, keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
+    /// Activates a new key where that was asked for; it is not written yet.
+    fn activate(&self, zone: &Zone<'_>, id: KeyId, keys: &mut ZoneKeys) -> Outcome {
         let Some(mut key) = keys.key(id).cloned().filter(|_| self.arguments.activate) else {
             return Ok(());
         };
         let change = self.pass(zone, key.role, keys, Action::Activate)?;
         key.take(Step::Activate, change.at);
         keys.replace(key, change);
-        Ok(self.folder.write_keys(keys, lock)?)
+        Ok(())
     }
 
     fn prove(&self, key: &KeyRecord, keys: &ZoneKeys, foreign: &[u16]) -> Outcome {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, ZoneChoice};
-use dnssec::{Presence, SiteTokens};
+use dnssec::{Presence, SiteTokens, TrialError};
 use key_metadata::gate::Step;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
@@ -193,15 +193,20 @@ impl Mender<'_> {
 
     fn end(&self, pending: &Pending, keys: &mut ZoneKeys, tokens: &SiteTokens<'_>) -> Outcome<Ending> {
         let discard = || -> Outcome<Ending> {
-            tokens.destroy_by(&pending.token, pending.id)?;
-            Ok(Ending::Discarded)
+            let found = tokens.destroy_by(&pending.token, pending.id)?;
+            let unfinished = tokens.remove_unfinished(&pending.token, pending.id)?;
+            Ok(match found {
+                Presence::Absent if !unfinished => Ending::NeverMade,
+                Presence::Absent | Presence::PrivateOnly | Presence::PublicOnly | Presence::Whole => {
+                    Ending::Discarded
+                }
+            })
         };
         match (&pending.operation, keys.key(pending.id).cloned()) {
             // Recorded, and only not taken out here.
             (Operation::Generate { .. } | Operation::Import, Some(_)) => Ok(Ending::Adopted),
             (Operation::Generate { .. }, None) => match tokens.find(&pending.token, pending.id)? {
-                Presence::Absent => Ok(Ending::NeverMade),
-                Presence::PrivateOnly | Presence::PublicOnly => discard(),
+                Presence::Absent | Presence::PrivateOnly | Presence::PublicOnly => discard(),
                 Presence::Whole => match self.whole(pending, keys, tokens)? {
                     Some(key) => {
                         let change = self.entry(Action::Adopt, pending);
@@ -211,10 +216,7 @@ impl Mender<'_> {
                     None => discard(),
                 },
             },
-            (Operation::Import, None) => match tokens.find(&pending.token, pending.id)? {
-                Presence::Absent => Ok(Ending::NeverMade),
-                Presence::PrivateOnly | Presence::PublicOnly | Presence::Whole => discard(),
-            },
+            (Operation::Import, None) => discard(),
             // What is in use is not destroyed, whatever stands here.
             (Operation::Destroy { .. }, Some(key)) if key.state.in_zone() => {
                 let (role, tag, state) = (key.role, key.key_tag(), key.state);
@@ -272,7 +274,8 @@ impl Mender<'_> {
         let proves = || -> Outcome<bool> {
             match tokens.signing_key(&key)?.prove(&key.public_key, &nonce) {
                 Ok(()) => Ok(true),
-                Err(dnssec::TrialError::Verify) => Ok(false),
+                Err(TrialError::Verify) => Ok(false),
+                Err(TrialError::Sign(_)) if tokens.is_unfinished(&pending.token, pending.id)? => Ok(false),
                 Err(error) => Err(error.into()),
             }
         };
@@ -313,6 +316,7 @@ pub fn take_back(
 ) -> Failure {
     let mut undo = || -> Outcome {
         tokens.destroy_by(token, id)?;
+        tokens.remove_unfinished(token, id)?;
         keys.settle(id);
         Ok(folder.write_keys(keys, lock)?)
     };

@@ -39,6 +39,7 @@ mod template;
 mod throwaway;
 mod token;
 mod trial;
+mod unfinished;
 mod wrap;
 
 pub use key_metadata::verifies;
@@ -69,4 +70,5 @@ pub use sign::SignError;
 pub use slot::{InfoError, PinLengthLimits, TokenInfo};
 pub use throwaway::Storage;
 pub use token::{OpenError, Token};
+pub use unfinished::UnfinishedError;
 pub use wrap::WrapMechanism;

@@ -129,6 +129,14 @@ impl Rig {
             Some(_) | None => Ok(None),
         }
     }
+
+    /// Takes from a bare TPM what a killed program left there; behind the resource manager that is done already.
+    pub fn flush_leaked_handles(&self) -> io::Result<()> {
+        match self.abrmd {
+            Some(_) => Ok(()),
+            None => self.swtpm.flush_leaked_handles(),
+        }
+    }
 }
 
 fn write_ek_roots(site: &Path, maker: &EkCa) -> io::Result<()> {
