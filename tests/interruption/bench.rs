@@ -79,7 +79,9 @@ impl Bench {
     fn parts(&self) -> &'static [&'static str] {
         match self.stack {
             Stack::Tpm => &["site"],
-            Stack::SoftHsm | Stack::Tpm2Pkcs11 => &["site", "tokens"],
+            Stack::SoftHsm | Stack::Tpm2Pkcs11 | Stack::OpencryptokiSoft | Stack::Tpm12 => {
+                &["site", "tokens"]
+            }
         }
     }
 
@@ -163,6 +165,7 @@ impl Bench {
             Stack::Tpm => return Ok(self.native()),
             Stack::SoftHsm => sandbox::SOFTHSM_MODULE.to_owned(),
             Stack::Tpm2Pkcs11 => sandbox::tpm2_pkcs11_module(),
+            Stack::OpencryptokiSoft | Stack::Tpm12 => return Err(format!("{} is not listed", self.stack)),
         };
         let pin = said(&mut self.command("tpm2_unseal", &["-c", PIN]))?;
         let arguments = [

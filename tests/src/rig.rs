@@ -132,9 +132,9 @@ impl Rig {
 
     /// Takes from a bare TPM what a killed program left there; behind the resource manager that is done already.
     pub fn flush_leaked_handles(&self) -> io::Result<()> {
-        match self.abrmd {
-            Some(_) => Ok(()),
-            None => self.swtpm.flush_leaked_handles(),
+        match &self.tpm {
+            Some((swtpm, _)) if self.abrmd.is_none() => swtpm.flush_leaked_handles(),
+            Some(_) | None => Ok(()),
         }
     }
 }
