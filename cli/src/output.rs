@@ -73,6 +73,13 @@ impl Output {
         self.say(format!(": {}", text.as_ref()));
     }
 
+    /// The last of several failures; the others are shown.
+    pub fn last_of(&self, mut failures: Vec<Failure>) -> Option<Failure> {
+        let last = failures.pop();
+        failures.iter().for_each(|failure| self.failure(failure));
+        last
+    }
+
     /// Shows a failure.
     pub fn failure(&self, failure: &Failure) {
         let text = failure.to_string();

@@ -14,7 +14,7 @@ use crate::approvals::Approvals;
 use crate::history::HistoryError;
 use crate::key_id::KeyId;
 use crate::policy::{Policy, PolicyError, SHIPPED};
-use crate::site::{PolicyName, Site, SiteError, TokenName};
+use crate::site::{PolicyName, Site, SiteError, SiteZone, TokenName};
 use crate::tpm_identity::TpmIdentity;
 use crate::yaml::{self, YamlError};
 use crate::zone_keys::{ZoneKeys, ZoneKeysError};
@@ -81,6 +81,14 @@ pub enum StoreError {
         /// Where and why.
         source: YamlError,
     },
+    /// No zone of that name.
+    #[error("the site has no zone {zone}")]
+    NoZone {
+        /// The name.
+        zone: ZoneName,
+        /// The file that would list it.
+        path: PathBuf,
+    },
     /// No policy of that name.
     #[error("no policy is named '{name}': there is no {}, and the shipped ones are {}", path.display(), shipped_names())]
     NoPolicy {
@@ -113,6 +121,7 @@ impl Advice for StoreError {
             } if source.kind() == io::ErrorKind::NotFound && path.ends_with("site.yaml") => {
                 Some("a site is a folder with a site.yaml; name it with --site".to_owned())
             }
+            Self::NoZone { path, .. } => Some(format!("add it under 'zones' in {}", path.display())),
             Self::Locked { .. } => Some("wait until it is done, then run this again".to_owned()),
             Self::Keys {
                 source: ZoneKeysError::History(_),
@@ -254,6 +263,16 @@ impl SiteFolder {
         _lock: &Lock,
     ) -> Result<(), StoreError> {
         write_yaml(&self.tpm_path(tpm, "identity.yaml"), identity)
+    }
+
+    /// What `site.yaml` says of a zone, and its policy.
+    pub fn zone(&self, name: &ZoneName) -> Result<(&SiteZone, Policy), StoreError> {
+        let entry = self.site.zones.get(name);
+        let entry = entry.ok_or_else(|| StoreError::NoZone {
+            zone: name.clone(),
+            path: self.path("site.yaml"),
+        })?;
+        Ok((entry, self.policy(&entry.policy)?))
     }
 
     /// A policy: the site's own of that name, else the shipped one.

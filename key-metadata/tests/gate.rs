@@ -4,7 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
 
 use key_metadata::backup::{BundleEntry, Drill, DrillLevel};
-use key_metadata::gate::{Refusal, Rule, Step, next_step, refusals};
+use key_metadata::gate::{Refusal, Rule, refusals};
+use key_metadata::step::{Step, next_step};
 use key_metadata::timing::{publication_interval, retire_interval};
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,

@@ -6,8 +6,9 @@
     reason = "what a test needs and lacks is a failure"
 )]
 
-use key_metadata::gate::{Rule, Step};
+use key_metadata::gate::Rule;
 use key_metadata::history::HistoryError;
+use key_metadata::step::Step;
 use key_metadata::zone_keys::ZoneKeysError;
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,

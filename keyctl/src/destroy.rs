@@ -7,8 +7,9 @@ use std::path::Path;
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, confirm};
 use dnssec::{Mentions, Presence, SiteTokens};
-use key_metadata::gate::{Refusal, Rule, Step, refusals};
+use key_metadata::gate::{Refusal, Rule, refusals};
 use key_metadata::pending::{Operation, Pending};
+use key_metadata::step::Step;
 use key_metadata::{
     Action, Change, Digest, Extractability, KeyId, KeyRecord, KeyReference, Role, SiteFolder, ZoneName,
 };
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::choose_one::OneKeyEach;
 use crate::gated::{GateArguments, not_done};
+use crate::open::open;
 use crate::reconcile::{Ending, Mended, Mender};
 
 /// The options of `destroy`.
@@ -77,10 +79,7 @@ impl Arguments {
             mended = mender.mend(&mut keys, &mut tokens, &lock)?;
             mended.iter().for_each(|line| output.say(line.to_string()));
         }
-        // The zones were taken from the site.
-        let entry = folder.site().zones.get(zone);
-        let entry = entry.ok_or_else(|| Failure::new(Exit::Usage, format!("the site has no zone {zone}")))?;
-        let (policy, now) = (folder.policy(&entry.policy)?, cli::now());
+        let ((entry, policy), now) = (folder.zone(zone)?, cli::now());
         let ask =
             |key: &KeyRecord| refusals(Step::Destroy, key, &keys, &policy, &entry.foreign_key_tags, now);
         // What is asked for again after a run that was killed is done now.
@@ -132,9 +131,7 @@ impl Arguments {
             keys.replace(key, change);
         } else {
             let token = tokens.token_of(&key)?;
-            tokens.open_with(token, |tokens| {
-                site.user_pin(&folder, token, |handle| Ok(tokens.unseal(handle)?))
-            })?;
+            open(&mut tokens, site, &folder, token)?;
             if tokens.presence_of(&key)? == Presence::Absent {
                 let failure = Failure::new(
                     Exit::Failed,

@@ -139,9 +139,8 @@ impl Arguments {
     }
 
     fn zone(&self, site: &SiteFolder, zone: &ZoneName, keys: &[KeyRecord], result: &mut Result) -> Outcome {
-        let entry = site.site().zones.get(zone);
-        let entry = entry.ok_or_else(|| Failure::new(Exit::Usage, format!("the site has no zone {zone}")))?;
-        let ttl = Some(site.policy(&entry.policy)?.dnskey_ttl.seconds());
+        let (_, policy) = site.zone(zone)?;
+        let ttl = Some(policy.dnskey_ttl.seconds());
         match &self.target {
             Target::Bind { out, lookup } => {
                 for key in keys {

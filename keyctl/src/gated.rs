@@ -2,7 +2,8 @@
 
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, SiteArguments};
-use key_metadata::gate::{Refusal, Step};
+use key_metadata::gate::Refusal;
+use key_metadata::step::Step;
 use key_metadata::{Action, Change, KeyRecord, Time, ZoneName};
 
 /// The options of every step in a key's life.

@@ -3,9 +3,10 @@
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::SiteTokens;
-use key_metadata::gate::{Refusal, Rule, Step, is_first};
+use key_metadata::gate::{Refusal, Rule, is_first};
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::site::SiteZone;
+use key_metadata::step::Step;
 use key_metadata::store::Lock;
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeySpec, KeyState,
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use crate::backup_choice::BackupChoice;
 use crate::gated::GateArguments;
+use crate::open::open;
 use crate::random::random;
 use crate::reconcile::{Ending, Mended, Mender, take_back};
 use crate::token_label::label;
@@ -169,15 +171,8 @@ struct Zone<'a> {
 
 impl Run<'_> {
     fn zone(&mut self, name: &ZoneName, output: &mut Output, progress: &Progress) -> Outcome {
-        // The zones were taken from the site.
-        let Some(entry) = self.folder.site().zones.get(name) else {
-            return Ok(());
-        };
-        let zone = Zone {
-            name,
-            entry,
-            policy: self.folder.policy(&entry.policy)?,
-        };
+        let (entry, policy) = self.folder.zone(name)?;
+        let zone = Zone { name, entry, policy };
         if self.arguments.dry_run {
             return self.would(&zone, output, progress);
         }
@@ -370,10 +365,8 @@ impl Run<'_> {
     ) -> Outcome<KeyId> {
         let change = self.pass(zone, role, keys, Action::Generate)?;
         let token = &zone.entry.token;
-        let (site, folder) = (self.site, self.folder);
-        self.tokens.open_with(token, |tokens| {
-            site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
-        })?;
+        let folder = self.folder;
+        open(&mut self.tokens, self.site, folder, token)?;
         let extractability = self.arguments.backup.extractability();
         if extractability == Extractability::Wrapped {
             self.backup_capability(token, spec)?;

@@ -75,9 +75,7 @@ impl Arguments {
                 zones: report,
             })?;
         }
-        let last = failures.pop();
-        failures.iter().for_each(|failure| output.failure(failure));
-        last.map_or(Ok(()), Err)
+        output.last_of(failures).map_or(Ok(()), Err)
     }
 
     fn judge(

@@ -4,36 +4,33 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use dnssec::{Likeness, SiteTokens};
+use dnssec::SiteTokens;
 use interchange::{ForeignKey, Import, Lost, PrivatePart};
-use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::{self, Lock};
 use key_metadata::{
-    Action, Algorithm, Backup, Change, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec,
-    KeyState, KeyTimes, PublicKey, Role, SiteFolder, SoftwareKey, TokenName, ZoneKeys, ZoneName,
+    Algorithm, CkaId, KeyId, KeyState, KeyTimes, PublicKey, Role, SiteFolder, TokenName, ZoneKeys, ZoneName,
 };
 use serde::Serialize;
 
 use crate::backup_choice::BackupChoice;
 use crate::gated::GateArguments;
-use crate::random::random;
-use crate::reconcile::{Mender, take_back};
-use crate::token_label::label;
+use crate::reconcile::Mender;
+use crate::take_in::{Candidate, Place, Private};
 
 /// The options of `import`.
 #[derive(Args)]
 pub struct Arguments {
     /// The zone whose keys they become
     #[arg(long, value_name = "ZONE")]
-    zone: ZoneName,
+    pub(crate) zone: ZoneName,
     /// The token that has them, or into which software keys are put; the zone's when absent
     #[arg(long, value_name = "NAME")]
     token: Option<TokenName>,
     /// How a software key that is put into a token can be backed up there
     #[arg(long, value_enum, default_value_t = BackupChoice::Wrap)]
-    backup: BackupChoice,
+    pub(crate) backup: BackupChoice,
     #[command(flatten)]
-    gate: GateArguments,
+    pub(crate) gate: GateArguments,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -121,30 +118,6 @@ struct LostField {
     why: String,
 }
 
-/// A key that is to become one of the zone's.
-struct Candidate {
-    role: Role,
-    public_key: PublicKey,
-    state: KeyState,
-    times: KeyTimes,
-    private: Private,
-    from: String,
-}
-
-/// Where its private part is.
-enum Private {
-    /// Here, on its way into the token.
-    Software(SoftwareKey),
-    /// In that token already.
-    In(TokenName, Place),
-}
-
-/// How a key is found in its token.
-enum Place {
-    Id(CkaId),
-    Label(String),
-}
-
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
@@ -213,14 +186,14 @@ impl Line {
 }
 
 /// One run over several keys of one zone.
-struct Run<'a> {
-    arguments: &'a Arguments,
-    site: &'a SiteArguments,
-    folder: &'a SiteFolder,
-    tokens: SiteTokens<'a>,
-    keys: ZoneKeys,
-    lock: &'a Lock,
-    token: &'a TokenName,
+pub struct Run<'a> {
+    pub(crate) arguments: &'a Arguments,
+    pub(crate) site: &'a SiteArguments,
+    pub(crate) folder: &'a SiteFolder,
+    pub(crate) tokens: SiteTokens<'a>,
+    pub(crate) keys: ZoneKeys,
+    pub(crate) lock: &'a Lock,
+    pub(crate) token: &'a TokenName,
     lines: Vec<Line>,
     lost: Vec<Lost>,
 }
@@ -403,116 +376,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Puts a key into its token where it is not there yet, has it sign, and records it.
-    fn take_in(&mut self, candidate: Candidate) -> Outcome<(TokenName, KeyId)> {
-        let gate = &self.arguments.gate;
-        let change = gate
-            .change
-            .change(Action::Import, cli::now(), cli::tool!(), self.site);
-        let from = format!("from {}", candidate.from);
-        let change = Change {
-            reason: Some(change.reason.map_or(from.clone(), |why| format!("{why}; {from}"))),
-            ..change
-        };
-        match candidate.private {
-            Private::Software(ref secret) => {
-                let token = self.token.clone();
-                let extractability = self.arguments.backup.extractability();
-                self.open(&token)?;
-                if extractability == Extractability::Wrapped {
-                    self.tokens.backup_capability(&token, spec(&secret.public_key)?)?;
-                }
-                let id = KeyId::from_random(random()?);
-                self.keys.begin(Pending {
-                    id,
-                    token: token.clone(),
-                    since: change.at,
-                    operator: change.operator.clone(),
-                    operation: Operation::Import,
-                });
-                self.folder.write_keys(&self.keys, self.lock)?;
-                let label = label(&self.arguments.zone, candidate.role);
-                let put = self.tokens.import(&token, secret, id, &label, extractability);
-                let record = put
-                    .map_err(Failure::from)
-                    .map(|(public_key, reference)| KeyRecord {
-                        id,
-                        role: candidate.role,
-                        public_key,
-                        reference,
-                        state: candidate.state,
-                        times: candidate.times.clone(),
-                        backup: Backup::none(extractability),
-                    });
-                match record.and_then(|record| self.prove(&record).map(|()| record)) {
-                    Ok(record) => {
-                        self.keys.settle(id);
-                        self.record(record, change)?;
-                        Ok((token, id))
-                    }
-                    Err(failure) => Err(take_back(
-                        &self.tokens,
-                        self.folder,
-                        &token,
-                        id,
-                        failure,
-                        &mut self.keys,
-                        self.lock,
-                    )),
-                }
-            }
-            Private::In(token, place) => {
-                self.open(&token)?;
-                let cka_id = self.id(&token, place)?;
-                let id = match cka_id.as_key_id() {
-                    Some(id) if self.keys.key(id).is_none() => id,
-                    Some(_) | None => KeyId::from_random(random()?),
-                };
-                let record = KeyRecord {
-                    id,
-                    role: candidate.role,
-                    reference: self
-                        .tokens
-                        .reference(&token, &cka_id)?
-                        .map_or_else(|| KeyReference::Tpm(token.clone()), |reference| reference),
-                    backup: Backup::none(self.extractability(&token, &candidate.public_key)?),
-                    public_key: candidate.public_key,
-                    state: candidate.state,
-                    times: candidate.times,
-                };
-                self.prove(&record)?;
-                self.record(record, change)?;
-                Ok((token, id))
-            }
-        }
-    }
-
-    fn record(&mut self, record: KeyRecord, change: Change) -> Outcome {
-        self.keys.add(record, change);
-        Ok(self.folder.write_keys(&self.keys, self.lock)?)
-    }
-
-    /// Whether its tags are free, and it signs.
-    fn prove(&self, record: &KeyRecord) -> Outcome {
-        let zone = self.folder.site().zones.get(&self.arguments.zone);
-        let foreign = zone.map_or(&[][..], |zone| &zone.foreign_key_tags);
-        self.keys
-            .check_tags(record, foreign)
-            .map_err(|clash| Failure::of(Exit::SaysNo, &clash))?;
-        let nonce: [u8; 32] = random()?;
-        Ok(self
-            .tokens
-            .signing_key(record)?
-            .prove(&record.public_key, &nonce)?)
-    }
-
-    fn open(&mut self, token: &TokenName) -> Outcome {
-        let (site, folder) = (self.site, self.folder);
-        self.tokens.open_with(token, |tokens| {
-            site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
-        })
-    }
-
     /// The site's token that a foreign label means.
     fn token_of(&self, key: &interchange::TokenKey, name: &str) -> Outcome<TokenName> {
         let Some(label) = &key.token else {
@@ -534,59 +397,6 @@ impl Run<'_> {
             .hint("list it under 'tokens' in site.yaml".to_owned())
         })
     }
-
-    fn id(&self, token: &TokenName, place: Place) -> Outcome<CkaId> {
-        match place {
-            Place::Id(id) => Ok(id),
-            Place::Label(label) => match self.tokens.find_labelled(token, &label)?.as_slice() {
-                [id] => Ok(id.clone()),
-                [] => Err(Failure::new(
-                    Exit::Failed,
-                    format!("token '{token}' has no private key with the label '{label}'"),
-                )),
-                several => {
-                    let ids: Vec<_> = several.iter().map(ToString::to_string).collect();
-                    Err(Failure::new(
-                        Exit::Failed,
-                        format!(
-                            "token '{token}' has {} private keys with the label '{label}'",
-                            ids.len()
-                        ),
-                    )
-                    .hint(format!("name one by its id: {}", ids.join(", "))))
-                }
-            },
-        }
-    }
-
-    /// Whether the token lets the key out under wrapping.
-    fn extractability(&self, token: &TokenName, public_key: &PublicKey) -> Outcome<Extractability> {
-        let found = self.tokens.keys_in(token)?;
-        let mut same = found
-            .keys
-            .iter()
-            .filter(|key| key.has_private && key.is_of(public_key) == Likeness::Same);
-        Ok(match same.any(|key| key.extractable == Some(true)) {
-            true => Extractability::Wrapped,
-            false => Extractability::Never,
-        })
-    }
-}
-
-/// Algorithm and size, by which the token is asked for a backup.
-fn spec(key: &PublicKey) -> Outcome<KeySpec> {
-    let spec = key
-        .algorithm()
-        .made()
-        .map(|algorithm| KeySpec::new(algorithm, Some(key.bits())));
-    spec.and_then(Result::ok).ok_or_else(|| {
-        let error = format!(
-            "Keyrite makes no keys of {} with {} bits, and shows for none that it can be backed up",
-            key.algorithm(),
-            key.bits()
-        );
-        Failure::new(Exit::Failed, error).hint("take it in with --backup none".to_owned())
-    })
 }
 
 fn bind(paths: &[PathBuf], zone: &ZoneName) -> Outcome<Import> {

@@ -9,6 +9,7 @@ use dnssec::{KeyPlace, Likeness, SiteTokens, TokenKey, TrialError};
 use key_metadata::{CkaId, KeyId, KeyRecord, KeyState, Role, SiteFolder, TokenName, ZoneKeys, ZoneName};
 use serde::Serialize;
 
+use crate::open::open;
 use crate::random::random;
 
 /// The options of `inventory`.
@@ -85,9 +86,7 @@ impl Arguments {
             findings: Vec::new(),
         };
         for name in &names {
-            look.tokens.open_with(name, |tokens| {
-                site.user_pin(&folder, name, |handle| Ok(tokens.unseal(handle)?))
-            })?;
+            open(&mut look.tokens, site, &folder, name)?;
         }
         let count = keys
             .iter()

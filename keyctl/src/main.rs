@@ -11,11 +11,13 @@ mod history;
 mod import;
 mod inventory;
 mod list;
+mod open;
 mod random;
 mod reconcile;
 mod records;
 mod show;
 mod step;
+mod take_in;
 mod token_label;
 mod trust_anchor;
 
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::{DocumentVerb, Exit, Outcome, Output, SiteArguments};
-use key_metadata::gate::Step;
+use key_metadata::step::Step;
 
 /// The life of DNSSEC keys in tokens, from their generation to their end
 #[derive(Parser)]

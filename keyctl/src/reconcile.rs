@@ -5,8 +5,8 @@ use std::fmt;
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::{Presence, SiteTokens, TrialError};
-use key_metadata::gate::Step;
 use key_metadata::pending::{Operation, Pending};
+use key_metadata::step::Step;
 use key_metadata::store::Lock;
 use key_metadata::{
     Action, Backup, Change, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder, TokenName,
@@ -14,6 +14,7 @@ use key_metadata::{
 };
 use serde::Serialize;
 
+use crate::open::open;
 use crate::random::random;
 
 /// The options of `reconcile`.
@@ -174,10 +175,7 @@ impl Mender<'_> {
     ) -> Outcome<Vec<Mended>> {
         let mut mended = Vec::new();
         for pending in keys.pending().to_vec() {
-            let (site, folder, token) = (self.site, self.folder, &pending.token);
-            tokens.open_with(token, |tokens| {
-                site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
-            })?;
+            open(tokens, self.site, self.folder, &pending.token)?;
             let ending = self.end(&pending, keys, tokens).map_err(|failure| {
                 failure.within(format!(
                     "what was begun at {} for key {} is not brought to its end",
@@ -185,7 +183,7 @@ impl Mender<'_> {
                 ))
             })?;
             keys.settle(pending.id);
-            folder.write_keys(keys, lock)?;
+            self.folder.write_keys(keys, lock)?;
             mended.push(line(keys, &pending, ending));
         }
         Ok(mended)

@@ -2,7 +2,8 @@
 
 use clap::Args as ClapArgs;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use key_metadata::gate::{next_step, refusals};
+use key_metadata::gate::refusals;
+use key_metadata::step::next_step;
 use key_metadata::{KeyRecord, KeyState, SiteFolder, ZoneKeys};
 
 use crate::choose::KeyChoice;
@@ -79,28 +80,24 @@ fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<St
             field(name, time.to_string());
         }
     }
-    if let Some(entry) = folder.site().zones.get(zone) {
-        let policy = folder.policy(&entry.policy)?;
-        if let (KeyState::Active, Some(active), Some(of_role)) =
-            (key.state, times.active, policy.key(key.role))
-        {
-            let due = active.after(of_role.lifetime);
-            field(
-                "due",
-                format!(
-                    "{due}: active + {} by policy '{}'",
-                    of_role.lifetime, entry.policy
-                ),
-            );
-        }
-        let ask = |step| refusals(step, key, keys, &policy, &entry.foreign_key_tags, cli::now());
-        if let Some(step) = next_step(key) {
-            let against = ask(step);
-            let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
-            field("next", command);
-            for refusal in against {
-                field("but", refusal.to_string());
-            }
+    let (entry, policy) = folder.zone(zone)?;
+    if let (KeyState::Active, Some(active), Some(of_role)) = (key.state, times.active, policy.key(key.role)) {
+        let due = active.after(of_role.lifetime);
+        field(
+            "due",
+            format!(
+                "{due}: active + {} by policy '{}'",
+                of_role.lifetime, entry.policy
+            ),
+        );
+    }
+    let ask = |step| refusals(step, key, keys, &policy, &entry.foreign_key_tags, cli::now());
+    if let Some(step) = next_step(key) {
+        let against = ask(step);
+        let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
+        field("next", command);
+        for refusal in against {
+            field("but", refusal.to_string());
         }
     }
     field("extractable", key.backup.extractability.to_string());

@@ -1,14 +1,16 @@
 //! `publish`, `submit`, `activate`, `retire`, `revoke` and `remove`: a key's life goes on by a step.
 
 use clap::Args;
-use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
+use cli::{Exit, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::SiteTokens;
-use key_metadata::gate::{Refusal, Rule, Step, next_step, refusals};
+use key_metadata::gate::{Refusal, Rule, refusals};
+use key_metadata::step::{Step, next_step};
 use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneKeys, ZoneName};
 use serde::Serialize;
 
 use crate::choose_one::OneKeyEach;
 use crate::gated::{GateArguments, not_done};
+use crate::open::open;
 use crate::random::random;
 
 /// The options of a step.
@@ -93,9 +95,7 @@ impl Arguments {
                 steps: lines,
             })?;
         }
-        let last = failures.pop();
-        failures.iter().for_each(|failure| output.failure(failure));
-        match last {
+        match output.last_of(failures) {
             None => Ok(()),
             Some(failure) if done => Err(failure.part_way()),
             Some(failure) => Err(failure),
@@ -136,10 +136,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn zone(&mut self, zone: &ZoneName) -> Outcome<Line> {
         let (folder, step, now) = (self.folder, self.step, cli::now());
-        // The zones were taken from the site.
-        let entry = folder.site().zones.get(zone);
-        let entry = entry.ok_or_else(|| Failure::new(Exit::Usage, format!("the site has no zone {zone}")))?;
-        let policy = folder.policy(&entry.policy)?;
+        let (entry, policy) = folder.zone(zone)?;
         let lock = match self.arguments.dry_run {
             true => None,
             false => Some(folder.lock_keys(zone)?),
@@ -184,10 +181,7 @@ impl Run<'_> {
     /// Has the key sign, before anybody relies on it.
     fn prove(&mut self, zone: &ZoneName, key: &KeyRecord) -> Outcome {
         let token = self.tokens.token_of(key)?;
-        let (site, folder) = (self.site, self.folder);
-        self.tokens.open_with(token, |tokens| {
-            site.user_pin(folder, token, |handle| Ok(tokens.unseal(handle)?))
-        })?;
+        open(&mut self.tokens, self.site, self.folder, token)?;
         let nonce: [u8; 32] = random()?;
         let prove = || -> Outcome { Ok(self.tokens.signing_key(key)?.prove(&key.public_key, &nonce)?) };
         prove().map_err(|failure| {

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use key_metadata::gate::Step;
+use key_metadata::step::Step;
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
     PublicKey, Role, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,

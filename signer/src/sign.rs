@@ -80,7 +80,7 @@ impl Arguments {
                 }
             }
         }
-        let failure = last_of(failed, output);
+        let failure = output.last_of(failed);
         let failure = failure.map(|failure| {
             if signed.is_empty() {
                 failure
@@ -96,15 +96,6 @@ impl Arguments {
         }
         failure.map_or(Ok(()), Err)
     }
-}
-
-/// The last of several failures; the others are shown.
-fn last_of(mut failures: Vec<Failure>, output: &Output) -> Option<Failure> {
-    let last = failures.pop();
-    for failure in &failures {
-        output.failure(failure);
-    }
-    last
 }
 
 impl Signed {
@@ -146,10 +137,7 @@ impl Run<'_> {
     fn zone(&mut self, name: &ZoneName, output: &Output) -> Outcome<Signed> {
         let start = Instant::now();
         let folder = self.folder;
-        // The zones were taken from the site.
-        let entry = folder.site().zones.get(name);
-        let entry = entry.ok_or_else(|| Failure::new(Exit::Usage, format!("the site has no zone {name}")))?;
-        let policy = folder.policy(&entry.policy)?;
+        let (entry, policy) = folder.zone(name)?;
         let signed_path = folder.signed_path(name);
         let _lock = if self.dry_run {
             None

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use key_metadata::gate::Step;
+use key_metadata::step::Step;
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
     PublicKey, Role, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
