@@ -129,6 +129,14 @@ impl Rig {
             Some(_) | None => Ok(None),
         }
     }
+
+    /// Takes from a bare TPM what a killed program left there; behind the resource manager that is done already.
+    pub fn flush_leaked_handles(&self) -> io::Result<()> {
+        match &self.tpm {
+            Some((swtpm, _)) if self.abrmd.is_none() => swtpm.flush_leaked_handles(),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 fn write_ek_roots(site: &Path, maker: &EkCa) -> io::Result<()> {

@@ -1,0 +1,188 @@
+//! The points at which a program is killed: its system calls that change a file of the site or of the token, or that speak to the TPM.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+/// The calls that change anything outside of the program. Those that only read are not there: at them everything is as at the next that changes
+/// something.
+const CALLS: &str = "connect creat fallocate fchmod fdatasync flock fsync ftruncate link linkat mkdir mkdirat open openat pwrite64 \
+    pwritev rename renameat renameat2 rmdir sendmmsg sendmsg sendto truncate unlink unlinkat write writev";
+
+/// One call of a program.
+#[derive(Clone)]
+pub struct Point {
+    /// Which call, and the how many of that name it is.
+    pub call: String,
+    pub nth: usize,
+    /// What it does it to: a path, or the TPM.
+    pub object: Object,
+    /// The call, as strace writes it.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A file of the site, by its path.
+    Site(String),
+    /// A file of the token's store, by its path without the extension: what belongs together is called alike.
+    Store(String),
+    /// What leads to the TPM or its resource manager.
+    Tpm,
+    /// stdout.
+    Result,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.call, self.nth, self.text)
+    }
+}
+
+/// Runs the command under strace (Debian: strace), and lists the points in their order.
+pub fn of(command: &Command, folder: &Path) -> Vec<Point> {
+    let log = folder.join("strace.log");
+    // Not every architecture has all of them.
+    let calls: Vec<String> = CALLS.split_whitespace().map(|call| format!("?{call}")).collect();
+    let status = traced(command, &log, &calls.join(","), None);
+    assert!(
+        status.success(),
+        "the command that is to be killed fails by itself: {command:?}: {status}"
+    );
+    let text = fs::read_to_string(&log).unwrap();
+    let folder = folder.to_str().unwrap();
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut points = Vec::new();
+    for line in text.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let rest = rest.trim_start();
+        let Some((call, arguments)) = rest.split_once('(') else {
+            continue;
+        };
+        if !CALLS.split_whitespace().any(|known| known == call) {
+            continue;
+        }
+        // strace counts each thread's calls for themselves.
+        let nth = counts.entry((thread.to_owned(), call.to_owned())).or_default();
+        *nth += 1;
+        if let Some(object) = object(call, arguments, folder) {
+            points.push(Point {
+                call: call.to_owned(),
+                nth: *nth,
+                object,
+                text: rest.chars().take(160).collect(),
+            });
+        }
+    }
+    points
+}
+
+/// Runs the command and kills it at that point, before the call is executed; whether it came so far.
+pub fn killed_at(point: &Point, command: &Command, folder: &Path) -> bool {
+    let log = folder.join("strace.log");
+    let inject = format!("inject={}:signal=SIGKILL:when={}", point.call, point.nth);
+    let status = traced(command, &log, &point.call, Some(&inject));
+    let text = fs::read_to_string(&log).unwrap();
+    let killed = text.contains("+++ killed by SIGKILL +++");
+    // strace ends as its program did.
+    assert!(killed || status.success(), "{point}: {status}");
+    killed
+}
+
+/// Whether all points are to be taken.
+pub fn take_all() -> bool {
+    std::env::var_os("KILLS").is_some_and(|kills| kills == "all")
+}
+
+/// Those that are taken: all, or a sample (see the test's own words).
+pub fn chosen(all: &[Point]) -> Vec<Point> {
+    if take_all() {
+        return all.to_vec();
+    }
+    let all: Vec<Point> = all.iter().filter(|point| shows(point)).cloned().collect();
+    let mut chosen = Vec::new();
+    for run in all.chunk_by(|one, other| one.object == other.object) {
+        let first_of_its_kind = |place: usize| run[..place].iter().all(|point| point.call != run[place].call);
+        let places: Vec<usize> = match &run[0].object {
+            Object::Site(_) => (0..run.len()).collect(),
+            Object::Tpm | Object::Result => vec![0],
+            Object::Store(_) => {
+                let last = run.len() - 1;
+                // SoftHSM writes a file in four calls, some thirty times: its last six states, each before it is written over.
+                let late = |place: usize| run.len() > 24 && last - place < 24 && (last - place) % 4 == 1;
+                let taken = |place: &usize| {
+                    [last / 2, last].contains(place) || late(*place) || first_of_its_kind(*place)
+                };
+                (0..run.len()).filter(taken).collect()
+            }
+        };
+        chosen.extend(places.into_iter().map(|place| run[place].clone()));
+    }
+    chosen
+}
+
+/// Whether the next program can see that the call was made: not where it makes a folder that is there, or a file without a name, and not where it
+/// only hurries to the disk what a kill leaves in the cache.
+fn shows(point: &Point) -> bool {
+    let unseen = ["mkdir", "fchmod", "fsync", "fdatasync"].contains(&point.call.as_str());
+    !unseen && !point.text.contains("O_TMPFILE")
+}
+
+fn traced(command: &Command, log: &Path, calls: &str, inject: Option<&str>) -> ExitStatus {
+    let trace = format!("trace={calls}");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-yy", "-s", "16", "-e", &trace]);
+    strace.args(inject.into_iter().flat_map(|inject| ["-e", inject]));
+    strace.arg("-o").arg(log).arg(command.get_program());
+    strace.args(command.get_args()).env_clear();
+    for (name, value) in command.get_envs() {
+        strace.env(name, value.unwrap());
+    }
+    strace
+        .current_dir(command.get_current_dir().unwrap())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("strace (Debian: strace)")
+}
+
+/// What a call changes; `None` where that is nothing that matters.
+fn object(call: &str, arguments: &str, folder: &str) -> Option<Object> {
+    if call.starts_with("open")
+        && !["O_CREAT", "O_TRUNC", "O_TMPFILE"]
+            .iter()
+            .any(|flag| arguments.contains(flag))
+    {
+        return None;
+    }
+    if call == "connect"
+        || call.starts_with("send")
+        || arguments.contains("<TCP:")
+        || arguments.contains("<UNIX")
+    {
+        return Some(Object::Tpm);
+    }
+    if arguments.starts_with("1<") {
+        return Some(Object::Result);
+    }
+    // The last path is the one that is opened, or renamed to; one that stands alone may be relative, and is then the site's.
+    let Some(path) = arguments.split(folder).skip(1).last() else {
+        let path = arguments
+            .split('"')
+            .nth(1)
+            .filter(|_| arguments.starts_with('"'))?;
+        return Some(Object::Site(path.to_owned()));
+    };
+    let path = path.split(['"', '>']).next()?;
+    match path.strip_prefix("/tokens") {
+        // C_Login, between emptying token.object and writing it: what is lost there is lost by SoftHSM.
+        Some(file) if call == "write" && file.ends_with("/token.object") => None,
+        Some(file) => Some(Object::Store(file.split('.').next()?.to_owned())),
+        None => Some(Object::Site(path.to_owned())),
+    }
+}
