@@ -30,9 +30,7 @@ pub type PolicyName = SiteWord;
 
 /// A text that is no such name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "'{0}' is no such name; one has 1 to 64 letters, digits, dots, dashes and underscores"
-)]
+#[error("'{0}' is no such name; one has 1 to 64 letters, digits, dots, dashes and underscores")]
 pub struct SiteWordError(String);
 
 impl FromStr for SiteWord {

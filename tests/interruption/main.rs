@@ -9,11 +9,16 @@
 //! After each kill `reconcile` succeeds, and the metadata and the token agree ([`Bench::agrees`]); a second `reconcile` changes nothing. Or the
 //! interrupted command is given again, and does what it was to do, once.
 //!
-//! All points are taken with `KILLS=all`. Otherwise those at the site's files, and of those in a row at one file of the token's store the first of
-//! each kind of call, the middle and the last; of calls of the TPM in a row, which change no file, the first.
+//! With `KILLS=all` that is every point, looked at in every way. Otherwise a sample, looked at in turns: every write, link and rename of the site's
+//! files; of calls in a row on one file of the token's store the first of each kind, the middle, the last, and of a long row what the file is at its
+//! last writes; and the first of calls in a row that speak to the TPM, since the files are the same at each. What the next program cannot see is left
+//! out: fsync, files without a name. `reconcile` is then killed after two interruptions, not four.
 //!
 //! One point is left out, SoftHSM's own: C_Login empties token.object and writes it anew, and a kill between the two leaves no token
-//! (SoftHSM 2.6.1; the calls on both sides of the write are taken).
+//! (SoftHSM 2.6.1; the calls on both sides of the write are taken). What it leaves of a kill besides, and nothing can remove through PKCS#11, are
+//! files of objects that have no class yet; they are no keys.
+//!
+//! A full disk is a limit on the size of files (`ulimit -f`), from none up to what is enough.
 
 #![expect(
     clippy::expect_used,

@@ -111,6 +111,28 @@ pub fn found_by_public_half() -> Outcome {
     check("private halves alone")
 }
 
+pub fn nameless_stays() -> Outcome {
+    let token = ready(&softhsm_module()?, "cr")?;
+    for (number, algorithm) in (1..).zip(Algorithm::ALL) {
+        token.generate(
+            KeySpec::new(algorithm, None)?,
+            id(number),
+            "one",
+            Extractability::Never,
+        )?;
+        assert!(!token.is_unfinished(id(number))?, "{algorithm}");
+    }
+    let session = by_another_hand()?;
+    let objects = session.find_objects(&[])?;
+    assert_eq!(objects.len(), 2 * Algorithm::ALL.len());
+    for object in objects {
+        session.update_attributes(object, &[Attribute::Id(Vec::new()), Attribute::Label(Vec::new())])?;
+    }
+    assert_eq!(token.remove_unfinished()?, 0);
+    assert_eq!(session.find_objects(&[])?.len(), 2 * Algorithm::ALL.len());
+    Ok(())
+}
+
 pub fn listed_each() -> Outcome {
     let token = ready(&softhsm_module()?, "cr")?;
     let first = token.generate(p256()?, id(1), "one", Extractability::Never)?;

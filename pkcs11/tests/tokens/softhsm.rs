@@ -46,6 +46,10 @@ pub const TESTS: &[(&str, Body)] = &[
     ),
     ("what is there of a key is told", inventory::presence),
     (
+        "a key without a name is not taken for one that was never finished",
+        inventory::nameless_stays,
+    ),
+    (
         "keys of every algorithm are taken from outside",
         import::in_softhsm,
     ),
