@@ -32,6 +32,7 @@ pub const fn next_step(key: &KeyRecord) -> Option<Step> {
         KeyState::Generated => Some(Step::Publish),
         KeyState::Published if key.role.signs_dnskey() && key.times.submitted.is_none() => Some(Step::Submit),
         KeyState::Published | KeyState::Ready => Some(Step::Activate),
+        KeyState::Active if key.role.signs_dnskey() && key.times.submitted.is_none() => Some(Step::Submit),
         KeyState::Active => Some(Step::Retire),
         KeyState::Retired | KeyState::Dead | KeyState::Revoked => Some(Step::Remove),
         KeyState::Removed => Some(Step::Destroy),
