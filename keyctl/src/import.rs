@@ -57,7 +57,7 @@ enum Source {
         #[arg(long, value_name = "FILE")]
         dnskey: PathBuf,
     },
-    /// OpenDNSSEC: what 'ods-enforcer key list --all --full' and 'ods-enforcer key export' print
+    /// OpenDNSSEC: what 'ods-enforcer key list --verbose --parsable --all' and 'ods-enforcer key export' print
     Opendnssec {
         /// The list
         list: PathBuf,
@@ -287,7 +287,7 @@ impl Run<'_> {
                         "its private part is in {}, which Keyrite does not read",
                         path.display()
                     ),
-                    "have its own tool write it as BIND's key files, and import those",
+                    "that is a key file as BIND has them: import it with 'import bind'",
                 ));
             }
             PrivatePart::Kmip(_) => {
