@@ -283,10 +283,7 @@ impl Run<'_> {
             }
             PrivatePart::File(path) => {
                 return Err(not_here(
-                    &format!(
-                        "its private part is in {}, which Keyrite does not read",
-                        path.display()
-                    ),
+                    &format!("its private part is in {}", path.display()),
                     "that is a key file as BIND has them: import it with 'import bind'",
                 ));
             }
