@@ -70,7 +70,8 @@ impl Arguments {
         let lock = folder.lock_keys(zone)?;
         let mut keys = folder.keys(zone)?;
         let mut mended = Vec::new();
-        if !self.dry_run {
+        // Of a token that is lost nobody can ask what was begun in it.
+        if !self.dry_run && !self.gone {
             let mut mender = Mender {
                 site,
                 folder: &folder,
@@ -126,9 +127,7 @@ impl Arguments {
         self.confirm(&key, &name)?;
         let place = place(&folder, &key);
         if self.gone {
-            let mut key = key;
-            key.take(Step::Destroy, now);
-            keys.replace(key, change);
+            record(&mut keys, key, change, now);
         } else {
             let token = tokens.token_of(&key)?;
             open(&mut tokens, site, &folder, token)?;
