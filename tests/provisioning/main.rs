@@ -76,7 +76,10 @@ fn killed_at(at: usize, cut: Cut, end: &str) {
         // The run that was counted drew an auth value twice, since it ended with a zero byte: it had some commands more than this one.
         Ended::ByItself(status) => {
             let commands = bench.tap.commands().len();
-            assert!(status.success() && commands <= at, "{where_}: {status}, {commands}");
+            assert!(
+                status.success() && commands <= at,
+                "{where_}: {status}, {commands}"
+            );
             assert_eq!(bench.end(), end, "{where_}: it ended by itself");
             return;
         }
