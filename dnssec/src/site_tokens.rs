@@ -22,6 +22,8 @@ use crate::signing_key::SigningKey;
 pub struct SiteTokens<'a> {
     pub(crate) site: &'a SiteFolder,
     open: BTreeMap<TokenName, OpenToken>,
+    /// The kinds of keys that a token has shown to have a backup.
+    shown: Vec<(TokenName, BackupProof)>,
 }
 
 /// A token that has its user's PIN.
@@ -172,6 +174,7 @@ impl<'a> SiteTokens<'a> {
         Self {
             site,
             open: BTreeMap::new(),
+            shown: Vec::new(),
         }
     }
 
@@ -223,13 +226,23 @@ impl<'a> SiteTokens<'a> {
         tpm.unseal(handle).map_err(token_error)
     }
 
-    /// Whether an open token lets such a key be backed up: shown by a throwaway pair, of which nothing is left. To be asked before a key is
-    /// made that is to have a backup.
-    pub fn backup_capability(&self, name: &TokenName, spec: KeySpec) -> Result<BackupProof, SiteTokenError> {
-        match self.opened(name)? {
-            OpenToken::Pkcs11 { token, .. } => token.proves_backup(spec).map_err(token_error),
-            OpenToken::Tpm { .. } => Err(SiteTokenError::NoRecoveryParent(name.clone())),
+    /// Whether an open token lets such a key be backed up: shown by a throwaway pair, of which nothing is left, once for each kind. To be asked
+    /// before a key is made that is to have a backup.
+    pub fn backup_capability(
+        &mut self,
+        name: &TokenName,
+        spec: KeySpec,
+    ) -> Result<BackupProof, SiteTokenError> {
+        let mut shown = self.shown.iter();
+        if let Some((_, proof)) = shown.find(|(token, proof)| token == name && proof.spec == spec) {
+            return Ok(*proof);
         }
+        let proof = match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.proves_backup(spec).map_err(token_error)?,
+            OpenToken::Tpm { .. } => return Err(SiteTokenError::NoRecoveryParent(name.clone())),
+        };
+        self.shown.push((name.clone(), proof));
+        Ok(proof)
     }
 
     /// Makes a key pair in an open token. `label` is what other tools show of it.

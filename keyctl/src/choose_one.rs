@@ -4,6 +4,8 @@ use clap::Args;
 use cli::{Exit, Failure, Outcome, ZoneChoice};
 use key_metadata::{KeyRecord, Role, SiteFolder, ZoneKeys, ZoneName};
 
+use crate::choose::is_named;
+
 /// The options that choose a key of each zone.
 #[derive(Args)]
 pub struct OneKeyEach {
@@ -36,7 +38,7 @@ impl OneKeyEach {
                 .keys()
                 .iter()
                 .filter(of_role)
-                .filter(|key| *name == key.key_tag().to_string() || *name == key.id.to_string())
+                .filter(|key| is_named(key, name))
                 .collect(),
             None => keys
                 .keys()

@@ -114,7 +114,6 @@ impl Arguments {
             site,
             folder: &folder,
             tokens: SiteTokens::new(&folder),
-            backed_up: Vec::new(),
             lines: Vec::new(),
         };
         let result = zones
@@ -157,8 +156,6 @@ struct Run<'a> {
     site: &'a SiteArguments,
     folder: &'a SiteFolder,
     tokens: SiteTokens<'a>,
-    /// The kinds of keys that were shown to have a backup, by token.
-    backed_up: Vec<(TokenName, KeySpec)>,
     lines: Vec<Line>,
 }
 
@@ -369,7 +366,7 @@ impl Run<'_> {
         open(&mut self.tokens, self.site, folder, token)?;
         let extractability = self.arguments.backup.extractability();
         if extractability == Extractability::Wrapped {
-            self.backup_capability(token, spec)?;
+            self.tokens.backup_capability(token, spec)?;
         }
         let id = KeyId::from_random(random()?);
         keys.begin(Pending {
@@ -412,16 +409,6 @@ impl Run<'_> {
             }
             Err(failure) => Err(take_back(&self.tokens, folder, token, id, failure, keys, lock)),
         }
-    }
-
-    /// Whether the token lets such keys be backed up: found out once for each kind.
-    fn backup_capability(&mut self, token: &TokenName, spec: KeySpec) -> Outcome {
-        let known = (token.clone(), spec);
-        if !self.backed_up.contains(&known) {
-            self.tokens.backup_capability(token, spec)?;
-            self.backed_up.push(known);
-        }
-        Ok(())
     }
 
     /// Asks the rules that stand against a key that is yet to be made.

@@ -5,7 +5,7 @@ use cli::{Exit, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::SiteTokens;
 use key_metadata::gate::{Refusal, Rule, refusals};
 use key_metadata::step::{Step, next_step};
-use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneKeys, ZoneName};
+use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneName};
 use serde::Serialize;
 
 use crate::choose_one::OneKeyEach;
@@ -173,7 +173,7 @@ impl Run<'_> {
             to,
             at: now,
             overrides,
-            head: lock.as_ref().and(head(&keys)),
+            head: lock.as_ref().and(keys.head()),
             next,
         })
     }
@@ -190,10 +190,6 @@ impl Run<'_> {
                 .within(not_done(zone, key, Step::Activate))
         })
     }
-}
-
-fn head(keys: &ZoneKeys) -> Option<Digest> {
-    keys.head()
 }
 
 /// What is to be done with the key next, and when.

@@ -175,7 +175,7 @@ fn one_key_in_two(folder: &Path) -> Outcome {
 
 fn backup(folder: &Path) -> Outcome {
     let site = two_tokens(folder)?;
-    let tokens = open(&site)?;
+    let mut tokens = open(&site)?;
     let one = name("one")?;
     let proof = tokens.backup_capability(&one, KeySpec::new(Algorithm::EcdsaP256Sha256, None)?)?;
     assert_eq!(proof.mechanism, WrapMechanism::AesKeyWrapPad);
