@@ -2,29 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::digest::Digest;
 use crate::gate::Rule;
 use crate::key_id::KeyId;
 use crate::key_record::KeyRecord;
-use crate::text::written_as_text;
 use crate::time::Time;
 use crate::zone_name::ZoneName;
-
-/// A SHA-256, written as 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(into = "String", try_from = "String")]
-#[schemars(with = "String", extend("pattern" = "^[0-9a-f]{64}$"))]
-pub struct Digest([u8; 32]);
-
-/// A text that is no digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no SHA-256; one has 64 hex digits")]
-pub struct DigestError(String);
 
 /// A change of a key's record, by whom and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,17 +142,15 @@ impl Change {
     }
 }
 
-impl Digest {
-    /// Of the JSON of a value: sorted names, no blanks (RFC 8785, as far as it goes for texts and whole numbers).
-    fn of(value: &serde_json::Value) -> Self {
-        Self(Sha256::digest(value.to_string()).into())
-    }
+/// Of the JSON of a value: sorted names, no blanks (RFC 8785, as far as it goes for texts and whole numbers).
+fn digest_of(value: &serde_json::Value) -> Digest {
+    Digest::of(value.to_string().as_bytes())
+}
 
-    /// Of a key's record.
-    fn of_record(key: &KeyRecord) -> Self {
-        // What is written to a file can be written to a value.
-        Self::of(&serde_json::to_value(key).map_or(serde_json::Value::Null, |value| value))
-    }
+/// Of a key's record.
+fn digest_of_record(key: &KeyRecord) -> Digest {
+    // What is written to a file can be written to a value.
+    digest_of(&serde_json::to_value(key).map_or(serde_json::Value::Null, |value| value))
 }
 
 impl HistoryEntry {
@@ -180,8 +165,8 @@ impl HistoryEntry {
             reason: change.reason,
             overrides: change.overrides,
             ceremony: change.ceremony,
-            record: Digest::of_record(key),
-            digest: Digest([0; 32]),
+            record: digest_of_record(key),
+            digest: Digest::ZERO,
         };
         entry.digest = entry.expected(zone, previous.map(|previous| previous.digest));
         entry
@@ -197,7 +182,7 @@ impl HistoryEntry {
                 fields.insert("previous".to_owned(), previous.to_string().into());
             }
         }
-        Digest::of(&value)
+        digest_of(&value)
     }
 }
 
@@ -226,7 +211,7 @@ pub(crate) fn contradictions(
     for key in keys {
         match last.remove(&key.id) {
             None => errors.push(HistoryError::Unknown(key.id)),
-            Some(entry) if entry.record != Digest::of_record(key) => errors.push(HistoryError::Changed {
+            Some(entry) if entry.record != digest_of_record(key) => errors.push(HistoryError::Changed {
                 key: key.id,
                 action: entry.action,
                 at: entry.at,
@@ -257,29 +242,3 @@ impl fmt::Display for Action {
         })
     }
 }
-
-impl FromStr for Digest {
-    type Err = DigestError;
-
-    fn from_str(text: &str) -> Result<Self, DigestError> {
-        let mut bytes = [0; 32];
-        match hex::decode_to_slice(text, &mut bytes) {
-            Ok(()) => Ok(Self(bytes)),
-            Err(_) => Err(DigestError(text.chars().take(80).collect())),
-        }
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
-
-written_as_text!(Digest, DigestError);

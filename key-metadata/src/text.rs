@@ -1,11 +1,12 @@
 //! Types that are written as one word of text.
 
 /// `From<T> for String` and `TryFrom<String> for T` by `Display` and `FromStr`, which serde's `into` and `try_from` ask for.
+#[macro_export]
 macro_rules! written_as_text {
     ($type:ty, $error:ty) => {
         impl From<$type> for String {
             fn from(value: $type) -> Self {
-                value.to_string()
+                ::std::string::ToString::to_string(&value)
             }
         }
 
@@ -19,4 +20,4 @@ macro_rules! written_as_text {
     };
 }
 
-pub(crate) use written_as_text;
+pub(crate) use crate::written_as_text;

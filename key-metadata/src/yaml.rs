@@ -64,8 +64,34 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     })
 }
 
-/// Line and column of the value at a path, as far as the path can be followed.
+/// Line and column, from 1, of the value at a path of names and of indices from 0, as far as the path can be followed.
+pub fn place_of<S: AsRef<str>>(text: &str, path: &[S]) -> Option<(usize, usize)> {
+    locate_along(
+        text,
+        path.iter().map(|part| {
+            let part = part.as_ref();
+            (Some(part.to_owned()), part.parse().ok())
+        }),
+    )
+}
+
+/// The same for the parser's path.
 fn locate(text: &str, path: &Path) -> Option<(usize, usize)> {
+    locate_along(
+        text,
+        path.iter().map(|segment| match segment {
+            Segment::Map { key } => (Some(key.clone()), None),
+            Segment::Seq { index } => (None, Some(*index)),
+            _ => (None, None),
+        }),
+    )
+}
+
+/// Each part is the name that it has in a map, and the index that it has in a list.
+fn locate_along(
+    text: &str,
+    path: impl Iterator<Item = (Option<String>, Option<usize>)>,
+) -> Option<(usize, usize)> {
     let mut events = Parser::new_from_str(text)
         .map_while(Result::ok)
         .filter(|(event, _)| {
@@ -75,9 +101,9 @@ fn locate(text: &str, path: &Path) -> Option<(usize, usize)> {
             )
         });
     let (mut event, mut span) = events.next()?;
-    for segment in path.iter() {
-        match (segment, &event) {
-            (Segment::Map { key }, Event::MappingStart(..)) => loop {
+    for (name, index) in path {
+        match (name, index, &event) {
+            (Some(key), _, Event::MappingStart(..)) => loop {
                 let found = match events.next()? {
                     (Event::MappingEnd, _) => return Some(place(&span)),
                     (Event::Scalar(name, ..), _) => name == key.as_str(),
@@ -92,8 +118,8 @@ fn locate(text: &str, path: &Path) -> Option<(usize, usize)> {
                 }
                 skip(&event, &mut events);
             },
-            (Segment::Seq { index }, Event::SequenceStart(..)) => {
-                for _ in 0..*index {
+            (_, Some(index), Event::SequenceStart(..)) => {
+                for _ in 0..index {
                     let (item, _) = events.next()?;
                     skip(&item, &mut events);
                 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Change, Digest, HistoryEntry, HistoryError, contradictions};
+use crate::digest::Digest;
+use crate::history::{Change, HistoryEntry, HistoryError, contradictions};
 use crate::key_id::KeyId;
 use crate::key_record::{Document, KeyRecord};
 use crate::pending::Pending;

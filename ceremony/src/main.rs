@@ -1,0 +1,30 @@
+//! `keyrite-ceremony`: scripted ceremonies with a log that an auditor can check alone.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use cli::{DocumentVerb, Exit, Outcome, Output, SiteArguments};
+
+/// Hold a key ceremony by its script, with a log that an auditor can check alone
+#[derive(Parser)]
+#[command(name = "keyrite-ceremony", version, after_long_help = Exit::HELP)]
+struct Arguments {
+    #[command(flatten)]
+    site: SiteArguments,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    #[command(flatten)]
+    Document(DocumentVerb),
+}
+
+fn main() -> ExitCode {
+    cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
+        match &arguments.verb {
+            Verb::Document(verb) => verb.run(Arguments::command(), output),
+        }
+    })
+}

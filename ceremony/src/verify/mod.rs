@@ -1,0 +1,5 @@
+//! What an auditor makes of a ceremony's folder, without a token and without a network.
+
+mod claim;
+
+pub use claim::{Claim, ClaimVerdict, Verification};
