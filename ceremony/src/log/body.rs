@@ -12,7 +12,7 @@ use crate::script::{Kind, Origin, Seat, Word};
 #[serde(untagged)]
 pub enum Body {
     /// The first entry: what the ceremony is made of.
-    Genesis(Genesis),
+    Genesis(Box<Genesis>),
     /// What came of a step.
     Step(StepEntry),
     /// A digest was read aloud, and what was typed was it.
