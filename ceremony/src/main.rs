@@ -1,5 +1,7 @@
 //! `keyrite-ceremony`: scripted ceremonies with a log that an auditor can check alone.
 
+mod hold;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Hold a ceremony by its script, step by step on this terminal; run again, it goes on where it was interrupted
+    Run(hold::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +28,7 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Run(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -40,7 +40,10 @@ impl<'s> Anchors<'s> {
         };
         let found = site.site().tpms().find(|(name, _)| *name == wanted);
         let (name, tcti) = found.ok_or_else(|| {
-            Failure::new(Exit::Failed, format!("the script's TPM '{wanted}' is not in site.yaml"))
+            Failure::new(
+                Exit::Failed,
+                format!("the script's TPM '{wanted}' is not in site.yaml"),
+            )
         })?;
         let setup = site.site().tpm_setup(name);
         Ok(Self {
@@ -100,10 +103,14 @@ impl<'s> Anchors<'s> {
         let tpm = place.open()?;
         let key = match tpm.attestation_key(place.attestation_key)? {
             tpm::AttestationKeyState::Ours(key) => key.name().to_string(),
-            tpm::AttestationKeyState::Absent | tpm::AttestationKeyState::Foreign { .. } => "another".to_owned(),
+            tpm::AttestationKeyState::Absent | tpm::AttestationKeyState::Foreign { .. } => {
+                "another".to_owned()
+            }
         };
         if key != genesis.ak_name {
-            return Err(place.another("its attestation key is not that of the first entry: it was cleared, or is another TPM"));
+            return Err(place.another(
+                "its attestation key is not that of the first entry: it was cleared, or is another TPM",
+            ));
         }
         let held = tpm.log_value(place.log_index)?;
         let held = held.map_or(Digest::ZERO, Digest::from);
@@ -175,38 +182,54 @@ impl Place<'_> {
     fn genesis(&self) -> Outcome<TpmAnchors> {
         let provision = || "provision it first: keyrite-tpm-init provision".to_owned();
         let identity = self.site.tpm_identity(self.name)?.ok_or_else(|| {
-            Failure::new(Exit::Failed, format!("the TPM '{}' was not provisioned", self.name)).hint(provision())
+            Failure::new(
+                Exit::Failed,
+                format!("the TPM '{}' was not provisioned", self.name),
+            )
+            .hint(provision())
         })?;
         let tpm = self.open()?;
         let tpm::AttestationKeyState::Ours(key) = tpm.attestation_key(self.attestation_key)? else {
             return Err(Failure::new(
                 Exit::Failed,
-                format!("the TPM '{}' has no attestation key at {}", self.name, self.attestation_key),
+                format!(
+                    "the TPM '{}' has no attestation key at {}",
+                    self.name, self.attestation_key
+                ),
             )
             .hint(provision()));
         };
         if key.name().to_string() != identity.attestation_key.name.to_string() {
             return Err(self.another("its attestation key is not that of its identity.yaml"));
         }
-        let mut found = [Anchor::Log, Anchor::Counter].into_iter().zip([self.log_index, self.log_counter]).map(
-            |(anchor, index)| match tpm.anchor(anchor, index)? {
-                AnchorState::Ours { .. } => anchor.name(index, Holds::Something).map(|name| name.to_string()).ok_or_else(|| {
-                    Failure::new(Exit::Failed, format!("the {anchor} {index} has no Name"))
-                }),
+        let mut found = [Anchor::Log, Anchor::Counter]
+            .into_iter()
+            .zip([self.log_index, self.log_counter])
+            .map(|(anchor, index)| match tpm.anchor(anchor, index)? {
+                AnchorState::Ours { .. } => anchor
+                    .name(index, Holds::Something)
+                    .map(|name| name.to_string())
+                    .ok_or_else(|| Failure::new(Exit::Failed, format!("the {anchor} {index} has no Name"))),
                 AnchorState::Absent | AnchorState::Foreign { .. } => Err(Failure::new(
                     Exit::Failed,
                     format!("the TPM '{}' has no {anchor} at {index}", self.name),
                 )
                 .hint(provision())),
-            },
-        );
-        let (Some(log_index_name), Some(log_counter_name)) = (found.next().transpose()?, found.next().transpose()?) else {
+            });
+        let (Some(log_index_name), Some(log_counter_name)) =
+            (found.next().transpose()?, found.next().transpose()?)
+        else {
             return Err(Failure::new(Exit::Failed, "a TPM has two anchors"));
         };
         let certificate = identity.endorsement_key.certificate_sha256.as_deref();
-        let ek_certificate = certificate.map(str::parse).transpose().map_err(|error: key_metadata::DigestError| {
-            Failure::of(Exit::Failed, &error).within(format!("identity.yaml of the TPM '{}'", self.name))
-        })?;
+        let ek_certificate =
+            certificate
+                .map(str::parse)
+                .transpose()
+                .map_err(|error: key_metadata::DigestError| {
+                    Failure::of(Exit::Failed, &error)
+                        .within(format!("identity.yaml of the TPM '{}'", self.name))
+                })?;
         Ok(TpmAnchors {
             ek_certificate,
             ak_name: key.name().to_string(),

@@ -98,7 +98,9 @@ impl Ceremony<'_> {
                         self.sheet(step, Some(ceremony::log::Then::Abort))?;
                         return Err(Stop::Recorded);
                     }
-                    "leave" => return Err(Failure::new(Exit::PartWay, "the ceremony was left where it is").into()),
+                    "leave" => {
+                        return Err(Failure::new(Exit::PartWay, "the ceremony was left where it is").into());
+                    }
                     _ => {}
                 },
                 Asked::Interrupt => {}

@@ -27,7 +27,10 @@ impl Ceremony<'_> {
         if previous.is_none() && setting.kind == Kind::Production && setting.first == First::Unsaid {
             let failure = Failure::new(Exit::Failed, "no ceremony before this one is named");
             return Err(failure
-                .hint("name it in the script (previous), or answer for this being the first: --first-ceremony".to_owned())
+                .hint(
+                    "name it in the script (previous), or answer for this being the first: --first-ceremony"
+                        .to_owned(),
+                )
                 .into());
         }
         let log = match setting.kind {
@@ -74,24 +77,40 @@ impl Ceremony<'_> {
             return Ok(None);
         }
         let failed = |cause: &str| {
-            Failure::new(Exit::Failed, format!("the ceremony before, '{id}', cannot be followed")).because(cause)
+            Failure::new(
+                Exit::Failed,
+                format!("the ceremony before, '{id}', cannot be followed"),
+            )
+            .because(cause)
         };
-        let entries = ceremony::log::entries(&folder.log()).map_err(|failure| Failure::from(failure).within(format!("the ceremony before, '{id}'")))?;
+        let entries = ceremony::log::entries(&folder.log())
+            .map_err(|failure| Failure::from(failure).within(format!("the ceremony before, '{id}'")))?;
         let (mut genesis, mut last, mut over) = (None, None, false);
         for entry in &entries {
             match &entry.body {
                 Body::Genesis(first) => genesis = Some(first),
                 Body::Seal(seal) => last = Some(seal.checkpoint),
                 Body::End(_) => over = true,
-                Body::Step(_) | Body::Readback(_) | Body::Artefact(_) | Body::SecretEvent(_) | Body::Exception(_) | Body::Skip(_)
-                | Body::Abort(_) | Body::Recovered(_) | Body::Cast(_) | Body::Anchor(_) => {}
+                Body::Step(_)
+                | Body::Readback(_)
+                | Body::Artefact(_)
+                | Body::SecretEvent(_)
+                | Body::Exception(_)
+                | Body::Skip(_)
+                | Body::Abort(_)
+                | Body::Recovered(_)
+                | Body::Cast(_)
+                | Body::Anchor(_) => {}
             }
         }
         let (Some(genesis), Some(last), true) = (genesis, last, over) else {
             return Err(failed("it is not over"));
         };
         if genesis.kind != setting.kind {
-            return Err(failed(&format!("it is a {}, this one a {}", genesis.kind, setting.kind)));
+            return Err(failed(&format!(
+                "it is a {}, this one a {}",
+                genesis.kind, setting.kind
+            )));
         }
         let checkpoint = read_bytes(&folder.file(names::checkpoint(last)))?;
         Ok(Some(Previous {
@@ -105,8 +124,18 @@ impl Ceremony<'_> {
         let plan = script.plan().into_iter().chain(script.safe_state_plan());
         let named = plan.filter_map(|planned| match &planned.step.action {
             Action::Run(run) => run.argv.first(),
-            Action::Say(_) | Action::Confirm(_) | Action::Record(_) | Action::Attend(_) | Action::Leave(_) | Action::Clock(_)
-            | Action::Compare(_) | Action::Copy(_) | Action::Seal(_) | Action::Sign(_) | Action::Pause(_) | Action::Branch(_) => None,
+            Action::Say(_)
+            | Action::Confirm(_)
+            | Action::Record(_)
+            | Action::Attend(_)
+            | Action::Leave(_)
+            | Action::Clock(_)
+            | Action::Compare(_)
+            | Action::Copy(_)
+            | Action::Seal(_)
+            | Action::Sign(_)
+            | Action::Pause(_)
+            | Action::Branch(_) => None,
         });
         let names: BTreeSet<&str> = named.map(String::as_str).chain([SELF]).collect();
         let mut tools = Vec::new();
@@ -130,14 +159,28 @@ impl Ceremony<'_> {
 
 /// What a tool of the suite says of its version.
 fn version(path: &std::path::Path) -> Option<String> {
-    let said = Command::new(path).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let said = Command::new(path)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-    Some(text.split_once(' ').map_or(text.clone(), |(_, version)| version.to_owned()))
+    Some(
+        text.split_once(' ')
+            .map_or(text.clone(), |(_, version)| version.to_owned()),
+    )
 }
 
 fn write_pem(path: &std::path::Path, der: &str) -> Outcome {
-    let lines: Vec<&str> = der.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"));
+    let lines: Vec<&str> = der
+        .as_bytes()
+        .chunks(64)
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .collect();
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        lines.join("\n")
+    );
     Ok(replace(path, |file| file.write_all(pem.as_bytes()))?)
 }
 
@@ -149,9 +192,14 @@ pub fn prepare(folder: &CeremonyFolder, text: &str, site: &std::path::Path) -> O
         }
         let failure = Failure::new(
             Exit::Failed,
-            format!("the ceremony in {} was begun with another script", folder.path().display()),
+            format!(
+                "the ceremony in {} was begun with another script",
+                folder.path().display()
+            ),
         );
-        return Err(failure.hint("go on with its own script.yaml, or give the script another log name".to_owned()));
+        return Err(
+            failure.hint("go on with its own script.yaml, or give the script another log name".to_owned())
+        );
     }
     let evidence = folder.file("evidence");
     fs::create_dir_all(&evidence).map_err(|error| {
@@ -159,11 +207,16 @@ pub fn prepare(folder: &CeremonyFolder, text: &str, site: &std::path::Path) -> O
     })?;
     let signers = site.join("allowed_signers");
     let signers = read_bytes(&signers).map_err(|error| {
-        Failure::from(error).hint("who may sign is in allowed_signers of the site, one line for each: PRINCIPAL KEYTYPE KEY".to_owned())
+        Failure::from(error).hint(
+            "who may sign is in allowed_signers of the site, one line for each: PRINCIPAL KEYTYPE KEY"
+                .to_owned(),
+        )
     })?;
     replace(&folder.script(), |file| file.write_all(text.as_bytes()))?;
     replace(&folder.allowed_signers(), |file| file.write_all(&signers))?;
-    replace(&folder.file("verify.sh"), |file| file.write_all(VERIFY_SH.as_bytes()))?;
+    replace(&folder.file("verify.sh"), |file| {
+        file.write_all(VERIFY_SH.as_bytes())
+    })?;
     Ok(())
 }
 

@@ -21,16 +21,21 @@ impl Ceremony<'_> {
         for medium in &copy.to {
             media.push((medium.clone(), self.medium(medium)?));
         }
-        let list: Vec<String> = media.iter().map(|(name, path)| format!("{name} ({})", path.display())).collect();
+        let list: Vec<String> = media
+            .iter()
+            .map(|(name, path)| format!("{name} ({})", path.display()))
+            .collect();
         let what: Vec<String> = copy.files.iter().map(|path| path.display().to_string()).collect();
-        self.screen.paragraph(&format!("Copy {} to {}.", what.join(", "), list.join(" and ")))?;
+        self.screen
+            .paragraph(&format!("Copy {} to {}.", what.join(", "), list.join(" and ")))?;
         self.go_on(step, "\n[Enter] to copy   [e] exception   [Ctrl-C] more: ")?;
         let mut copies = Vec::new();
         for (medium, root) in &media {
             for file in &copy.files {
                 match self.copy_one(medium, root, file) {
                     Ok(made) => {
-                        self.screen.paragraph(&format!("{medium}: {} {}", made.file, made.sha256))?;
+                        self.screen
+                            .paragraph(&format!("{medium}: {} {}", made.file, made.sha256))?;
                         copies.push(made);
                     }
                     Err(failure) => {
@@ -42,7 +47,8 @@ impl Ceremony<'_> {
             }
         }
         self.did(step, by, Did::Copy { copies })?;
-        self.screen.paragraph("Every copy was read again and is the same.")?;
+        self.screen
+            .paragraph("Every copy was read again and is the same.")?;
         self.go_on(step, "\n[Enter] go on: ")
     }
 
@@ -51,17 +57,28 @@ impl Ceremony<'_> {
         let said = self.setting.media.get(name).cloned();
         let material = self.setting.script.materials.get(name);
         let path = said.or_else(|| material.and_then(|material| material.path.clone()));
-        let path = path.ok_or_else(|| Failure::new(Exit::PartWay, format!("the script gives no path of medium '{name}'")))?;
+        let path = path.ok_or_else(|| {
+            Failure::new(
+                Exit::PartWay,
+                format!("the script gives no path of medium '{name}'"),
+            )
+        })?;
         Ok(self.setting.site.path(path))
     }
 
     fn copy_one(&self, medium: &Word, root: &Path, file: &Path) -> Outcome<CopyMade> {
         if !root.is_dir() {
-            let failure = Failure::new(Exit::PartWay, format!("medium '{medium}' is not at {}", root.display()));
+            let failure = Failure::new(
+                Exit::PartWay,
+                format!("medium '{medium}' is not at {}", root.display()),
+            );
             return Err(failure.hint("put it into its drive and mount it there".to_owned()));
         }
         let (from, name) = match file.to_str() {
-            Some("log") => (self.folder.path().to_owned(), Path::new("ceremonies").join(self.setting.script.id())),
+            Some("log") => (
+                self.folder.path().to_owned(),
+                Path::new("ceremonies").join(self.setting.script.id()),
+            ),
             Some(_) | None => {
                 let filled = PathBuf::from(self.fill(&file.display().to_string())?);
                 (self.setting.site.path(&filled), filled)
@@ -71,7 +88,11 @@ impl Ceremony<'_> {
         let mut size = 0;
         for path in files_below(&from).map_err(|error| failed(&from, &error))? {
             let below = path.strip_prefix(&from).map_or(Path::new(""), |below| below);
-            let there = if below.as_os_str().is_empty() { root.join(&name) } else { root.join(&name).join(below) };
+            let there = if below.as_os_str().is_empty() {
+                root.join(&name)
+            } else {
+                root.join(&name).join(below)
+            };
             let (digest, length) = copied(&path, &there).map_err(|error| failed(&there, &error))?;
             size += length;
             manifest.push((below.display().to_string(), digest));
@@ -102,11 +123,15 @@ fn files_below(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut names: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
+    let mut names: Vec<PathBuf> = fs::read_dir(path)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
     names.sort();
     let mut files = Vec::new();
     for name in names {
-        let hidden = name.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let hidden = name
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if !hidden {
             files.extend(files_below(&name)?);
         }

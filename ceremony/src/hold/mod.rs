@@ -8,8 +8,8 @@ mod log_key;
 mod people;
 mod program;
 mod recover;
-mod seal;
 mod screen;
+mod seal;
 mod sheet;
 mod sign;
 mod step;
@@ -31,7 +31,7 @@ use key_metadata::{Digest, SiteFolder};
 use self::anchors::Anchors;
 use self::log_key::LogKey;
 use self::screen::Screen;
-use self::stop::{Go, Stop};
+use self::stop::Stop;
 use self::terminal::{Console, Terminal};
 
 /// Hold a ceremony by its script; run again, it goes on where it was interrupted
@@ -112,7 +112,11 @@ impl Arguments {
             text: &text,
             site: &folder,
             kind: script.kind,
-            first: if self.first_ceremony { First::Answered } else { First::Unsaid },
+            first: if self.first_ceremony {
+                First::Answered
+            } else {
+                First::Unsaid
+            },
             tools: tools()?,
             media: self.media.iter().cloned().collect(),
             signing_keys: self.signing_keys.iter().cloned().collect(),
@@ -134,7 +138,9 @@ pub fn hold(setting: Setting<'_>, console: Console, output: &mut Output) -> Outc
     let mut ceremony = Ceremony::open(setting, console)?;
     let outcome = ceremony.go()?;
     let folder = ceremony.folder.path().display().to_string();
-    output.say(format!("the ceremony is in {folder}; verify it: keyrite-ceremony verify {folder}"));
+    output.say(format!(
+        "the ceremony is in {folder}; verify it: keyrite-ceremony verify {folder}"
+    ));
     match outcome {
         EndOutcome::Completed => Ok(()),
         EndOutcome::Aborted => Err(Failure::new(
@@ -225,7 +231,10 @@ impl Ceremony<'_> {
             "The ceremony is {how}. Write down the digest of its last checkpoint, which vouches for all of it, and keep it elsewhere:"
         ))?;
         self.screen.paragraph(&format!("{checkpoint}\n{words}"))?;
-        self.screen.cast().sync().map_err(|error| Failure::of(Exit::PartWay, &error))?;
+        self.screen
+            .cast()
+            .sync()
+            .map_err(|error| Failure::of(Exit::PartWay, &error))?;
         Ok(())
     }
 }

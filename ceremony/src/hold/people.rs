@@ -26,7 +26,8 @@ impl Ceremony<'_> {
         }
         let missing = self.missing_with(who, &people);
         if !missing.is_empty() {
-            self.screen.paragraph(&format!("Not enough: {}.", missing.join("; ")))?;
+            self.screen
+                .paragraph(&format!("Not enough: {}.", missing.join("; ")))?;
             self.go_on(step, "[Enter] to sign in anew   [e] exception   [Ctrl-C] more: ")?;
             return Err(Stop::Again);
         }
@@ -50,11 +51,15 @@ impl Ceremony<'_> {
             let mut seen = others.iter().chain(self.progress.present.values());
             let problem = if initials.chars().count() < 2 || initials.chars().count() > 8 {
                 Some("initials are two to eight characters".to_owned())
-            } else if seen.clone().any(|other| other.initials.eq_ignore_ascii_case(&initials)) {
+            } else if seen
+                .clone()
+                .any(|other| other.initials.eq_ignore_ascii_case(&initials))
+            {
                 Some(format!("somebody else has the initials {initials}"))
             } else if seen.clone().any(|other| other.name == name) {
                 Some(format!("{name} has a seat already, and nobody has two"))
-            } else if !principal.is_empty() && seen.any(|other| other.principal.as_ref() == Some(&principal)) {
+            } else if !principal.is_empty() && seen.any(|other| other.principal.as_ref() == Some(&principal))
+            {
                 Some(format!("{principal} signs for somebody else already"))
             } else if principal.is_empty() {
                 None
@@ -85,9 +90,15 @@ impl Ceremony<'_> {
         let script = self.setting.script;
         let roles: Vec<Role> = self.seats(who).iter().map(|seat| seat.role().clone()).collect();
         let mut after = self.progress.clone();
-        after.present.extend(people.iter().map(|person| (person.seat.clone(), person.clone())));
+        after
+            .present
+            .extend(people.iter().map(|person| (person.seat.clone(), person.clone())));
         let mut missing = Vec::new();
-        for (what, wanted) in [("", &script.quorum), (" who signs", &script.seals), (" who signs", &script.last_seal)] {
+        for (what, wanted) in [
+            ("", &script.quorum),
+            (" who signs", &script.seals),
+            (" who signs", &script.last_seal),
+        ] {
             for (role, count) in wanted.iter().filter(|(role, _)| roles.contains(role)) {
                 let there = after.present.values().filter(|person| {
                     person.seat.role() == role && (what.is_empty() || person.principal.is_some())
@@ -115,7 +126,9 @@ impl Ceremony<'_> {
         let mut found = None;
         for entry in ceremony::log::entries(&folder.log())? {
             if let Body::Step(done) = entry.body
-                && let Did::Record { name: known, value, .. } = done.did
+                && let Did::Record {
+                    name: known, value, ..
+                } = done.did
                 && known == *name
             {
                 found = Some(value);

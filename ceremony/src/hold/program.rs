@@ -43,12 +43,19 @@ impl Ceremony<'_> {
         for argument in &run.argv {
             argv.push(self.fill(argument)?);
         }
-        if self.progress.begun.as_ref().is_some_and(|begun| begun.step == *id) {
+        if self
+            .progress
+            .begun
+            .as_ref()
+            .is_some_and(|begun| begun.step == *id)
+        {
             self.interrupted_before(id, run)?;
         }
         self.screen.paragraph(&format!("$ {}", shown(&argv)))?;
         if let Some(secret) = &run.secret {
-            self.screen.paragraph(&format!("It asks for a secret, here at the terminal: {secret}. It is not recorded."))?;
+            self.screen.paragraph(&format!(
+                "It asks for a secret, here at the terminal: {secret}. It is not recorded."
+            ))?;
         }
         match &run.destroys {
             Some(tag) => self.confirm_destruction(id, &by, tag)?,
@@ -61,13 +68,26 @@ impl Ceremony<'_> {
             Ok(inputs) => inputs,
             Err(failure) => return self.refused(id, &failure),
         };
-        self.did(id, by.clone(), Did::Begin { argv: argv.clone(), attempt })?;
+        self.did(
+            id,
+            by.clone(),
+            Did::Begin {
+                argv: argv.clone(),
+                attempt,
+            },
+        )?;
         for input in inputs {
             self.append(by.clone(), Body::Artefact(input))?;
         }
         if let Some(secret) = &run.secret {
             let what = secret.clone();
-            self.append(by.clone(), Body::SecretEvent(SecretEvent { step: id.clone(), what }))?;
+            self.append(
+                by.clone(),
+                Body::SecretEvent(SecretEvent {
+                    step: id.clone(),
+                    what,
+                }),
+            )?;
         }
         self.screen.put("\n")?;
         let shows = run.values.is_empty();
@@ -104,7 +124,16 @@ impl Ceremony<'_> {
                 }
                 let exit = ended.exit.map_or(0, |exit| exit);
                 let printed = printed.sha256;
-                self.did(id, by, Did::Run { attempt, exit, printed, values })?;
+                self.did(
+                    id,
+                    by,
+                    Did::Run {
+                        attempt,
+                        exit,
+                        printed,
+                        values,
+                    },
+                )?;
                 self.screen.paragraph(&format!("\nDone, exit code {exit}."))?;
                 self.go_on(id, "[Enter] it is as expected   [e] exception   [Ctrl-C] more: ")
             }
@@ -150,20 +179,36 @@ impl Ceremony<'_> {
     /// The key tag, from where people have it, and the initials of a second person.
     fn confirm_destruction(&mut self, step: &Word, by: &[Seat], tag: &str) -> Go {
         let tag = self.fill(tag)?;
-        self.screen.paragraph("\nTHIS DESTROYS A KEY. It cannot be undone.")?;
-        self.exact(step, Ask::KeyTag(tag.clone()), &tag, "its key tag, as the officers have it: ")?;
+        self.screen
+            .paragraph("\nTHIS DESTROYS A KEY. It cannot be undone.")?;
+        self.exact(
+            step,
+            Ask::KeyTag(tag.clone()),
+            &tag,
+            "its key tag, as the officers have it: ",
+        )?;
         let mut officers = by.iter();
         let (Some(_), Some(second)) = (officers.next(), officers.next().cloned()) else {
-            let failure = Failure::new(Exit::PartWay, format!("step {step} takes two people who act, and one is there"));
+            let failure = Failure::new(
+                Exit::PartWay,
+                format!("step {step} takes two people who act, and one is there"),
+            );
             return Err(failure.into());
         };
-        self.screen.paragraph(&format!("A second officer agrees to the destruction of key {tag}."))?;
+        self.screen.paragraph(&format!(
+            "A second officer agrees to the destruction of key {tag}."
+        ))?;
         self.initials(step, &second).map(|_| ())
     }
 
     /// Where a program of the script is: a sibling of this one, or what the script says.
     pub fn program_path(&self, name: &str) -> Outcome<PathBuf> {
-        let listed = self.setting.script.programs.iter().find(|(known, _)| known.to_string() == name);
+        let listed = self
+            .setting
+            .script
+            .programs
+            .iter()
+            .find(|(known, _)| known.to_string() == name);
         match listed {
             Some((_, program)) => Ok(program.path.clone()),
             None if name.starts_with("keyrite-") && !name.contains('/') => Ok(self.setting.tools.join(name)),
@@ -180,16 +225,28 @@ impl Ceremony<'_> {
         let genesis = self.progress.genesis.as_ref();
         let known = genesis.and_then(|genesis| genesis.tools.iter().find(|tool| tool.name == name));
         let Some(known) = known else {
-            let failure = Failure::new(Exit::PartWay, format!("{name} was not there when the ceremony began"));
-            return Err(failure.hint("leave the step out by an exception (e), or begin a new ceremony with it".to_owned()));
+            let failure = Failure::new(
+                Exit::PartWay,
+                format!("{name} was not there when the ceremony began"),
+            );
+            return Err(failure
+                .hint("leave the step out by an exception (e), or begin a new ceremony with it".to_owned()));
         };
         let now = Digest::of(&read_bytes(&path)?);
-        let wanted = self.setting.script.programs.iter().find(|(listed, _)| listed.to_string() == name);
+        let wanted = self
+            .setting
+            .script
+            .programs
+            .iter()
+            .find(|(listed, _)| listed.to_string() == name);
         let wanted = wanted.and_then(|(_, program)| program.sha256);
         if now != known.sha256 || wanted.is_some_and(|wanted| wanted != now) {
             return Err(Failure::new(
                 Exit::PartWay,
-                format!("{} is another program than the ceremony's: SHA-256 {now}", path.display()),
+                format!(
+                    "{} is another program than the ceremony's: SHA-256 {now}",
+                    path.display()
+                ),
             ));
         }
         Ok(path)
@@ -234,10 +291,15 @@ impl Ceremony<'_> {
                 self.screen.put(&harmless(&String::from_utf8_lossy(bytes)))?;
             }
         }
-        let status = child.wait().map_err(|error| Failure::of(Exit::PartWay, &error).within("waiting for the program"))?;
+        let status = child
+            .wait()
+            .map_err(|error| Failure::of(Exit::PartWay, &error).within("waiting for the program"))?;
         ended.exit = status.code().and_then(|code| u8::try_from(code).ok());
         if !shows {
-            self.screen.paragraph(&format!("({} bytes of output are kept as evidence)", ended.printed.len()))?;
+            self.screen.paragraph(&format!(
+                "({} bytes of output are kept as evidence)",
+                ended.printed.len()
+            ))?;
         }
         Ok(ended)
     }

@@ -57,7 +57,10 @@ impl<'s> Ceremony<'s> {
         match &self.progress.genesis {
             Some(genesis) if genesis.kind != self.setting.kind => Err(Failure::new(
                 Exit::Failed,
-                format!("this ceremony was begun as a {}, and cannot go on as a {}", genesis.kind, self.setting.kind),
+                format!(
+                    "this ceremony was begun as a {}, and cannot go on as a {}",
+                    genesis.kind, self.setting.kind
+                ),
             )),
             Some(_) | None => Ok(()),
         }
@@ -68,7 +71,10 @@ impl<'s> Ceremony<'s> {
         let genesis = genesis.as_ref().and_then(|genesis| genesis.tpm.as_ref());
         let mut recovered = Recovered::default();
         let last = self.log.last();
-        match self.anchors.compare(genesis, &digests(self.log.entries(), last))? {
+        match self
+            .anchors
+            .compare(genesis, &digests(self.log.entries(), last))?
+        {
             Held::Same => {}
             Held::Behind => {
                 self.anchors.extend(&last)?;
@@ -77,7 +83,11 @@ impl<'s> Ceremony<'s> {
         }
         recovered.counter = self.risen_counter()?;
         // The statements are about the TPM as it is at the seal: the next entry changes it.
-        if let Some(Entry { body: Body::Seal(seal), .. }) = self.log.entries().last() {
+        if let Some(Entry {
+            body: Body::Seal(seal),
+            ..
+        }) = self.log.entries().last()
+        {
             let number = seal.checkpoint;
             if self.complete_checkpoint(number)? {
                 recovered.checkpoint = Some(number);
@@ -107,7 +117,9 @@ impl<'s> Ceremony<'s> {
                     format!("the TPM's counter is {live}, and the log knows {known}: the log does not go on"),
                 );
                 Err(failure
-                    .because("it is an older copy, another ceremony was held since, or the counter was redefined")
+                    .because(
+                        "it is an older copy, another ceremony was held since, or the counter was redefined",
+                    )
                     .hint("keep the ceremony's folder as it is, and let an auditor look at it".to_owned()))
             }
         }
@@ -144,7 +156,10 @@ fn keep_torn(folder: &CeremonyFolder, log: &mut LogFile, tail: &Tail) -> Outcome
         return Ok(());
     };
     let number = next_number(folder, names::torn);
-    let kept = number.checked_sub(1).filter(|last| *last > 0).map(|last| folder.file(names::torn(last)));
+    let kept = number
+        .checked_sub(1)
+        .filter(|last| *last > 0)
+        .map(|last| folder.file(names::torn(last)));
     // A run that was cut off between the two has kept it already.
     let same = kept.is_some_and(|kept| read_bytes(&kept).is_ok_and(|kept| kept == *bytes));
     if !same {

@@ -16,7 +16,10 @@ impl Ceremony<'_> {
     pub fn seal(&mut self, reason: &str) -> Outcome<u64> {
         let number = self.progress.seals.len() as u64 + 1;
         let tpm = self.anchors.raise()?;
-        self.screen.cast().sync().map_err(|error| Failure::of(Exit::PartWay, &error).within("the recording"))?;
+        self.screen
+            .cast()
+            .sync()
+            .map_err(|error| Failure::of(Exit::PartWay, &error).within("the recording"))?;
         let seal = Seal {
             checkpoint: number,
             reason: reason.to_owned(),
@@ -32,7 +35,11 @@ impl Ceremony<'_> {
 
     /// Seals the log for a reason, unless the last seal was for it and the run was cut off after it; signed by all who sign.
     pub fn sealed(&mut self, reason: &str) -> Go<u64> {
-        let last = self.progress.seals.last().filter(|(_, seal)| seal.reason == reason);
+        let last = self
+            .progress
+            .seals
+            .last()
+            .filter(|(_, seal)| seal.reason == reason);
         let number = match last {
             Some((_, seal)) => seal.checkpoint,
             None => self.seal(reason)?,
@@ -60,8 +67,14 @@ impl Ceremony<'_> {
         };
         let mut signers = Vec::new();
         for (role, count) in self.setting.script.signers(which) {
-            let able = self.progress.present.values().filter(|person| person.principal.is_some());
-            let seats = able.map(|person| person.seat.clone()).filter(|seat| seat.role() == role);
+            let able = self
+                .progress
+                .present
+                .values()
+                .filter(|person| person.principal.is_some());
+            let seats = able
+                .map(|person| person.seat.clone())
+                .filter(|seat| seat.role() == role);
             signers.extend(seats.take((*count).into()));
         }
         signers
@@ -109,13 +122,23 @@ impl Ceremony<'_> {
             return Ok(());
         }
         let files = self.files_about(number)?;
-        self.append(Vec::new(), Body::Anchor(Anchor { checkpoint: number, files }))?;
+        self.append(
+            Vec::new(),
+            Body::Anchor(Anchor {
+                checkpoint: number,
+                files,
+            }),
+        )?;
         Ok(())
     }
 
     fn files_about(&self, number: u64) -> Outcome<BTreeMap<String, Digest>> {
-        let gone = |error| Failure::of(Exit::PartWay, &error).within(self.folder.path().display().to_string());
-        let (name, prefix) = (names::checkpoint(number), format!("{}.", names::checkpoint(number)));
+        let gone =
+            |error| Failure::of(Exit::PartWay, &error).within(self.folder.path().display().to_string());
+        let (name, prefix) = (
+            names::checkpoint(number),
+            format!("{}.", names::checkpoint(number)),
+        );
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(self.folder.path()).map_err(gone)? {
             let entry = entry.map_err(gone)?;

@@ -64,7 +64,9 @@ impl Ceremony<'_> {
 
     fn people(&self) -> Vec<(Seat, String)> {
         let present = self.progress.present.iter();
-        present.map(|(seat, person)| (seat.clone(), person.name.clone())).collect()
+        present
+            .map(|(seat, person)| (seat.clone(), person.name.clone()))
+            .collect()
     }
 
     fn then(&mut self, step: &Word) -> Go<Then> {
@@ -90,7 +92,9 @@ impl Ceremony<'_> {
                 Asked::Line(line) if !line.is_empty() => return Ok(line.chars().take(2000).collect()),
                 Asked::Line(_) => {}
                 Asked::Interrupt => {
-                    self.screen.paragraph("Finish the sheet first; Ctrl-C again ends the program, and the sheet with it.")?;
+                    self.screen.paragraph(
+                        "Finish the sheet first; Ctrl-C again ends the program, and the sheet with it.",
+                    )?;
                     if self.put_question(step, Ask::GoOn, "[Enter] goes on: ")? == Asked::Interrupt {
                         return Err(closed().into());
                     }

@@ -22,14 +22,23 @@ impl Ceremony<'_> {
     pub fn allowed_signers(&self) -> Outcome<AllowedSigners> {
         let path = self.folder.allowed_signers();
         let text = read_text(&path)?;
-        Ok(AllowedSigners::parse(&text).map_err(|error| Failure::from(error).within(path.display().to_string()))?)
+        Ok(AllowedSigners::parse(&text)
+            .map_err(|error| Failure::from(error).within(path.display().to_string()))?)
     }
 
     /// The signatures that a seal asks for, as far as they are missing.
     pub fn signatures(&mut self, number: u64) -> Go {
-        let seal = self.progress.seals.iter().find(|(_, seal)| seal.checkpoint == number);
-        let (signers, reason) = seal.map_or_else(Default::default, |(_, seal)| (seal.signers.clone(), seal.reason.clone()));
-        let step: Word = "seal".parse().map_err(|error: ceremony::script::NameError| Failure::of(Exit::Failed, &error))?;
+        let seal = self
+            .progress
+            .seals
+            .iter()
+            .find(|(_, seal)| seal.checkpoint == number);
+        let (signers, reason) = seal.map_or_else(Default::default, |(_, seal)| {
+            (seal.signers.clone(), seal.reason.clone())
+        });
+        let step: Word = "seal"
+            .parse()
+            .map_err(|error: ceremony::script::NameError| Failure::of(Exit::Failed, &error))?;
         for seat in signers {
             self.signature(&step, number, &seat, &format!("SEAL {number}, {reason}"))?;
         }
@@ -46,7 +55,14 @@ impl Ceremony<'_> {
             let digest = Digest::of(&read_bytes(&self.folder.file(&name))?);
             signatures.insert(name, digest);
         }
-        self.did(step, by, Did::Sign { checkpoint: number, signatures })
+        self.did(
+            step,
+            by,
+            Did::Sign {
+                checkpoint: number,
+                signatures,
+            },
+        )
     }
 
     /// One signature; the name of its file.
@@ -57,9 +73,10 @@ impl Ceremony<'_> {
             return Ok(name);
         }
         let person = self.progress.present.get(seat).cloned();
-        let person = person.and_then(|person| person.principal.clone().map(|principal| (person.name, principal)));
-        let (person, principal) =
-            person.ok_or_else(|| Failure::new(Exit::PartWay, format!("{seat} did not sign in as one who signs")))?;
+        let person =
+            person.and_then(|person| person.principal.clone().map(|principal| (person.name, principal)));
+        let (person, principal) = person
+            .ok_or_else(|| Failure::new(Exit::PartWay, format!("{seat} did not sign in as one who signs")))?;
         let checkpoint = read_bytes(&self.folder.file(names::checkpoint(number)))?;
         self.screen.put("\n")?;
         self.screen.paragraph(&format!(
@@ -69,12 +86,24 @@ impl Ceremony<'_> {
         let signers = self.allowed_signers()?;
         loop {
             let key = self.key_of(step, seat)?;
-            self.exact(step, Ask::Exact(WORD.to_owned()), WORD, &format!("{person} types {WORD}: "))?;
+            self.exact(
+                step,
+                Ask::Exact(WORD.to_owned()),
+                WORD,
+                &format!("{person} types {WORD}: "),
+            )?;
             let signer = match &key {
                 Some(key) => Signer::File(key.clone()),
                 None => Signer::Agent,
             };
-            match ceremony::signature::sign(&signer, &signers, &principal, names::NAMESPACE, &checkpoint, now()) {
+            match ceremony::signature::sign(
+                &signer,
+                &signers,
+                &principal,
+                names::NAMESPACE,
+                &checkpoint,
+                now(),
+            ) {
                 Ok(signature) => {
                     replace(&path, |file| file.write_all(signature.as_bytes()))?;
                     self.screen.paragraph(&format!("{person} has signed."))?;

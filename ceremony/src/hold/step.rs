@@ -31,7 +31,8 @@ impl Ceremony<'_> {
         let id = &step.id;
         if let Some(reason) = &step.skip {
             let reason = self.fill(reason)?;
-            self.screen.paragraph(&format!("This step may be left out: {reason}"))?;
+            self.screen
+                .paragraph(&format!("This step may be left out: {reason}"))?;
             if self.choose(id, &["do", "skip"], "do it, or leave it out")? == "skip" {
                 let skip = Skip {
                     step: id.clone(),
@@ -80,10 +81,13 @@ impl Ceremony<'_> {
             Some(act) => (script.plan().len(), format!("act: {}", act.title)),
             None => (script.safe_state_plan().len(), "the safe state".to_owned()),
         };
-        let people = self.acting(&self.seats(&planned.step.by)).into_iter().map(|seat| {
-            let person = self.progress.present.get(&seat);
-            person.map_or_else(|| seat.to_string(), |person| format!("{seat} {}", person.name))
-        });
+        let people = self
+            .acting(&self.seats(&planned.step.by))
+            .into_iter()
+            .map(|seat| {
+                let person = self.progress.present.get(&seat);
+                person.map_or_else(|| seat.to_string(), |person| format!("{seat} {}", person.name))
+            });
         let people: Vec<String> = people.collect();
         let by = if people.is_empty() {
             let who: Vec<String> = planned.step.by.iter().map(ToString::to_string).collect();
@@ -104,7 +108,9 @@ impl Ceremony<'_> {
 
     /// The seats that some words of the script stand for.
     pub fn seats(&self, who: &[Who]) -> Vec<Seat> {
-        who.iter().flat_map(|who| self.setting.script.seats(who)).collect()
+        who.iter()
+            .flat_map(|who| self.setting.script.seats(who))
+            .collect()
     }
 
     /// No step goes on with fewer people than the script asks for; those before the first sign-in have nobody yet.
@@ -129,8 +135,12 @@ impl Ceremony<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        self.screen.paragraph(&format!("The quorum is not there: {}.", missing.join("; ")))?;
-        self.go_on(&planned.step.id, "[Enter] to look again   [e] exception   [Ctrl-C] more: ")?;
+        self.screen
+            .paragraph(&format!("The quorum is not there: {}.", missing.join("; ")))?;
+        self.go_on(
+            &planned.step.id,
+            "[Enter] to look again   [e] exception   [Ctrl-C] more: ",
+        )?;
         Err(Stop::Again)
     }
 
@@ -147,7 +157,9 @@ impl Ceremony<'_> {
         if let Ok(site) = "site".parse() {
             variables.set(site, self.setting.site.path("").display().to_string());
         }
-        variables.fill(text).map_err(|error| Failure::of(Exit::Failed, &error))
+        variables
+            .fill(text)
+            .map_err(|error| Failure::of(Exit::Failed, &error))
     }
 
     /// Words on the screen, turned over where they are more than it has rows, and Enter.
@@ -194,14 +206,16 @@ impl Ceremony<'_> {
             if line.eq_ignore_ascii_case(&person.initials) {
                 return Ok(person.initials);
             }
-            self.screen.paragraph("These are not the initials given at sign-in.")?;
+            self.screen
+                .paragraph("These are not the initials given at sign-in.")?;
         }
     }
 
     fn record(&mut self, step: &Word, by: Vec<Seat>, record: &Record) -> Go {
         let what = self.fill(&record.what)?;
         let pattern = Regex::new(&format!("^(?:{})$", record.pattern));
-        let pattern = pattern.map_err(|error| Failure::of(Exit::Failed, &error).within(format!("step {step}")))?;
+        let pattern =
+            pattern.map_err(|error| Failure::of(Exit::Failed, &error).within(format!("step {step}")))?;
         let last_time = match &record.last_time {
             Some(name) => self.recorded_last_time(name)?,
             None => None,
@@ -216,7 +230,8 @@ impl Ceremony<'_> {
         loop {
             let value = self.ask(step, ask.clone(), &format!("{what}: "))?;
             if !pattern.is_match(&value) {
-                self.screen.paragraph(&format!("It must be like {}.", record.pattern))?;
+                self.screen
+                    .paragraph(&format!("It must be like {}.", record.pattern))?;
             } else if let Some(last) = last_time.as_ref().filter(|last| **last != value && !answered_for) {
                 self.screen.paragraph(&format!(
                     "The ceremony before recorded '{last}', not '{value}'. If it was mistyped, type it again; if it is another one, stop \
@@ -224,14 +239,24 @@ impl Ceremony<'_> {
                 ))?;
             } else {
                 let name = record.name.clone();
-                return self.did(step, by, Did::Record { name, value, last_time });
+                return self.did(
+                    step,
+                    by,
+                    Did::Record {
+                        name,
+                        value,
+                        last_time,
+                    },
+                );
             }
         }
     }
 
     fn clock(&mut self, step: &Word, by: Vec<Seat>, which: &str) -> Go {
         let which = self.fill(which)?;
-        self.screen.paragraph(&format!("What {which} shows, in UTC, such as 10:07:31 or 2026-11-23 10:07:31."))?;
+        self.screen.paragraph(&format!(
+            "What {which} shows, in UTC, such as 10:07:31 or 2026-11-23 10:07:31."
+        ))?;
         loop {
             let line = self.ask(step, Ask::Wall, "[the time, then Enter as it comes]: ")?;
             let machine = now();
@@ -240,7 +265,8 @@ impl Ceremony<'_> {
                 continue;
             };
             let offset = machine.unix_seconds() - wall.unix_seconds();
-            self.screen.paragraph(&format!("The machine's clock is {offset} s from it."))?;
+            self.screen
+                .paragraph(&format!("The machine's clock is {offset} s from it."))?;
             let answer = self.choose(step, &["yes", "no"], "keep that")?;
             if answer == "yes" {
                 return self.did(step, by, Did::Clock { wall, offset });
@@ -251,14 +277,17 @@ impl Ceremony<'_> {
     fn compare(&mut self, step: &Word, compare: &Compare) -> Go {
         let what = self.fill(&compare.what)?;
         let sha256 = self.fill(&compare.sha256)?;
-        let sha256: key_metadata::Digest = sha256
-            .parse()
-            .map_err(|error: key_metadata::DigestError| Failure::of(Exit::Failed, &error).within(format!("step {step}")))?;
-        let [reader, checker] = [&compare.reader, &compare.checker].map(|who| {
-            self.acting(&self.setting.script.seats(who)).into_iter().next()
-        });
+        let sha256: key_metadata::Digest = sha256.parse().map_err(|error: key_metadata::DigestError| {
+            Failure::of(Exit::Failed, &error).within(format!("step {step}"))
+        })?;
+        let [reader, checker] = [&compare.reader, &compare.checker]
+            .map(|who| self.acting(&self.setting.script.seats(who)).into_iter().next());
         let (Some(reader), Some(checker)) = (reader, checker) else {
-            return Err(Failure::new(Exit::PartWay, format!("step {step}: who reads or checks did not sign in")).into());
+            return Err(Failure::new(
+                Exit::PartWay,
+                format!("step {step}: who reads or checks did not sign in"),
+            )
+            .into());
         };
         self.screen.paragraph(&format!(
             "{reader} reads the digest of {what} aloud, from paper or from another screen: 32 PGP words, or hex digits. {checker} types \
@@ -273,7 +302,9 @@ impl Ceremony<'_> {
             let line = self.ask(step, ask.clone(), "\nheard: ")?;
             match ceremony::words::digest(&line) {
                 Ok(heard) if heard == sha256 => break,
-                Ok(_) => self.screen.paragraph("That is another digest. Read it again; if it stays so: e.")?,
+                Ok(_) => self
+                    .screen
+                    .paragraph("That is another digest. Read it again; if it stays so: e.")?,
                 Err(error) => self.screen.paragraph(&error.to_string())?,
             }
             mistyped += 1;
@@ -307,9 +338,9 @@ impl Ceremony<'_> {
         let question = self.fill(&branch.question)?;
         let choices: Vec<&str> = branch.choices.keys().map(Word::as_str).collect();
         let chosen = self.choose(step, &choices, &question)?;
-        let choice = chosen.parse().map_err(|error: ceremony::script::NameError| {
-            Failure::of(Exit::Failed, &error)
-        })?;
+        let choice = chosen
+            .parse()
+            .map_err(|error: ceremony::script::NameError| Failure::of(Exit::Failed, &error))?;
         self.did(step, by, Did::Branch { choice })
     }
 }

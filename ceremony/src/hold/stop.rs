@@ -1,7 +1,7 @@
 //! Why the work on a step ended early.
 
 use cli::Failure;
-use key_metadata::Advice;
+use key_metadata::store::StoreError;
 
 /// Why the work on a step ended early.
 pub enum Stop {
@@ -19,8 +19,8 @@ impl From<Failure> for Stop {
     }
 }
 
-impl<E: Advice> From<E> for Stop {
-    fn from(error: E) -> Self {
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
         Self::Failure(error.into())
     }
 }

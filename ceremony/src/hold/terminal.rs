@@ -80,7 +80,8 @@ impl Terminal {
             }
             if keys {
                 let mut buffer = [0; 1024];
-                let length = rustix::io::read(stdin.as_fd(), &mut buffer).map_err(|error| gone(error.into()))?;
+                let length =
+                    rustix::io::read(stdin.as_fd(), &mut buffer).map_err(|error| gone(error.into()))?;
                 if length == 0 {
                     return Ok(Asked::Closed);
                 }

@@ -44,7 +44,9 @@ pub fn taken(printed: &[u8], values: &BTreeMap<Word, String>) -> Result<BTreeMap
             }
         };
         if value.chars().count() > LONGEST {
-            return Err(format!("the value at '{pointer}' for {name} is longer than {LONGEST} characters"));
+            return Err(format!(
+                "the value at '{pointer}' for {name} is longer than {LONGEST} characters"
+            ));
         }
         Ok((name.to_string(), value))
     };

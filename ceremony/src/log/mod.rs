@@ -9,7 +9,7 @@ mod merkle;
 mod read;
 mod strict;
 
-pub use append::{AppendError, LogFile};
+pub use append::{AppendError, LogFile, entries};
 pub use body::*;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Entry, EntryError, LONGEST_LINE};
