@@ -142,10 +142,9 @@ impl Ceremony<'_> {
         for name in names {
             let path = self.program_path(name)?;
             // A tool that is not there is refused when its step comes, and not before: the step may be one that is left out.
-            let Ok(bytes) = read_bytes(&path) else {
+            let Ok(sha256) = super::program::file_digest(&path) else {
                 continue;
             };
-            let sha256 = Digest::of(&bytes);
             let of_suite = !script.programs.iter().any(|(known, _)| known.to_string() == name);
             tools.push(ToolUsed {
                 name: name.to_owned(),

@@ -166,7 +166,8 @@ fn copied(from: &Path, to: &Path) -> io::Result<(Digest, u64)> {
     }
 }
 
-fn digest_of(from: &mut impl Read, to: &mut impl Write) -> io::Result<(Digest, u64)> {
+/// Digest and length of all that comes, which is passed on.
+pub fn digest_of(from: &mut impl Read, to: &mut impl Write) -> io::Result<(Digest, u64)> {
     let (mut hash, mut length) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 16];
     loop {

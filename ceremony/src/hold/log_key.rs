@@ -97,8 +97,3 @@ impl LogKey {
         use_it(&token)
     }
 }
-
-trait Temporary { fn log_key(&self) -> Outcome<Option<TempKey>>; fn make_log_key(&self) -> Outcome<TempKey>; }
-struct TempKey;
-impl TempKey { fn spki(&self) -> &[u8] { &[] } fn sign(&self, _: &[u8]) -> Outcome<Vec<u8>> { Ok(Vec::new()) } }
-impl Temporary for Token { fn log_key(&self) -> Outcome<Option<TempKey>> { Ok(None) } fn make_log_key(&self) -> Outcome<TempKey> { Ok(TempKey) } }

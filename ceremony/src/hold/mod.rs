@@ -226,15 +226,22 @@ impl Ceremony<'_> {
             EndOutcome::Completed => "over",
             EndOutcome::Aborted => "broken off",
         };
-        self.screen.put("\n")?;
-        self.screen.paragraph(&format!(
-            "The ceremony is {how}. Write down the digest of its last checkpoint, which vouches for all of it, and keep it elsewhere:"
-        ))?;
-        self.screen.paragraph(&format!("{checkpoint}\n{words}"))?;
-        self.screen
-            .cast()
-            .sync()
-            .map_err(|error| Failure::of(Exit::PartWay, &error))?;
-        Ok(())
+        let lines = [
+            "".to_owned(),
+            format!(
+                "The ceremony is {how}. Write down the digest of its last checkpoint, which vouches for all of it, and keep it elsewhere:"
+            ),
+            checkpoint.to_string(),
+            words,
+        ];
+        let lines = lines.iter().flat_map(|line| {
+            screen::wrapped(line, screen::COLUMNS - 1)
+                .into_iter()
+                .chain([String::new()])
+        });
+        self.screen.put_unrecorded(&lines.collect::<Vec<_>>().join(
+            "
+",
+        ))
     }
 }

@@ -81,7 +81,7 @@ impl Ceremony<'_> {
     }
 
     fn principal_problem(&self, principal: &str) -> Outcome<Option<String>> {
-        let known = self.allowed_signers()?.has(principal);
+        let known = self.allowed_signers()?.principals().contains(principal);
         Ok((!known).then(|| format!("allowed_signers has no principal {principal}")))
     }
 

@@ -1,7 +1,8 @@
 //! A step's program: argv, never a shell; what it read, wrote and printed is kept.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -14,6 +15,7 @@ use key_metadata::Digest;
 use key_metadata::store::{read_bytes, replace};
 
 use super::Ceremony;
+use super::copy::digest_of;
 use super::screen::harmless;
 use super::stop::{Go, Stop};
 
@@ -62,7 +64,10 @@ impl Ceremony<'_> {
             None => self.go_on(id, "\n[Enter] to run it   [e] exception   [Ctrl-C] more: ")?,
         }
         let attempt = self.progress.attempts.get(id).map_or(1, |attempts| attempts + 1);
-        let path = self.known_program(argv.first().map_or("", |name| name))?;
+        let path = match self.known_program(argv.first().map_or("", |name| name)) {
+            Ok(path) => path,
+            Err(failure) => return self.refused(id, &failure),
+        };
         let inputs = self.artefacts(id, &run.inputs, ArtefactRole::Input);
         let inputs = match inputs {
             Ok(inputs) => inputs,
@@ -232,7 +237,7 @@ impl Ceremony<'_> {
             return Err(failure
                 .hint("leave the step out by an exception (e), or begin a new ceremony with it".to_owned()));
         };
-        let now = Digest::of(&read_bytes(&path)?);
+        let now = file_digest(&path)?;
         let wanted = self
             .setting
             .script
@@ -340,6 +345,14 @@ impl Ceremony<'_> {
             size: bytes.len() as u64,
         })
     }
+}
+
+/// The digest of a file of any size.
+pub fn file_digest(path: &Path) -> Outcome<Digest> {
+    let read = File::open(path).and_then(|mut file| digest_of(&mut file, &mut io::sink()));
+    let (digest, _) =
+        read.map_err(|error| Failure::of(Exit::PartWay, &error).within(path.display().to_string()))?;
+    Ok(digest)
 }
 
 /// What a program prints and says, as it comes, to its end.

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use ceremony::cast::{Recorder, mark_of};
+use ceremony::cast::{Recording, mark_of};
 use ceremony::log::{Body, CastMark, CeremonyFolder, Entry, LogFile, Recovered, Tail, Torn, names};
 use ceremony::progress::Progress;
 use cli::{Exit, Failure, Outcome, now};
@@ -34,8 +34,7 @@ impl<'s> Ceremony<'s> {
         };
         let number = next_number(&folder, names::cast);
         let title = format!("{} ({})", setting.script.title, setting.kind);
-        let cast = Recorder::create(&folder.file(names::cast(number)), &title, now())
-            .map_err(|error| Failure::of(Exit::Failed, &error).within("beginning the recording"))?;
+        let cast = Recording::create(&folder.file(names::cast(number)), &title, now())?;
         let mut ceremony = Self {
             setting,
             folder,
@@ -143,10 +142,7 @@ impl<'s> Ceremony<'s> {
         let Some(file) = &self.progress.cast else {
             return Ok(None);
         };
-        let mark = mark_of(&self.folder.file(file));
-        Ok(Some(mark.map_err(|error| {
-            Failure::of(Exit::Failed, &error).within(format!("the recording {file}"))
-        })?))
+        Ok(Some(mark_of(&self.folder.file(file))?))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use ceremony::cast::Recorder;
+use ceremony::cast::Recording;
 use cli::{Exit, Failure, Outcome};
 use rustix::termios::tcgetwinsize;
 
@@ -15,7 +15,7 @@ const ROWS: usize = 24;
 
 /// The screen.
 pub struct Screen {
-    cast: Recorder,
+    cast: Recording,
     start: Instant,
     form: Form,
 }
@@ -49,7 +49,7 @@ pub struct Header {
 
 impl Screen {
     /// The screen of this process's stdout.
-    pub fn new(cast: Recorder) -> Self {
+    pub fn new(cast: Recording) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let form = if io::stdout().is_terminal() && !dumb {
             Form::Clear
@@ -64,7 +64,7 @@ impl Screen {
     }
 
     /// The recording.
-    pub fn cast(&mut self) -> &mut Recorder {
+    pub fn cast(&mut self) -> &mut Recording {
         &mut self.cast
     }
 
@@ -79,9 +79,7 @@ impl Screen {
 
     /// Writes to the terminal and to the recording.
     pub fn put(&mut self, text: &str) -> Outcome {
-        let mut out = io::stdout().lock();
-        let shown = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        shown.map_err(|error| Failure::of(Exit::PartWay, &error).within("the screen is gone"))?;
+        self.put_unrecorded(text)?;
         self.record(text)
     }
 
@@ -90,8 +88,15 @@ impl Screen {
         // A terminal takes a line feed for no more than that.
         let text = text.replace('\n', "\r\n");
         self.cast
-            .output(self.start.elapsed(), &text)
-            .map_err(|error| Failure::of(Exit::PartWay, &error).within("writing the recording"))
+            .output(self.start.elapsed(), text.as_bytes())
+            .map_err(Failure::from)
+    }
+
+    /// Writes to the terminal only: what comes after the last seal.
+    pub fn put_unrecorded(&mut self, text: &str) -> Outcome {
+        let mut out = io::stdout().lock();
+        let shown = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        shown.map_err(|error| Failure::of(Exit::PartWay, &error).within("the screen is gone"))
     }
 
     /// A new screen with that header.

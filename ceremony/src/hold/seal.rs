@@ -16,10 +16,7 @@ impl Ceremony<'_> {
     pub fn seal(&mut self, reason: &str) -> Outcome<u64> {
         let number = self.progress.seals.len() as u64 + 1;
         let tpm = self.anchors.raise()?;
-        self.screen
-            .cast()
-            .sync()
-            .map_err(|error| Failure::of(Exit::PartWay, &error).within("the recording"))?;
+        self.screen.cast().sync()?;
         let seal = Seal {
             checkpoint: number,
             reason: reason.to_owned(),

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use ceremony::log::{Did, names};
 use ceremony::run::Ask;
 use ceremony::script::{Seat, Sign, Word};
-use ceremony::signature::{AllowedSigners, Signer};
+use ceremony::signature::{AllowedSigners, Expected, KeyPlace, OpenSsh};
 use cli::{Exit, Failure, Outcome, now};
 use key_metadata::Digest;
-use key_metadata::store::{read_bytes, read_text, replace};
+use key_metadata::Time;
+use key_metadata::store::{read_bytes, replace};
 
 use super::Ceremony;
 use super::stop::Go;
@@ -21,9 +22,8 @@ impl Ceremony<'_> {
     /// Who may sign.
     pub fn allowed_signers(&self) -> Outcome<AllowedSigners> {
         let path = self.folder.allowed_signers();
-        let text = read_text(&path)?;
-        Ok(AllowedSigners::parse(&text)
-            .map_err(|error| Failure::from(error).within(path.display().to_string()))?)
+        AllowedSigners::parse(&read_bytes(&path)?)
+            .map_err(|error| Failure::from(error).within(path.display().to_string()))
     }
 
     /// The signatures that a seal asks for, as far as they are missing.
@@ -83,7 +83,10 @@ impl Ceremony<'_> {
             "{what}\n{person} ({seat}) signs checkpoint {number}, SHA-256 {}.",
             Digest::of(&checkpoint)
         ))?;
-        let signers = self.allowed_signers()?;
+        let allowed = self.allowed_signers()?;
+        let agent = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
+        let open_ssh = OpenSsh::find(agent, self.folder.path().to_owned()).map_err(Failure::from)?;
+        let at = self.seal_time(number);
         loop {
             let key = self.key_of(step, seat)?;
             self.exact(
@@ -92,21 +95,23 @@ impl Ceremony<'_> {
                 WORD,
                 &format!("{person} types {WORD}: "),
             )?;
-            let signer = match &key {
-                Some(key) => Signer::File(key.clone()),
-                None => Signer::Agent,
+            let place = match key {
+                Some(path) => KeyPlace::File(path),
+                None => KeyPlace::Agent,
             };
-            match ceremony::signature::sign(
-                &signer,
-                &signers,
-                &principal,
-                names::NAMESPACE,
-                &checkpoint,
-                now(),
-            ) {
-                Ok(signature) => {
-                    replace(&path, |file| file.write_all(signature.as_bytes()))?;
-                    self.screen.paragraph(&format!("{person} has signed."))?;
+            let expected = Expected {
+                allowed: &allowed,
+                principal: &principal,
+                namespace: names::NAMESPACE,
+                at,
+            };
+            match open_ssh.sign(&expected, &place, &checkpoint) {
+                Ok(signed) => {
+                    replace(&path, |file| file.write_all(&signed.armoured))?;
+                    self.screen.paragraph(&format!(
+                        "{person} has signed, with {}.",
+                        signed.verified.fingerprint
+                    ))?;
                     return Ok(name);
                 }
                 Err(error) => {
@@ -117,6 +122,17 @@ impl Ceremony<'_> {
                 }
             }
         }
+    }
+
+    /// When a checkpoint was sealed: an auditor asks whether a key was valid then.
+    fn seal_time(&self, number: u64) -> Time {
+        let seal = self
+            .progress
+            .seals
+            .iter()
+            .find(|(_, seal)| seal.checkpoint == number);
+        let entry = seal.and_then(|(entry, _)| self.log.entries().iter().find(|known| known.n == *entry));
+        entry.map_or_else(now, |entry| entry.t)
     }
 
     /// The private key file of a seat; `None` for the ssh-agent. Asked once.

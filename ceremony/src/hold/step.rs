@@ -300,12 +300,12 @@ impl Ceremony<'_> {
         let mut mistyped = 0;
         loop {
             let line = self.ask(step, ask.clone(), "\nheard: ")?;
-            match ceremony::words::digest(&line) {
+            match ceremony::words::digest_of(&line) {
                 Ok(heard) if heard == sha256 => break,
                 Ok(_) => self
                     .screen
                     .paragraph("That is another digest. Read it again; if it stays so: e.")?,
-                Err(error) => self.screen.paragraph(&error.to_string())?,
+                Err(error) => self.screen.paragraph(&Failure::from(error).to_string())?,
             }
             mistyped += 1;
         }
