@@ -72,7 +72,7 @@ impl Ceremony<'_> {
         let Some(id) = setting.script.previous() else {
             return Ok(None);
         };
-        let folder = CeremonyFolder::of_site(&setting.site.path(""), id.as_str());
+        let folder = CeremonyFolder::of_site(&setting.root, id.as_str());
         if !folder.log().exists() && setting.kind == Kind::Rehearsal {
             return Ok(None);
         }

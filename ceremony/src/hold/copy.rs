@@ -25,7 +25,11 @@ impl Ceremony<'_> {
             .iter()
             .map(|(name, path)| format!("{name} ({})", path.display()))
             .collect();
-        let what: Vec<String> = copy.files.iter().map(|path| path.display().to_string()).collect();
+        let what: Vec<String> = copy
+            .files
+            .iter()
+            .map(|path| self.fill(&path.display().to_string()))
+            .collect::<Outcome<_>>()?;
         self.screen
             .paragraph(&format!("Copy {} to {}.", what.join(", "), list.join(" and ")))?;
         self.go_on(step, "\n[Enter] to copy   [e] exception   [Ctrl-C] more: ")?;

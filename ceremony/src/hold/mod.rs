@@ -75,6 +75,8 @@ pub struct Setting<'s> {
     pub text: &'s str,
     /// The site.
     pub site: &'s SiteFolder,
+    /// Its folder, from the root of the file system: programs run there.
+    pub root: PathBuf,
     /// Whether it counts.
     pub kind: Kind,
     /// Whether no ceremony before it is right.
@@ -111,6 +113,8 @@ impl Arguments {
             script: &script,
             text: &text,
             site: &folder,
+            root: std::fs::canonicalize(folder.path("."))
+                .map_err(|error| Failure::of(Exit::Failed, &error).within("the site's folder"))?,
             kind: script.kind,
             first: if self.first_ceremony {
                 First::Answered

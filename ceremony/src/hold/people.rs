@@ -118,7 +118,7 @@ impl Ceremony<'_> {
         let Some(previous) = self.setting.script.previous() else {
             return Ok(None);
         };
-        let site = self.setting.site.path("");
+        let site = self.setting.root.clone();
         let folder = ceremony::log::CeremonyFolder::of_site(&site, previous.as_str());
         if !folder.log().exists() {
             return Ok(None);

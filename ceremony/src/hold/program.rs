@@ -262,7 +262,7 @@ impl Ceremony<'_> {
         let mut command = Command::new(path);
         command
             .args(argv.iter().skip(1))
-            .current_dir(self.setting.site.path(""))
+            .current_dir(&self.setting.root)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -22,8 +22,8 @@ use super::{Ceremony, Setting, begin};
 impl<'s> Ceremony<'s> {
     /// Opens a ceremony at its beginning or where it was interrupted.
     pub fn open(setting: Setting<'s>, console: Console) -> Outcome<Self> {
-        let folder = CeremonyFolder::of_site(&setting.site.path(""), setting.script.id());
-        begin::prepare(&folder, setting.text, &setting.site.path(""))?;
+        let folder = CeremonyFolder::of_site(&setting.root, setting.script.id());
+        begin::prepare(&folder, setting.text, &setting.root)?;
         let (mut log, tail) = LogFile::open(&folder.log())?;
         keep_torn(&folder, &mut log, &tail)?;
         let progress = Progress::of(setting.script, log.entries());

@@ -40,7 +40,7 @@ impl Ceremony<'_> {
             .parse()
             .map_err(|error: ceremony::script::NameError| Failure::of(Exit::Failed, &error))?;
         for seat in signers {
-            self.signature(&step, number, &seat, &format!("SEAL {number}, {reason}"))?;
+            self.signature(&step, number, &seat, &format!("seal {number}: {reason}"))?;
         }
         Ok(self.note_signatures(number)?)
     }
@@ -78,7 +78,13 @@ impl Ceremony<'_> {
         let (person, principal) = person
             .ok_or_else(|| Failure::new(Exit::PartWay, format!("{seat} did not sign in as one who signs")))?;
         let checkpoint = read_bytes(&self.folder.file(names::checkpoint(number)))?;
-        self.screen.put("\n")?;
+        self.console.forget()?;
+        let header = self.header_of(
+            format!("signature on checkpoint {number}"),
+            what.to_owned(),
+            std::slice::from_ref(seat),
+        );
+        self.screen.begin(&header)?;
         self.screen.paragraph(&format!(
             "{what}\n{person} ({seat}) signs checkpoint {number}, SHA-256 {}.",
             Digest::of(&checkpoint)

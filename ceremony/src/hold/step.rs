@@ -75,34 +75,36 @@ impl Ceremony<'_> {
 
     fn header(&self, planned: &Planned<'_>) -> Header {
         let script = self.setting.script;
-        let now = now();
-        let began = self.progress.began.map_or(now, |began| began);
         let (count, act) = match planned.act {
             Some(act) => (script.plan().len(), format!("act: {}", act.title)),
             None => (script.safe_state_plan().len(), "the safe state".to_owned()),
         };
-        let people = self
-            .acting(&self.seats(&planned.step.by))
-            .into_iter()
-            .map(|seat| {
-                let person = self.progress.present.get(&seat);
-                person.map_or_else(|| seat.to_string(), |person| format!("{seat} {}", person.name))
-            });
-        let people: Vec<String> = people.collect();
-        let by = if people.is_empty() {
+        let step = format!("step {} of {count}: {}", planned.number, planned.step.id);
+        let acting = self.acting(&self.seats(&planned.step.by));
+        let mut header = self.header_of(step, act, &acting);
+        if acting.is_empty() {
             let who: Vec<String> = planned.step.by.iter().map(ToString::to_string).collect();
-            who.join(", ")
-        } else {
-            people.join(", ")
-        };
+            header.by = who.join(", ");
+        }
+        header
+    }
+
+    /// What stands above a screen on which these act.
+    pub fn header_of(&self, step: String, act: String, by: &[Seat]) -> Header {
+        let now = now();
+        let began = self.progress.began.map_or(now, |began| began);
+        let people = by.iter().map(|seat| {
+            let person = self.progress.present.get(seat);
+            person.map_or_else(|| seat.to_string(), |person| format!("{seat} {}", person.name))
+        });
         Header {
-            title: script.title.clone(),
+            title: self.setting.script.title.clone(),
             kind: self.setting.kind.to_string(),
-            step: format!("step {} of {count}: {}", planned.number, planned.step.id),
+            step,
             act,
             now: now.to_string(),
             elapsed: (now.unix_seconds() - began.unix_seconds()).max(0),
-            by,
+            by: people.collect::<Vec<_>>().join(", "),
         }
     }
 
@@ -155,7 +157,7 @@ impl Ceremony<'_> {
     pub fn fill(&self, text: &str) -> Outcome<String> {
         let mut variables = self.progress.variables.clone();
         if let Ok(site) = "site".parse() {
-            variables.set(site, self.setting.site.path("").display().to_string());
+            variables.set(site, self.setting.root.display().to_string());
         }
         variables
             .fill(text)
