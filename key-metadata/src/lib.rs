@@ -56,7 +56,7 @@ pub use site::{PolicyName, Site, TokenName};
 pub use software_key::{RsaSecret, SoftwareKey, SoftwareSecret};
 pub use span::Span;
 pub use step::Step;
-pub use stock_signature::{ecdsa_from_der, ecdsa_to_der, verifies_as_openssl};
+pub use stock_signature::{ecdsa_from_der, ecdsa_to_der, spki_from_pem, spki_to_pem, verifies_as_openssl};
 pub use store::SiteFolder;
 pub use time::Time;
 pub use token_address::{PinSource, Tcti, TokenAddress, TpmHandle};

@@ -1,5 +1,7 @@
-//! Signatures as openssl has them: DER, and a key as SubjectPublicKeyInfo.
+//! Signatures as openssl has them: DER, and a key as SubjectPublicKeyInfo in DER or PEM.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::asn1::UintRef;
@@ -48,6 +50,33 @@ pub fn verifies_as_openssl(spki: &[u8], data: &[u8], signature: &[u8]) -> bool {
     }
 }
 
+const BEGIN: &str = "-----BEGIN PUBLIC KEY-----\n";
+const END: &str = "-----END PUBLIC KEY-----\n";
+/// RFC 7468, 2: characters of a line.
+const WIDTH: usize = 64;
+
+/// A DER SubjectPublicKeyInfo as `openssl pkey -pubin` prints it (RFC 7468, 13), which `tpm2_checkquote -u` takes too.
+pub fn spki_to_pem(spki: &[u8]) -> String {
+    let text = STANDARD.encode(spki);
+    let mut pem = BEGIN.to_owned();
+    for (number, letter) in text.chars().enumerate() {
+        if number > 0 && number % WIDTH == 0 {
+            pem.push('\n');
+        }
+        pem.push(letter);
+    }
+    pem.push('\n');
+    pem.push_str(END);
+    pem
+}
+
+/// Reads what [`spki_to_pem`] writes, and nothing else; whether it is a key, who uses it tells.
+pub fn spki_from_pem(pem: &str) -> Option<Vec<u8>> {
+    let text = pem.strip_prefix(BEGIN)?.strip_suffix(END)?;
+    let spki = STANDARD.decode(text.replace('\n', "")).ok()?;
+    (spki_to_pem(&spki) == pem).then_some(spki)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -63,6 +92,18 @@ mod tests {
             let longer = [&der[..], &[0]].concat();
             prop_assert!(ecdsa_from_der(&longer).is_none());
             prop_assert!(ecdsa_from_der(&der[..der.len() - 1]).is_none());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in ".{0,200}") {
+            if let Some(fixed) = ecdsa_from_der(&bytes) {
+                prop_assert_eq!(ecdsa_to_der(&fixed), Some(bytes.clone()));
+            }
+            prop_assert!(!verifies_as_openssl(&bytes, b"", b""));
+            prop_assert_eq!(spki_from_pem(&text), None);
+            prop_assert_eq!(spki_from_pem(&spki_to_pem(&bytes)), Some(bytes));
         }
     }
 

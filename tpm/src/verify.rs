@@ -173,6 +173,8 @@ pub(crate) fn check_pcrs(
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 
@@ -312,6 +314,20 @@ mod tests {
         );
         let log = statement.verify_log(&forger.spki(), b"for", &name());
         assert!(matches!(log, Err(StatementError::Part { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(kind in 0x8014_u16..0x801b, safe in 0_u8..3, says in vec(any::<u8>(), 0..200)) {
+            let bytes = attest(MAGIC, kind, safe, &says);
+            if let Ok(read) = Attest::read(&bytes) {
+                prop_assert_eq!(read.says.number(), kind);
+            }
+            prop_assert!(Attest::read(&says).is_err());
+            if let Ok(statement) = Statement::from_tpmt(bytes, &says) {
+                prop_assert_eq!(Statement::from_tpmt(statement.attested().to_vec(), &statement.signature_tpmt()), Ok(statement));
+            }
+        }
     }
 
     #[test]

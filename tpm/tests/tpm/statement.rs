@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use key_metadata::{NvIndex, PcrNumber, PcrSelection, TpmHandle};
+use key_metadata::{NvIndex, PcrNumber, PcrSelection, TpmHandle, spki_to_pem};
 use keyrite_tpm::{
     Anchor, AnchorError, AttestError, AttestationKey, AttestationKeyState, ClockSafety, CommandError,
     EkTemplate, Holds, Name, PcrValues, Statement, StatementError, Tpm, pcr_file, read_pcr_file,
@@ -61,13 +61,14 @@ impl Files {
     fn of(statement: &Statement, ak: &AttestationKey) -> Self {
         let files = Self(tempfile::tempdir().unwrap());
         fs::write(files.path("ak.der"), ak.spki()).unwrap();
-        let status = Command::new("openssl")
+        let read = Command::new("openssl")
             .args(["pkey", "-pubin", "-inform", "der", "-in"])
             .arg(files.path("ak.der"))
-            .arg("-out")
-            .arg(files.path("ak.pem"))
-            .status();
-        assert!(status.unwrap().success());
+            .output()
+            .unwrap();
+        let pem = spki_to_pem(ak.spki());
+        assert_eq!(String::from_utf8(read.stdout).unwrap(), pem);
+        fs::write(files.path("ak.pem"), &pem).unwrap();
         fs::write(files.path("attested"), statement.attested()).unwrap();
         fs::write(files.path("signature.der"), statement.signature_der()).unwrap();
         fs::write(files.path("signature.tpmt"), statement.signature_tpmt()).unwrap();
