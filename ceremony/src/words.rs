@@ -83,9 +83,10 @@ pub fn words(digest: &Digest) -> Vec<&'static str> {
 /// The digest that was typed, as words or as hex digits: in small or capital letters, with blanks and commas between them.
 pub fn digest_of(typed: &str) -> Result<Digest, WordsError> {
     // No word has a digit, and none is of the letters a to f alone.
-    let is_hex = |letter: char| letter.is_ascii_hexdigit() || is_between(letter);
-    if typed.contains(|letter: char| letter.is_ascii_digit())
-        || typed.chars().all(is_hex) && !typed.is_empty()
+    let mut letters = typed.chars().filter(|letter| !is_between(*letter)).peekable();
+    let is_typed = letters.peek().is_some();
+    if is_typed && letters.all(|letter| letter.is_ascii_hexdigit())
+        || typed.contains(|letter: char| letter.is_ascii_digit())
     {
         return of_digits(typed);
     }
