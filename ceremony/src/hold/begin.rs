@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine;
@@ -10,8 +11,8 @@ use ceremony::log::{Body, CeremonyFolder, Genesis, Previous, ToolUsed, names};
 use ceremony::script::{Action, Kind};
 use ceremony::verify::VERIFY_SH;
 use cli::{Exit, Failure, Outcome};
-use key_metadata::Digest;
 use key_metadata::store::{read_bytes, read_text, replace};
+use key_metadata::{Digest, spki_to_pem};
 
 use super::stop::Go;
 use super::{Ceremony, First};
@@ -157,7 +158,7 @@ impl Ceremony<'_> {
 }
 
 /// What a tool of the suite says of its version.
-fn version(path: &std::path::Path) -> Option<String> {
+fn version(path: &Path) -> Option<String> {
     let said = Command::new(path)
         .arg("--version")
         .stdin(Stdio::null())
@@ -170,21 +171,18 @@ fn version(path: &std::path::Path) -> Option<String> {
     )
 }
 
-fn write_pem(path: &std::path::Path, der: &str) -> Outcome {
-    let lines: Vec<&str> = der
-        .as_bytes()
-        .chunks(64)
-        .filter_map(|line| std::str::from_utf8(line).ok())
-        .collect();
-    let pem = format!(
-        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-        lines.join("\n")
-    );
-    Ok(replace(path, |file| file.write_all(pem.as_bytes()))?)
+/// Writes a key, in base64 of its DER, as openssl reads it.
+fn write_pem(path: &Path, key: &str) -> Outcome {
+    let der = BASE64_STANDARD
+        .decode(key)
+        .map_err(|error| Failure::of(Exit::Failed, &error).within(path.display().to_string()))?;
+    Ok(replace(path, |file| {
+        file.write_all(spki_to_pem(&der).as_bytes())
+    })?)
 }
 
 /// Makes the ceremony's folder with what is in it before the first entry. Once there is one, it must be the same script.
-pub fn prepare(folder: &CeremonyFolder, text: &str, site: &std::path::Path) -> Outcome {
+pub fn prepare(folder: &CeremonyFolder, text: &str, site: &Path) -> Outcome {
     if folder.log().exists() && fs::metadata(folder.log()).is_ok_and(|log| log.len() > 0) {
         if read_text(&folder.script())? == text {
             return Ok(());
