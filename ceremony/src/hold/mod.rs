@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use ceremony::log::{Body, CeremonyFolder, EndOutcome, LogFile};
 use ceremony::progress::{Finished, Next, Progress};
+use ceremony::rehearse::Answers;
 use ceremony::script::{Kind, Script, Seat, Word};
 use cli::{Exit, Failure, Outcome, Output, SiteArguments, now};
 use key_metadata::store::read_text;
@@ -51,6 +52,9 @@ pub struct Arguments {
     /// Only say what would be done, step by step
     #[arg(long)]
     dry_run: bool,
+    /// What keyrite-ceremony rehearse tells the process that holds the ceremony
+    #[arg(long, hide = true, value_name = "FILE")]
+    rehearsal_answers: Option<PathBuf>,
 }
 
 fn medium(text: &str) -> Result<(Word, PathBuf), String> {
@@ -104,18 +108,25 @@ impl Arguments {
         let text = read_text(&self.script)?;
         let script = Script::from_yaml(&text)
             .map_err(|error| Failure::of(Exit::Failed, &error).within(self.script.display().to_string()))?;
-        if !io::stdin().is_terminal() {
-            let failure = Failure::new(Exit::Failed, "a ceremony is held at a terminal");
-            return Err(failure.hint("to practise without one: keyrite-ceremony rehearse".to_owned()));
-        }
         let folder = site.open()?;
+        let (kind, console) = match &self.rehearsal_answers {
+            Some(part) => (
+                Kind::Rehearsal,
+                Console::Answers(Answers::open(part, &script, now)?),
+            ),
+            None if io::stdin().is_terminal() => (script.kind, Console::Terminal(Terminal::open()?)),
+            None => {
+                let failure = Failure::new(Exit::Failed, "a ceremony is held at a terminal");
+                return Err(failure.hint("to practise without one: keyrite-ceremony rehearse".to_owned()));
+            }
+        };
         let setting = Setting {
             script: &script,
             text: &text,
             site: &folder,
             root: std::fs::canonicalize(folder.path("."))
                 .map_err(|error| Failure::of(Exit::Failed, &error).within("the site's folder"))?,
-            kind: script.kind,
+            kind,
             first: if self.first_ceremony {
                 First::Answered
             } else {
@@ -125,7 +136,7 @@ impl Arguments {
             media: self.media.iter().cloned().collect(),
             signing_keys: self.signing_keys.iter().cloned().collect(),
         };
-        hold(setting, Console::Terminal(Terminal::open()?), output)
+        hold(setting, console, output)
     }
 }
 
@@ -138,10 +149,11 @@ pub fn tools() -> Outcome<PathBuf> {
 }
 
 /// Holds a ceremony to its end, or until it is interrupted.
-pub fn hold(setting: Setting<'_>, console: Console, output: &mut Output) -> Outcome {
+pub fn hold<'s>(setting: Setting<'s>, console: Console<'s>, output: &mut Output) -> Outcome {
     let mut ceremony = Ceremony::open(setting, console)?;
     let outcome = ceremony.go()?;
     let folder = ceremony.folder.path().display().to_string();
+    ceremony.console.finish()?;
     output.say(format!(
         "the ceremony is in {folder}; verify it: keyrite-ceremony verify {folder}"
     ));
@@ -163,7 +175,7 @@ struct Ceremony<'s> {
     anchors: Anchors<'s>,
     log_key: Option<LogKey>,
     screen: Screen,
-    console: Console,
+    console: Console<'s>,
 }
 
 impl Ceremony<'_> {

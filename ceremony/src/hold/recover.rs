@@ -21,7 +21,7 @@ use super::{Ceremony, Setting, begin};
 
 impl<'s> Ceremony<'s> {
     /// Opens a ceremony at its beginning or where it was interrupted.
-    pub fn open(setting: Setting<'s>, console: Console) -> Outcome<Self> {
+    pub fn open(setting: Setting<'s>, console: Console<'s>) -> Outcome<Self> {
         let folder = CeremonyFolder::of_site(&setting.root, setting.script.id());
         begin::prepare(&folder, setting.text, &setting.root)?;
         let (mut log, tail) = LogFile::open(&folder.log())?;

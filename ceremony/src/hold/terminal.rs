@@ -4,17 +4,18 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
+use ceremony::rehearse::Answers;
 use ceremony::run::{Asked, Question};
 use cli::{Exit, Failure, Outcome};
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::SIGINT;
 
 /// Where answers come from.
-pub enum Console {
+pub enum Console<'a> {
     /// Somebody who types.
     Terminal(Terminal),
     /// A rehearsal's answers.
-    Answers(Box<dyn FnMut(&Question) -> Asked>),
+    Answers(Answers<'a>),
 }
 
 /// The keyboard.
@@ -25,12 +26,20 @@ pub struct Terminal {
     interrupts: UnixStream,
 }
 
-impl Console {
+impl Console<'_> {
     /// The line that is typed next.
     pub fn answer(&mut self, question: &Question) -> Outcome<Asked> {
         match self {
             Self::Terminal(terminal) => terminal.line(),
-            Self::Answers(answers) => Ok(answers(question)),
+            Self::Answers(answers) => Ok(answers.answer(question)),
+        }
+    }
+
+    /// Ends with a rehearsal: answers that nothing asked for are an error.
+    pub fn finish(self) -> Outcome {
+        match self {
+            Self::Terminal(_) => Ok(()),
+            Self::Answers(answers) => Ok(answers.finish()?),
         }
     }
 
