@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod kills;
 mod person;
 mod place;
 mod production;
@@ -16,11 +17,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = production::TRIALS.map(|(name, run)| {
-        Trial::test(name, move || {
-            run();
-            Ok(())
-        })
-    });
-    libtest_mimic::run(&arguments, trials.into()).exit_code()
+    let trials = production::TRIALS
+        .into_iter()
+        .chain(kills::TRIALS)
+        .map(|(name, run)| {
+            Trial::test(name, move || {
+                run();
+                Ok(())
+            })
+        });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

@@ -80,6 +80,11 @@ impl Place {
         command
     }
 
+    /// Takes from the TPM what a killed program left there.
+    pub fn flush(&self) {
+        self.rig.flush_leaked_handles().unwrap();
+    }
+
     /// Transient objects and sessions that are left in the TPM.
     pub fn leaked_handles(&self) -> Vec<String> {
         self.rig.leaked_handles().unwrap().unwrap()
@@ -88,5 +93,5 @@ impl Place {
 
 /// Whose signatures a seat makes.
 pub fn principal(seat: &str) -> String {
-    format!("{seat}@nic.example")
+    format!("{seat}@rehearsal")
 }

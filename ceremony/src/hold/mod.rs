@@ -166,6 +166,9 @@ pub fn hold<'s>(setting: Setting<'s>, console: Console<'s>, output: &mut Output)
     }
 }
 
+/// How often a rehearsal's answers try a step again; our choice.
+const PATIENCE: u32 = 4;
+
 /// A ceremony that is being held.
 struct Ceremony<'s> {
     setting: Setting<'s>,
@@ -181,6 +184,7 @@ struct Ceremony<'s> {
 impl Ceremony<'_> {
     /// From where it is to its end.
     fn go(&mut self) -> Outcome<EndOutcome> {
+        let mut in_vain = 0;
         loop {
             let done = match self.progress.next(self.setting.script) {
                 Next::Genesis => self.begin(),
@@ -201,7 +205,13 @@ impl Ceremony<'_> {
                 Next::End(outcome) => self.end(outcome).map_err(Stop::from),
             };
             match done {
-                Ok(()) | Err(Stop::Recorded | Stop::Again) => {}
+                Ok(()) | Err(Stop::Recorded) => in_vain = 0,
+                // People know when to stop; answers do not.
+                Err(Stop::Again) if in_vain == PATIENCE && self.console.is_of_answers() => {
+                    let failure = Failure::new(Exit::PartWay, "the same step failed again and again");
+                    return Err(failure.hint("the ceremony's last screens say why".to_owned()));
+                }
+                Err(Stop::Again) => in_vain += 1,
                 Err(Stop::Failure(failure)) => {
                     let id = self.setting.script.id();
                     let hint = format!("run the same command again: ceremony '{id}' goes on where it is");

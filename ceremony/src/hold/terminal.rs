@@ -35,6 +35,11 @@ impl Console<'_> {
         }
     }
 
+    /// Whether nobody is there.
+    pub const fn is_of_answers(&self) -> bool {
+        matches!(self, Self::Answers(_))
+    }
+
     /// Ends with a rehearsal: answers that nothing asked for are an error.
     pub fn finish(self) -> Outcome {
         match self {
