@@ -8,6 +8,7 @@
 
 mod agent;
 mod allowed_signers;
+mod anything;
 mod desk;
 mod security_key;
 mod sign;
