@@ -166,8 +166,11 @@ fn split_word(text: &str) -> (&str, &str) {
     (word, rest.trim_start_matches([' ', '\t']))
 }
 
+/// OpenSSH compares no pattern that is longer.
+const LONGEST_PATTERN: usize = 1023;
+
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.contains(['*', '?', '!', '"', '\'', '\\'])
+    (1..=LONGEST_PATTERN).contains(&text.len()) && !text.contains(['*', '?', '!', '"', '\'', '\\'])
 }
 
 impl Options {
@@ -217,7 +220,8 @@ fn once<T>(option: &'static str, place: &mut Option<T>, value: T) -> Result<(), 
 
 fn unquoted<'t>(option: &'static str, value: &'t str) -> Result<&'t str, LineError> {
     let within = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    let within = within.filter(|value| !value.is_empty() && !value.contains(['"', '\\']));
+    let within =
+        within.filter(|value| (1..=LONGEST_PATTERN).contains(&value.len()) && !value.contains(['"', '\\']));
     within.ok_or(LineError::Value { option })
 }
 

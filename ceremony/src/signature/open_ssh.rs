@@ -153,7 +153,8 @@ impl OpenSsh {
             Some(0) => {}
             // ssh-add(1): 1 when the command fails, here for want of a key, 2 when no agent can be asked.
             Some(1) => return Ok(Vec::new()),
-            Some(_) | None => return Err(SignError::NoAgent),
+            Some(_) => return Err(SignError::NoAgent),
+            None => return Err(SignError::Cancelled),
         }
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())

@@ -1,7 +1,12 @@
 //! Having ssh-keygen sign, with files and with an ssh-agent.
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use ceremony::signature::{AllowedSigners, Expected, KeyPlace, OpenSsh, SignError, VerifyError};
 use key_metadata::Advice;
@@ -143,4 +148,104 @@ fn an_agent_without_the_key_is_told() {
     let fingerprint = allowed.keys_of("ada").next().unwrap().key().fingerprint();
     assert!(error.hint().unwrap().contains(&fingerprint));
     assert!(matches!(sign(&ssh, "eve"), SignError::NoKey { .. }));
+}
+
+/// script(1) gives a terminal to this test once more; there, ssh-keygen asks, and this test answers.
+#[test]
+fn a_passphrase_is_asked_for_at_the_terminal_and_never_seen() {
+    const DESK: &str = "TEST_DESK";
+    if let Some(desk) = env::var_os(DESK) {
+        sign_at_the_terminal(Path::new(&desk));
+        return;
+    }
+    for (typed, outcome) in [("correct horse", "it signed"), ("wrong horse", "it refused")] {
+        let desk = Desk::new();
+        desk.key("key", KINDS[0]);
+        let mut keygen = Command::new("/usr/bin/ssh-keygen");
+        keygen
+            .args(["-q", "-p", "-P", "", "-N", "correct horse", "-f"])
+            .arg(desk.file("key"));
+        assert!(keygen.stdout(Stdio::null()).status().unwrap().success());
+
+        let again = "exec \"$TEST\" --nocapture --exact sign::a_passphrase_is_asked_for_at_the_terminal_and_never_seen";
+        let mut script = Command::new("/usr/bin/script");
+        script.args(["--quiet", "--return", "--command", again, "/dev/null"]);
+        script
+            .env("TEST", env::current_exe().unwrap())
+            .env(DESK, desk.file(""));
+        let mut script = script
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut keyboard = script.stdin.take().unwrap();
+        let mut screen = script.stdout.take().unwrap();
+        let mut shown = String::new();
+        let mut buffer = [0; 1024];
+        while let count @ 1.. = screen.read(&mut buffer).unwrap() {
+            let asked = shown.contains("Enter passphrase");
+            shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            if !asked && shown.contains("Enter passphrase") {
+                keyboard.write_all(format!("{typed}\n").as_bytes()).unwrap();
+            }
+        }
+        assert!(script.wait().unwrap().success(), "{shown}");
+        assert!(shown.contains(outcome), "{shown}");
+        assert!(!shown.contains("horse"), "{shown}");
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the test that looks at this terminal reads it"
+)]
+fn sign_at_the_terminal(desk: &Path) {
+    let public = fs::read_to_string(desk.join("key.pub")).unwrap();
+    let allowed = AllowedSigners::parse(format!("ada {public}").as_bytes()).unwrap();
+    let ssh = OpenSsh::find(None, desk.to_owned()).unwrap();
+    let place = KeyPlace::File(desk.join("key"));
+    match ssh.sign(&expected(&allowed, "ada"), &place, MESSAGE) {
+        Ok(signed) => println!("it signed with {}", signed.verified.fingerprint),
+        Err(SignError::Refused { source }) => println!("it refused: {source}"),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// An agent that never answers, and somebody who does not wait for it.
+#[test]
+fn what_is_broken_off_is_no_refusal() {
+    let desk = Desk::new();
+    let allowed = AllowedSigners::parse(format!("ada {}", desk.key("key", KINDS[0])).as_bytes()).unwrap();
+    let silent = desk.file("silent");
+    let _listener = UnixListener::bind(&silent).unwrap();
+    let ssh = OpenSsh::find(Some(silent.clone()), desk.file("")).unwrap();
+    let waiting = std::thread::spawn(move || {
+        let signed = ssh.sign(&expected(&allowed, "ada"), &KeyPlace::Agent, MESSAGE);
+        signed.unwrap_err()
+    });
+    let start = Instant::now();
+    while !waiting.is_finished() {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+        if let Some(child) = child_with(&format!("SSH_AUTH_SOCK={}", silent.display())) {
+            let kill = Command::new("/bin/kill").args(["-INT", &child]).status();
+            kill.unwrap();
+        }
+    }
+    let error = waiting.join().unwrap();
+    assert!(matches!(error, SignError::Cancelled), "{error:?}");
+    assert!(!error.is_credential());
+}
+
+/// The process that has that in its environment.
+fn child_with(variable: &str) -> Option<String> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let mut numbers = processes.map(|process| process.file_name().to_string_lossy().into_owned());
+    numbers.find(|number| {
+        let environment = fs::read(format!("/proc/{number}/environ"));
+        environment.is_ok_and(|it| {
+            it.split(|byte| *byte == 0)
+                .any(|entry| entry == variable.as_bytes())
+        })
+    })
 }

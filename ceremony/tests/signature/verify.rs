@@ -186,7 +186,6 @@ fn no_byte_of_a_signature_can_be_changed() {
             more.insert(place, signature[place]);
             let ours = ceremony::signature::verify(&expected, &more, MESSAGE);
             assert!(ours.is_err(), "byte {place} twice");
-            // Of two equal neighbours, either may go.
             let ours = ceremony::signature::verify(&expected, &less, MESSAGE);
             assert!(ours.is_err(), "without byte {place}");
         }
@@ -307,7 +306,7 @@ fn a_full_last_line_is_read() {
     for length in 1..=105 {
         let namespace = "n".repeat(length);
         let signature = desk.sign("key", &namespace, "sha512", MESSAGE);
-        full += usize::from(blob_of(&signature).len() % 105 == 0);
+        full += usize::from(blob_of(&signature).len().is_multiple_of(105));
         let verified = desk.verify(&Case {
             allowed: &allowed,
             principal: "ada",
