@@ -1,5 +1,7 @@
 # Every target is safe to run again. `make rehearsal` and `make test` are all that a new machine needs.
 
+SCRIPT ?= policies/ceremonies/first-keys.yaml
+FAULT ?=
 STACK ?= softhsm
 # The packages that the suite and its tests run with, by Debian's names.
 PACKAGES = age asciinema bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev \
@@ -10,10 +12,11 @@ CARGO_DENY = 0.20.2
 FUZZ_SECONDS ?= 600
 FUZZ_TARGET ?=
 
-.PHONY: help deps build test rehearsal bench fuzz check schema man clean
+.PHONY: help deps build test rehearsal stacks bench fuzz check schema man clean
 
 help:
-	@echo "make rehearsal   the main job on a software TPM and SoftHSM: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
+	@echo "make rehearsal   the first ceremony for practice, on a software TPM and SoftHSM, verified (SCRIPT=..., FAULT=power, jam, wrong-pin or absent)"
+	@echo "make stacks      the main job without a ceremony: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
 	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites to small ones"
@@ -29,7 +32,10 @@ build: deps
 	cargo build --locked --workspace --bins
 
 rehearsal: build
-	cargo run --locked --quiet --package keyrite-tests --bin rehearsal -- --stack $(STACK)
+	target/debug/keyrite-ceremony rehearse $(SCRIPT) --out target/rehearsal $(if $(FAULT),--fault $(FAULT))
+
+stacks: build
+	cargo run --locked --quiet --package keyrite-tests --bin stacks -- --stack $(STACK)
 
 test: deps
 	cargo test --locked --workspace
@@ -55,7 +61,7 @@ schema:
 	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-key-metadata schema
 
 man: build
-	@for tool in tpm-init keyctl signer; do target/debug/keyrite-$$tool man target/man; done
+	@for tool in tpm-init keyctl signer ceremony; do target/debug/keyrite-$$tool man target/man; done
 	@ls target/man
 
 clean:

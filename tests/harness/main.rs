@@ -14,7 +14,7 @@
 
 mod equipment;
 mod replay;
-mod secret;
+
 mod secrets;
 
 use std::error::Error;

@@ -1,11 +1,18 @@
-//! What the transcripts and the rehearsal share: a site on a stack of real tokens, in a folder of its own.
+//! What the transcripts, the rehearsals' tests and `make stacks` share: a site on a stack of real tokens, in a folder of its own, and what
+//! must not be left behind.
 
+mod orphans;
 mod rig;
+mod sealed;
+mod secret;
 mod stack;
 pub mod terminal;
 mod tpm_state;
 
+pub use orphans::orphans;
 pub use rig::Rig;
+pub use sealed::{Tool, sealed_secrets};
+pub use secret::Secret;
 pub use stack::Stack;
 pub use tpm_state::TpmState;
 

@@ -31,7 +31,7 @@ impl Stack {
         Self::Tpm12,
     ];
 
-    /// Those on which the rehearsal goes by the suite's own defaults, and which the benchmarks measure: with ECDSA, PINs of any length, and
+    /// Those on which `make stacks` goes by the suite's own defaults, and which the benchmarks measure: with ECDSA, PINs of any length, and
     /// nothing that the maker set before.
     pub const REHEARSED: [Self; 3] = [Self::SoftHsm, Self::Tpm, Self::Tpm2Pkcs11];
 

@@ -13,6 +13,7 @@ use super::people::{self, Extra};
 use super::value::{self, ValueError};
 use crate::run::{Ask, Asked, PersonField, Question, SheetField};
 use crate::script::{Action, Script, Seat, Step, Word};
+use crate::words::words;
 
 /// How often the same question may come in a row before its answer counts as refused; our choice.
 const PATIENCE: u32 = 8;
@@ -222,7 +223,7 @@ impl<'s> Answers<'s> {
                 self.given(step).map_or(made_up, |given| given)
             }
             Ask::Heard { sha256, .. } => {
-                let heard = sha256.to_string();
+                let heard = words(sha256).join(" ");
                 self.given(step).map_or(heard, |given| given)
             }
             Ask::Value {

@@ -58,11 +58,10 @@ impl Fault {
 
     /// The steps in which it shows, of those that come on every way through the script.
     pub fn steps(self, script: &Script) -> Vec<&Step> {
-        let shows = |step: &Step| match (self, &step.action) {
-            (Self::Power, Action::Run(_)) => true,
-            (Self::Jam, Action::Copy(copy)) => !copy.to.is_empty(),
-            (Self::WrongPin | Self::Absent, Action::Run(run)) => needs_the_token(&run.argv),
-            (_, _) => false,
+        let shows = |step: &Step| match self {
+            Self::Power => argv(step).is_some(),
+            Self::Jam => first_medium(step).is_some(),
+            Self::WrongPin | Self::Absent => argv(step).is_some_and(needs_the_token),
         };
         let plan = script.plan();
         let always = plan.iter().filter(|planned| planned.guards.is_empty());
@@ -182,22 +181,22 @@ impl PlacedFault {
     fn medium<'s>(&self, script: &'s Script) -> Option<&'s Word> {
         let plan = script.plan();
         let planned = plan.iter().find(|planned| planned.step.id == self.step)?;
-        match &planned.step.action {
-            Action::Copy(copy) => copy.to.first(),
-            Action::Say(_)
-            | Action::Confirm(_)
-            | Action::Record(_)
-            | Action::Attend(_)
-            | Action::Leave(_)
-            | Action::Clock(_)
-            | Action::Run(_)
-            | Action::Compare(_)
-            | Action::Seal(_)
-            | Action::Sign(_)
-            | Action::Pause(_)
-            | Action::Branch(_) => None,
-        }
+        first_medium(planned.step)
     }
+}
+
+fn argv(step: &Step) -> Option<&[String]> {
+    let Action::Run(run) = &step.action else {
+        return None;
+    };
+    Some(&run.argv)
+}
+
+fn first_medium(step: &Step) -> Option<&Word> {
+    let Action::Copy(copy) = &step.action else {
+        return None;
+    };
+    copy.to.first()
 }
 
 /// The token that stays as it is, where there is another: that of the log's own key.

@@ -25,7 +25,7 @@ pub const TOOL: &str = "keyrite-ceremony";
 /// How often the log is looked at; our choice.
 const LOOK: Duration = Duration::from_millis(25);
 /// The power fails within so many milliseconds after a program began; our choice, about as long as a key generation takes.
-const POWER_HOLDS: usize = 400;
+const POWER_HOLDS: usize = 200;
 /// How much of what the program said is told when it failed; our choice.
 const LAST_LINES: usize = 12;
 

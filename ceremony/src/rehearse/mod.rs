@@ -19,6 +19,7 @@ pub use fault::{Fault, FaultError, PlacedFault};
 pub use file::{FileError, RehearsalFile};
 pub use folder::{Occupant, StageFolder};
 pub use hold::{Event, HoldError, TOOL, hold};
+pub use part::{Entrance, Part};
 pub use people::{Extra, cast, principal};
 pub use stage::{Stage, StageError};
 pub use timing::{ActEstimate, Estimate};

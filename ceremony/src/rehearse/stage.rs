@@ -203,25 +203,14 @@ fn preparation(script: &Script, names: &Names, file: &RehearsalFile) -> Vec<Vec<
 
 /// Whether a step runs that verb of keyrite-tpm-init.
 fn runs(script: &Script, verb: &str) -> bool {
-    script.plan().iter().any(|planned| match &planned.step.action {
-        Action::Run(run) => {
-            run.argv.first().is_some_and(|tool| tool == "keyrite-tpm-init")
-                && run.argv.iter().any(|argument| argument == verb)
-                // `token change-pin` and its like are for tokens that are there.
-                && !run.argv.iter().any(|argument| matches!(&**argument, "change-pin" | "unlock" | "probe"))
-        }
-        Action::Say(_)
-        | Action::Confirm(_)
-        | Action::Record(_)
-        | Action::Attend(_)
-        | Action::Leave(_)
-        | Action::Clock(_)
-        | Action::Compare(_)
-        | Action::Copy(_)
-        | Action::Seal(_)
-        | Action::Sign(_)
-        | Action::Pause(_)
-        | Action::Branch(_) => false,
+    // `token change-pin` and its like are for tokens that are there.
+    let other = |word: &String| matches!(&**word, "change-pin" | "unlock" | "probe");
+    script.plan().iter().any(|planned| {
+        let Action::Run(run) = &planned.step.action else {
+            return false;
+        };
+        let tool = run.argv.first().is_some_and(|tool| tool == "keyrite-tpm-init");
+        tool && run.argv.iter().any(|word| word == verb) && !run.argv.iter().any(other)
     })
 }
 

@@ -1,6 +1,5 @@
 //! The main job from a bare machine to eight signed zones, with every command shown, proven by other people's verifiers.
 
-mod orphans;
 mod report;
 mod step;
 
@@ -10,39 +9,39 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use keyrite_tests::{Rig, Stack, TpmState};
+use keyrite_tests::{Rig, Stack, TpmState, orphans};
 use step::{Problem, Runner, say};
 
-/// Rehearse the main job on software tokens: provision a TPM, initialise a token, make keys, sign eight zones, verify them
+/// Do the main job on software tokens: provision a TPM, initialise a token, make keys, sign eight zones, verify them
 #[derive(Parser)]
 struct Arguments {
     /// softhsm, tpm or tpm2-pkcs11
     #[arg(long, default_value = "softhsm", value_parser = Stack::rehearsed)]
     stack: Stack,
-    /// Where the rehearsal's own folders are made
-    #[arg(long, default_value = "target/rehearsal")]
+    /// Where its own folders are made
+    #[arg(long, default_value = "target/stacks")]
     folder: PathBuf,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match rehearse(&arguments) {
+    match do_it(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            say(&format!("\nThe rehearsal failed: {problem}"));
+            say(&format!("\nThe main job failed: {problem}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
+fn do_it(arguments: &Arguments) -> Result<(), Problem> {
     let start = Instant::now();
     let folder = arguments.folder.join(arguments.stack.to_string());
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     say(&format!(
-        "A rehearsal on the stack '{}', in {}: nothing outside it is touched.\n",
+        "The main job on the stack '{}', in {}: nothing outside it is touched.\n",
         arguments.stack,
         folder.display()
     ));
@@ -74,7 +73,7 @@ fn rehearse(arguments: &Arguments) -> Result<(), Problem> {
     let table = report::verify(&runner, &rig)?;
     let leaked = rig.leaked_handles()?;
     drop(rig);
-    let orphans = orphans::of(&folder)?;
+    let orphans = orphans(&folder)?;
     say(&table);
     let seconds = start.elapsed().as_secs_f64();
     say(&format!(

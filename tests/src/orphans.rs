@@ -1,11 +1,11 @@
-//! Processes that outlived the rehearsal.
+//! Processes that outlived a run.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 /// Processes other than this one whose command line names `folder`.
-pub fn of(folder: &Path) -> io::Result<Vec<String>> {
+pub fn orphans(folder: &Path) -> io::Result<Vec<String>> {
     let folder = fs::canonicalize(folder)?.display().to_string();
     let own = std::process::id().to_string();
     let mut found = Vec::new();

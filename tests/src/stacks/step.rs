@@ -1,4 +1,4 @@
-//! One command of the rehearsal: shown, run, and its output shown.
+//! One command of the main job: shown, run, and its output shown.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use keyrite_tests::Rig;
 
-/// Why a rehearsal failed.
+/// Why it failed.
 pub struct Problem(pub String);
 
 impl fmt::Display for Problem {

@@ -1,4 +1,4 @@
-//! What the rehearsal ends with: tags, DS and verdicts of each zone.
+//! What the main job ends with: tags, DS and verdicts of each zone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
