@@ -53,6 +53,7 @@ check: deps
 
 schema:
 	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-key-metadata schema
+	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-ceremony --lib schema
 
 man: build
 	@for tool in tpm-init keyctl signer; do target/debug/keyrite-$$tool man target/man; done

@@ -1,5 +1,7 @@
 //! `keyrite-ceremony`: scripted ceremonies with a log that an auditor can check alone.
 
+mod check_verb;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Say whether scripts can be followed: every step with its people, values, files and facts; changes nothing
+    Check(check_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +28,7 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Check(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
