@@ -59,6 +59,7 @@ check: deps
 
 schema:
 	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-key-metadata schema
+	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-ceremony --lib schema
 
 man: build
 	@for tool in tpm-init keyctl signer ceremony; do target/debug/keyrite-$$tool man target/man; done

@@ -1,10 +1,12 @@
 //! Key ceremonies: scripts, the log that is kept of them, and what an auditor makes of it.
 
 pub mod cast;
+pub mod check;
 pub mod log;
 pub mod progress;
 pub mod rehearse;
 pub mod run;
+pub mod schema;
 pub mod script;
 pub mod signature;
 pub mod verify;

@@ -1,5 +1,6 @@
 //! `keyrite-ceremony`: scripted ceremonies with a log that an auditor can check alone.
 
+mod check_verb;
 mod hold;
 mod rehearse_verb;
 
@@ -24,6 +25,8 @@ enum Verb {
     Run(hold::Arguments),
     /// Hold the ceremony of a script for practice, on a TPM and tokens in software
     Rehearse(rehearse_verb::Arguments),
+    /// Say whether scripts can be followed: every step with its people, values, files and facts; changes nothing
+    Check(check_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         match &arguments.verb {
             Verb::Run(verb) => verb.run(&arguments.site, output),
             Verb::Rehearse(verb) => verb.run(&arguments.site, output),
+            Verb::Check(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
