@@ -2,6 +2,7 @@
 
 pub mod cast;
 pub mod log;
+pub mod progress;
 pub mod rehearse;
 pub mod run;
 pub mod script;

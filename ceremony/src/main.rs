@@ -1,5 +1,6 @@
 //! `keyrite-ceremony`: scripted ceremonies with a log that an auditor can check alone.
 
+mod hold;
 mod rehearse_verb;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ struct Arguments {
 enum Verb {
     /// Hold the ceremony of a script for practice, on a TPM and tokens in software
     Rehearse(rehearse_verb::Arguments),
+    /// Hold a ceremony by its script, step by step on this terminal; run again, it goes on where it was interrupted
+    Run(hold::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
             Verb::Rehearse(verb) => verb.run(&arguments.site, output),
+            Verb::Run(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

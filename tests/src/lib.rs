@@ -6,6 +6,7 @@ mod rig;
 mod sealed;
 mod secret;
 mod stack;
+pub mod terminal;
 mod tpm_state;
 
 pub use orphans::orphans;

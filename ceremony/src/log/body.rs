@@ -185,7 +185,7 @@ pub enum Did {
         attempt: u32,
         /// Its exit code.
         exit: u8,
-        /// SHA-256 of what it printed; the file in evidence.
+        /// SHA-256 of what it printed on stdout; the file in evidence.
         printed: Digest,
         /// The variables that were taken from it.
         values: BTreeMap<String, String>,
@@ -198,7 +198,7 @@ pub enum Did {
         exit: Option<u8>,
         /// What is wrong.
         why: String,
-        /// SHA-256 of what it printed; the file in evidence.
+        /// SHA-256 of what it printed on stdout; the file in evidence.
         printed: Digest,
     },
     /// Files were copied, and the copies read again.
@@ -310,8 +310,21 @@ pub enum ArtefactRole {
     Input,
     /// The program wrote it.
     Output,
-    /// What the program printed, on both streams as they came.
+    /// What the program printed on stdout.
     Printed,
+    /// What it said on stderr.
+    Said,
+}
+
+impl std::fmt::Display for ArtefactRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Printed => "printed",
+            Self::Said => "said",
+        })
+    }
 }
 
 /// That a secret was entered, never which.

@@ -10,7 +10,8 @@ mod read;
 mod strict;
 
 pub(crate) use append::sync_folder;
-pub use append::{AppendError, LogFile};
+pub use append::{AppendError, LogFile, entries};
+
 pub use body::*;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Entry, EntryError, LONGEST_LINE};
