@@ -214,7 +214,7 @@ fn power(tools: &Path) -> Outcome {
     let (code, said) = exit(&stage, "keyrite-keyctl", &GENERATE)?;
     assert_eq!(code, Some(0), "{said}");
     let (_, listed) = exit(&stage, "keyrite-keyctl", &["list", "--json"])?;
-    assert_eq!(listed.matches("\"role\": \"zsk\"").count(), 1, "{listed}");
+    assert_eq!(listed.matches("\"role\": \"ZSK\"").count(), 1, "{listed}");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Who answers in a rehearsal: a file, and where it is silent, values that are made up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
 
@@ -12,11 +12,16 @@ use super::part::{Entrance, Part};
 use super::people::{self, Extra};
 use super::value::{self, ValueError};
 use crate::run::{Ask, Asked, PersonField, Question, SheetField};
-use crate::script::{Action, Script, Seat, Step, Word};
+use crate::script::{Script, Seat, Step, Word};
 use crate::words::words;
 
 /// How often the same question may come in a row before its answer counts as refused; our choice.
 const PATIENCE: u32 = 8;
+
+/// What opens an exception sheet at any prompt.
+const EXCEPTION: &str = "e";
+/// What the prompt for Enter says after a step that failed, where Enter tries it again.
+const FAILED: [&str; 3] = ["to try again", "to look again", "to sign in anew"];
 
 /// The answers of a rehearsal, in the process that holds the ceremony.
 pub struct Answers<'s> {
@@ -27,6 +32,8 @@ pub struct Answers<'s> {
     entrance: Entrance,
     fault: Option<PlacedFault>,
     stands: Stands,
+    /// The steps at which a sheet decided.
+    decided: BTreeSet<Word>,
     now: fn() -> Time,
     last: Option<(Question, u32)>,
     trouble: Option<AnswersError>,
@@ -130,6 +137,7 @@ impl<'s> Answers<'s> {
             fault: part.fault.filter(|placed| placed.fault != Fault::Power),
             entrance: part.entrance,
             stands: Stands::ToCome,
+            decided: BTreeSet::new(),
             stage,
             now,
             last: None,
@@ -210,6 +218,9 @@ impl<'s> Answers<'s> {
     fn line(&mut self, question: &Question) -> Result<String, AnswersError> {
         let step = &question.step;
         Ok(match &question.ask {
+            Ask::GoOn if FAILED.iter().any(|words| question.prompt.contains(words)) => {
+                self.after_a_failure(step)
+            }
             Ask::GoOn => String::new(),
             Ask::Initials { initials, .. } => initials.clone(),
             Ask::Exact(word) => word.clone(),
@@ -270,11 +281,8 @@ impl<'s> Answers<'s> {
         }
     }
 
-    /// One of the choices of a branch; in any other step it is asked how to go on after something went wrong.
+    /// One of the choices of a branch.
     fn choice(&mut self, step: &Word, there: &[String]) -> Result<String, AnswersError> {
-        if !matches!(self.action(step), Some(Action::Branch(_))) {
-            return Ok(self.after_a_failure(step));
-        }
         match self.given(step) {
             Some(given) if there.contains(&given) => Ok(given),
             Some(choice) => Err(AnswersError::Choice {
@@ -286,25 +294,32 @@ impl<'s> Answers<'s> {
         }
     }
 
+    /// After a step that failed: a sheet, which decides.
     fn after_a_failure(&mut self, step: &Word) -> String {
-        let here = self.fault.as_ref().is_some_and(|placed| placed.step == *step);
-        let goes_on = match self.stands {
-            Stands::Planted if here => {
-                self.stands = Stands::Reported;
-                "e"
-            }
-            Stands::Repaired | Stands::Reported if here => "again",
-            Stands::ToCome | Stands::Planted | Stands::Reported | Stands::Repaired => match self.entrance {
-                // A program was interrupted by the power failure: each of the suite's comes to its end when it is run again.
-                Entrance::Resumed => "again",
-                Entrance::First => "abort",
-            },
-        };
-        goes_on.to_owned()
+        let here = self.placed(step).is_some();
+        if here && self.stands == Stands::Planted {
+            self.stands = Stands::Reported;
+        }
+        EXCEPTION.to_owned()
     }
 
-    fn sheet(&self, step: &Word, field: &SheetField) -> String {
-        let placed = self.fault.as_ref().filter(|placed| placed.step == *step);
+    fn placed(&self, step: &Word) -> Option<&PlacedFault> {
+        self.fault.as_ref().filter(|placed| placed.step == *step)
+    }
+
+    /// What a sheet decides: a fault is repaired and the step done again, once, and so is a program that was interrupted, which each of the
+    /// suite's comes to its end by. Any other failure breaks the rehearsal off.
+    fn then(&mut self, step: &Word) -> &'static str {
+        let first = self.decided.insert(step.clone());
+        let expected = self.placed(step).is_some() || self.entrance == Entrance::Resumed;
+        if first && expected { "again" } else { "abort" }
+    }
+
+    fn sheet(&mut self, step: &Word, field: &SheetField) -> String {
+        if *field == SheetField::Then {
+            return self.then(step).to_owned();
+        }
+        let placed = self.placed(step);
         let expect = self.step(step).and_then(|step| step.expect.clone());
         match (field, placed) {
             (SheetField::Expected, _) => {
@@ -315,17 +330,17 @@ impl<'s> Answers<'s> {
                 })
             }
             (SheetField::Happened, Some(placed)) => placed.fault.happened().to_owned(),
-            (SheetField::Happened, None) => "the step failed".to_owned(),
+            (SheetField::Happened, None) => match self.entrance {
+                Entrance::First => "the step failed".to_owned(),
+                Entrance::Resumed => "the step was interrupted".to_owned(),
+            },
             (SheetField::Decided, Some(placed)) => placed.fault.decided().to_owned(),
-            (SheetField::Decided, None) => "the rehearsal is broken off".to_owned(),
-            (SheetField::Then, Some(_)) => "again".to_owned(),
-            (SheetField::Then, None) => "abort".to_owned(),
-            (SheetField::Agrees(_), _) => "yes".to_owned(),
+            (SheetField::Decided, None) => match self.entrance {
+                Entrance::First => "the rehearsal is broken off".to_owned(),
+                Entrance::Resumed => "nothing is half done: again".to_owned(),
+            },
+            (SheetField::Then | SheetField::Agrees(_), _) => "yes".to_owned(),
         }
-    }
-
-    fn action(&self, step: &Word) -> Option<&'s Action> {
-        self.step(step).map(|step| &step.action)
     }
 
     fn step(&self, step: &Word) -> Option<&'s Step> {
