@@ -9,6 +9,7 @@ mod merkle;
 mod read;
 mod strict;
 
+pub(crate) use append::sync_folder;
 pub use append::{AppendError, LogFile};
 pub use body::*;
 pub use checkpoint::{Checkpoint, CheckpointError};
