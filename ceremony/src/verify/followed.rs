@@ -212,7 +212,7 @@ impl<'s> Walk<'s> {
                 self.leave_step();
                 self.at = 0;
             }
-            Body::End(end) => self.end(line, *end),
+            Body::End(end) => self.end(line, end),
         }
     }
 
@@ -283,9 +283,7 @@ impl<'s> Walk<'s> {
                 }
                 self.choices.insert(step.id.clone(), choice.clone());
             }
-            (Did::Seal { checkpoint } | Did::Sign { checkpoint, .. }, Action::Seal(_) | Action::Sign(_))
-                if did.is_sign() == matches!(step.action, Action::Sign(_)) =>
-            {
+            (Did::Seal { checkpoint }, Action::Seal(_)) | (Did::Sign { checkpoint, .. }, Action::Sign(_)) => {
                 if *checkpoint != self.checkpoint {
                     wrong(format!("checkpoint {checkpoint}, and the last one is {}", self.checkpoint));
                 }
@@ -339,7 +337,7 @@ impl<'s> Walk<'s> {
         self.leave_step();
     }
 
-    fn end(&mut self, line: u64, end: End) {
+    fn end(&mut self, line: u64, end: &End) {
         self.sealed_before(line);
         self.ended = true;
         if let Some(planned) = self.current() {

@@ -51,7 +51,7 @@ pub(super) fn claim(record: &Record, previous: Option<&CeremonyFolder>) -> Resul
                 if sealed.log_value != Some(now.log_value) {
                     look.fault_at(1, "the TPM's index held something else than the log before left in it");
                 }
-                let counter = sealed.seal.tpm.map(|state| state.counter);
+                let counter = sealed.seal.tpm.as_ref().map(|state| state.counter);
                 if counter != Some(now.counter) {
                     let counter = counter.map_or(0, |counter| counter);
                     look.fault_at(

@@ -113,7 +113,6 @@ fn unsigned(record: &Record) -> Claim {
 fn wanted(record: &Record) -> BTreeMap<Seat, Vec<Wanted>> {
     let mut wanted: BTreeMap<Seat, Vec<Wanted>> = BTreeMap::new();
     let mut people: BTreeMap<Seat, Person> = BTreeMap::new();
-    let mut last = 0;
     for (line, entry) in &record.entries {
         let mut signs = |seat: &Seat, checkpoint, people: &BTreeMap<Seat, Person>| {
             wanted.entry(seat.clone()).or_default().push(Wanted {
@@ -125,8 +124,7 @@ fn wanted(record: &Record) -> BTreeMap<Seat, Vec<Wanted>> {
         };
         match &entry.body {
             Body::Seal(seal) => {
-                last = seal.checkpoint;
-                seal.signers.iter().for_each(|seat| signs(seat, last, &people));
+                seal.signers.iter().for_each(|seat| signs(seat, seal.checkpoint, &people));
             }
             Body::Step(step) => match &step.did {
                 Did::Attend { people: came } => {

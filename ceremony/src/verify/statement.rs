@@ -35,7 +35,7 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
         return Ok(unlooked(UNANCHORED));
     };
     let mut looks: [Look; 5] = Default::default();
-    let [log, counter, quote, clock, _] = &mut looks;
+    let [log, counter, quote, clock, counters] = &mut looks;
     let key = Key::of(anchors);
     let mut last = None;
     let mut pcrs = String::new();
@@ -46,12 +46,10 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
         }
         clocks(sealed, &seen.clocks, &mut last, clock);
     }
-    if let [_, _, _, _, counters] = &mut looks {
-        consecutive(record, anchors.counter, counters);
-    }
+    consecutive(record, anchors.counter, counters);
     let number = record.seals.len();
     let last = record.seals.last();
-    let state = last.and_then(|sealed| sealed.seal.tpm);
+    let state = last.and_then(|sealed| sealed.seal.tpm.as_ref());
     let evidence = [
         format!(
             "{number} statements; the last one says {}",
@@ -161,7 +159,7 @@ impl<'g> Key<'g> {
                 Some(name) => match statement.verify_counter(&self.spki, &qualifying, name) {
                     Ok(Attested { value, clock, .. }) => {
                         seen.clocks.push(clock);
-                        let must = sealed.seal.tpm.map(|state| state.counter);
+                        let must = sealed.seal.tpm.as_ref().map(|state| state.counter);
                         if must != Some(value) {
                             counter.fault_at(sealed.line, format!("the TPM's counter was {value}, not the seal's"));
                         }
@@ -246,7 +244,7 @@ type Instant = (u32, u32, u64);
 
 fn clocks(sealed: &Sealed, statements: &[ClockInfo], last: &mut Option<Instant>, look: &mut Look) {
     look.at(sealed.line);
-    let Some(state) = sealed.seal.tpm else {
+    let Some(state) = &sealed.seal.tpm else {
         look.fault_at(sealed.line, "the seal has nothing of the TPM");
         return;
     };
@@ -278,7 +276,7 @@ fn consecutive(record: &Record, start: u64, look: &mut Look) {
     let mut counter = start;
     for (line, entry) in &record.entries {
         let (number, what) = match &entry.body {
-            Body::Seal(seal) => match seal.tpm {
+            Body::Seal(seal) => match &seal.tpm {
                 Some(state) => (state.counter, "the seal"),
                 None => continue,
             },
