@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::VerifyError;
 use crate::log::{
-    Body, CeremonyFolder, Entry, Genesis, ReadError, Seal, StepEntry, Tail, Tree, leaf, read_lines,
+    Body, CeremonyFolder, Entry, Genesis, ReadError, Seal, Tail, Tree, leaf, read_lines,
 };
 
 /// What is in the log, and what is wrong with its lines.
@@ -135,17 +135,6 @@ impl Record {
             return Some(genesis);
         }
         None
-    }
-
-    /// The lines with a step's entry.
-    pub(super) fn steps(&self) -> impl Iterator<Item = (u64, &Entry, &StepEntry)> {
-        self.entries.iter().filter_map(|(line, entry)| {
-            if let Body::Step(step) = &entry.body {
-                Some((*line, entry, step))
-            } else {
-                None
-            }
-        })
     }
 
     /// The lines of the seals, as a shell's list of the checkpoints' numbers.
