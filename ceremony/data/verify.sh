@@ -47,7 +47,7 @@ BEGIN { for (i = 0; i < 256; i++) H[sprintf("%02x", i)] = i; prev = sprintf("%06
 	if (closed || (ended && type !~ /^(seal|recovered|cast)$/)) wrong("order", "it comes after the end")
 	if (type == "end") ended = NR
 	if (type == "anchor") { if (count("checkpoint") != open) wrong("order", "it anchors no seal"); open = 0; pairs("\"checkpoint-[0-9a-z.-]+\":\"[0-9a-f]+\"", 0) }
-	if (type == "step") { s = $0; while (match(s, /[{]"seat":"[a-z0-9-]+","name":/)) { seat = substr(s, RSTART + 9, RLENGTH - 17); s = substr(s, RSTART + RLENGTH)
+	if (type == "step") { s = $0; while (match(s, /[{]"seat":"[a-z0-9-]+","name":/)) { seat = substr(s, RSTART + 9, RLENGTH - 18); s = substr(s, RSTART + RLENGTH)
 			p = substr(s, index(s, "\"principal\":") + 12); who[seat] = ""; if (p ~ /^"/) { split(p, P, "\""); who[seat] = P[2] } }
 		if (/"did":\{"sign":/) { N = count("checkpoint"); W = ""; pairs("\"checkpoint-[0-9a-z.-]+\":\"[0-9a-f]+\"", 1); gsub(/ checkpoint-[0-9]+\./, " ", W); gsub(/\.sig/, "", W); sign(W) } }
 	if (type == "artefact") evidence(field("sha256")); if (type == "step" && /"printed":/) evidence(field("printed"))
@@ -68,9 +68,9 @@ function hashes(cmd, n) { cmd = "cd " T "/k && printf \"%s\\n\" * | xargs sha256
 END { if (!closed) wrong("finished", "the ceremony is not finished"); if (!signed) wrong("signatures", "nobody signs the last checkpoint")
 	if (NR) hashes(); for (i = 1; i <= NR; i++) L[i] = R[sprintf("%08d", i)]; for (N in at) { m[N] = at[N]; root[N] = L[at[N]] }
 	# RFC 6962, level by level: the last node of each checkpoint is on its own, all others are those of complete trees.
-	for (full = NR; full > 1; full = half) { half = int(full / 2); for (i = 1; i <= half; i++) node("f" i, L[2 * i - 1] L[2 * i])
+	for (most = full = NR; most > 1; most = int((most + 1) / 2)) { half = int(full / 2); for (i = 1; i <= half; i++) node("f" i, L[2 * i - 1] L[2 * i])
 		for (N in at) if (m[N] > 1 && m[N] % 2 == 0) node("c" N, L[m[N] - 1] root[N]); hashes()
-		for (N in at) { if (m[N] > 1 && m[N] % 2 == 0) root[N] = R["c" N]; m[N] = int((m[N] + 1) / 2) } for (i = 1; i <= half; i++) L[i] = R["f" i] }
+		for (N in at) { if (m[N] > 1 && m[N] % 2 == 0) root[N] = R["c" N]; m[N] = int((m[N] + 1) / 2) } for (i = 1; i <= half; i++) L[i] = R["f" i]; full = half }
 	for (N in at) { f = T "/r"; bytes(root[N], f); close(f); printf "%s\n%d\n%s\n", log_name, at[N], run("base64 <" f) > (T "/want-" N) } }
 function node(name, h, f) { f = T "/k/" name; printf "%c", 1 > f; bytes(h, f); close(f) }' "$T/log"
 for i in chain times order finished kind counter; do bad=$(sed -n "s/^$i //p" "$T/bad.log" | head -n 1)

@@ -339,7 +339,7 @@ impl<'a> Made<'a> {
         self.step("goodbye", Did::Leave { seats });
         let end = End {
             outcome: EndOutcome::Completed,
-            done: 12,
+            done: 13,
             skipped: 2,
             exceptions: 2,
         };
