@@ -11,4 +11,5 @@
 mod made;
 mod seats;
 mod sound;
+mod tamper;
 mod tpm_side;
