@@ -8,6 +8,7 @@ mod files;
 mod followed;
 mod identity;
 mod lines;
+mod live;
 mod look;
 mod present;
 mod previous;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use key_metadata::Advice;
 
 pub use claim::{Claim, ClaimVerdict, Verification};
+pub use live::{LiveError, verify_live};
 
 use crate::log::CeremonyFolder;
 use crate::script::Script;
