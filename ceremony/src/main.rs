@@ -3,6 +3,7 @@
 mod check_verb;
 mod hold;
 mod rehearse_verb;
+mod verify_verb;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,11 @@ enum Verb {
     Rehearse(rehearse_verb::Arguments),
     /// Say whether scripts can be followed: every step with its people, values, files and facts; changes nothing
     Check(check_verb::Arguments),
+    /// Verify a ceremony's folder, without a token and without a network
+    ///
+    /// Every claim passes, fails or is not checked; the JSON has for each the stock command that shows the same. A claim that is not
+    /// checked does not count as if it held.
+    Verify(verify_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -37,6 +43,7 @@ fn main() -> ExitCode {
             Verb::Run(verb) => verb.run(&arguments.site, output),
             Verb::Rehearse(verb) => verb.run(&arguments.site, output),
             Verb::Check(verb) => verb.run(&arguments.site, output),
+            Verb::Verify(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

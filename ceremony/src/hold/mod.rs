@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use ceremony::check::{Severity, check};
 use ceremony::log::{Body, CeremonyFolder, EndOutcome, LogFile};
 use ceremony::progress::{Finished, Next, Progress};
 use ceremony::rehearse::Answers;
@@ -106,8 +107,24 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let text = read_text(&self.script)?;
-        let script = Script::from_yaml(&text)
-            .map_err(|error| Failure::of(Exit::Failed, &error).within(self.script.display().to_string()))?;
+        let checked = check(&text).map_err(|error| {
+            let mut failure = Failure::new(
+                Exit::SaysNo,
+                format!("the script {} cannot be followed", self.script.display()),
+            );
+            for finding in error
+                .findings
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error)
+            {
+                failure = failure.because(finding.to_string());
+            }
+            failure.hint(format!("keyrite-ceremony check {}", self.script.display()))
+        })?;
+        for finding in &checked.warnings {
+            output.warn(format!("{}:{finding}", self.script.display()));
+        }
+        let script = checked.script;
         let folder = site.open()?;
         let (kind, console) = match &self.rehearsal_answers {
             Some(part) => (
