@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ceremony::log::{Body, CeremonyFolder, Genesis, Previous, ToolUsed, names};
+use ceremony::log::{Body, CeremonyFolder, Genesis, Previous, Recovered, ToolUsed, names};
 use ceremony::script::{Action, Kind};
 use ceremony::verify::VERIFY_SH;
 use cli::{Exit, Failure, Outcome};
@@ -57,13 +57,24 @@ impl Ceremony<'_> {
             write_pem(&self.folder.token(), &token.key)?;
         }
         self.append(Vec::new(), Body::Genesis(Box::new(genesis)))?;
+        // The first line may have been torn once: no line before this one could tell of it.
+        let torn = self.torn()?;
+        if !torn.is_empty() {
+            self.append(
+                Vec::new(),
+                Body::Recovered(Recovered {
+                    torn,
+                    ..Recovered::default()
+                }),
+            )?;
+        }
         self.note_cast()?;
         Ok(())
     }
 
     /// Says which recording is on.
     pub fn note_cast(&mut self) -> Outcome {
-        let file = self.screen.cast().mark().file;
+        let file = self.screen.mark()?.file;
         self.append(Vec::new(), Body::Cast(ceremony::log::Cast { file }))?;
         Ok(())
     }

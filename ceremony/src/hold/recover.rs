@@ -4,6 +4,7 @@
 //! them on, whatever it was that cut the run off: also this.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use ceremony::cast::{Recording, mark_of};
@@ -32,9 +33,12 @@ impl<'s> Ceremony<'s> {
             Some(token) => Some(LogKey::open(setting.site, token)?),
             None => None,
         };
-        let number = next_number(&folder, names::cast);
-        let title = format!("{} ({})", setting.script.title, setting.kind);
-        let cast = Recording::create(&folder.file(names::cast(number)), &title, now())?;
+        let cast = if progress.is_sealed_to_the_end() {
+            None
+        } else {
+            let title = format!("{} ({})", setting.script.title, setting.kind);
+            Some(recording(&folder.file(names::cast(progress.casts + 1)), &title)?)
+        };
         let mut ceremony = Self {
             setting,
             folder,
@@ -125,7 +129,7 @@ impl<'s> Ceremony<'s> {
     }
 
     /// Torn ends that no entry tells of yet.
-    fn torn(&self) -> Outcome<Vec<Torn>> {
+    pub fn torn(&self) -> Outcome<Vec<Torn>> {
         let mut torn = Vec::new();
         for number in 1..next_number(&self.folder, names::torn) {
             let file = names::torn(number);
@@ -144,6 +148,17 @@ impl<'s> Ceremony<'s> {
         };
         Ok(Some(mark_of(&self.folder.file(file))?))
     }
+}
+
+/// A new recording. A file that the log does not know was begun by a program that was interrupted before it showed anything.
+fn recording(path: &Path, title: &str) -> Outcome<Recording> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Failure::of(Exit::Failed, &error).within(path.display().to_string()));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    Ok(Recording::create(path, title, now())?)
 }
 
 /// Keeps the end of a line that was not written whole in a file of its own, and takes it off the log.

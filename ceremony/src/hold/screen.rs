@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use ceremony::cast::Recording;
+use ceremony::log::CastMark;
 use cli::{Exit, Failure, Outcome};
 use rustix::termios::tcgetwinsize;
 
@@ -15,7 +16,7 @@ const ROWS: usize = 24;
 
 /// The screen.
 pub struct Screen {
-    cast: Recording,
+    cast: Option<Recording>,
     start: Instant,
     form: Form,
 }
@@ -48,8 +49,8 @@ pub struct Header {
 }
 
 impl Screen {
-    /// The screen of this process's stdout.
-    pub fn new(cast: Recording) -> Self {
+    /// The screen of this process's stdout; after the last seal nothing is recorded.
+    pub fn new(cast: Option<Recording>) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let form = if io::stdout().is_terminal() && !dumb {
             Form::Clear
@@ -63,9 +64,12 @@ impl Screen {
         }
     }
 
-    /// The recording.
-    pub fn cast(&mut self) -> &mut Recording {
-        &mut self.cast
+    /// What is recorded by now, and on the disk.
+    pub fn mark(&mut self) -> Outcome<CastMark> {
+        let cast = self.cast.as_ref();
+        let cast = cast.ok_or_else(|| Failure::new(Exit::PartWay, "nothing is recorded any more"))?;
+        cast.sync()?;
+        Ok(cast.mark())
     }
 
     /// How many rows a step may take before it is turned over.
@@ -87,9 +91,10 @@ impl Screen {
     pub fn record(&mut self, text: &str) -> Outcome {
         // A terminal takes a line feed for no more than that.
         let text = text.replace('\n', "\r\n");
-        self.cast
-            .output(self.start.elapsed(), text.as_bytes())
-            .map_err(Failure::from)
+        match &mut self.cast {
+            Some(cast) => Ok(cast.output(self.start.elapsed(), text.as_bytes())?),
+            None => Ok(()),
+        }
     }
 
     /// Writes to the terminal only: what comes after the last seal.

@@ -16,12 +16,11 @@ impl Ceremony<'_> {
     pub fn seal(&mut self, reason: &str) -> Outcome<u64> {
         let number = self.progress.seals.len() as u64 + 1;
         let tpm = self.anchors.raise()?;
-        self.screen.cast().sync()?;
         let seal = Seal {
             checkpoint: number,
             reason: reason.to_owned(),
             tpm,
-            cast: self.screen.cast().mark(),
+            cast: self.screen.mark()?,
             artefacts: self.progress.artefacts.iter().copied().collect(),
             signers: self.signers(),
         };
