@@ -46,7 +46,9 @@ impl Arguments {
             getrandom::fill(&mut nonce)
                 .map_err(|error| Failure::of(Exit::Failed, &error).within("cannot make a nonce"))?;
             let tpm = Tpm::connect(tcti)?;
-            let key = self.attestation_key.map_or_else(|| TpmSetup::default().attestation_key, |key| key);
+            let key = self
+                .attestation_key
+                .map_or_else(|| TpmSetup::default().attestation_key, |key| key);
             let live = verify_live(&folder, &tpm, key, &nonce)?;
             verification.claims.extend(live);
         }
@@ -63,7 +65,10 @@ impl Arguments {
             0 => Ok(()),
             failing => Err(Failure::new(
                 Exit::SaysNo,
-                format!("{failing} claims fail of the ceremony in {}", self.folder.display()),
+                format!(
+                    "{failing} claims fail of the ceremony in {}",
+                    self.folder.display()
+                ),
             )),
         }
     }
@@ -78,9 +83,12 @@ fn tell(verification: &Verification, output: &mut Output) -> Outcome {
         count(ClaimVerdict::Fail),
         count(ClaimVerdict::NotChecked)
     ))?;
-    let rows = verification
-        .claims
-        .iter()
-        .map(|claim| [claim.verdict.to_string(), claim.id.clone(), claim.evidence.clone()]);
+    let rows = verification.claims.iter().map(|claim| {
+        [
+            claim.verdict.to_string(),
+            claim.id.clone(),
+            claim.evidence.clone(),
+        ]
+    });
     output.result(table(["VERDICT", "CLAIM", "EVIDENCE"], rows))
 }

@@ -57,7 +57,11 @@ fn checkpoint(folder: &CeremonyFolder, record: &Record, genesis: &Genesis) -> Re
     }
     let (id, claim, command) = CHECKPOINT;
     let last = record.seals.last().map_or_else(String::new, |sealed| {
-        format!("{} checkpoints, the last one of {} lines", record.seals.len(), sealed.line)
+        format!(
+            "{} checkpoints, the last one of {} lines",
+            record.seals.len(),
+            sealed.line
+        )
     });
     Ok(look.claim(id, claim, command, last))
 }
@@ -69,7 +73,10 @@ fn difference(name: &str, bytes: &[u8], expected: &Checkpoint) -> String {
         None => format!("{name} is no checkpoint of three lines"),
         Some(Checkpoint { log, .. }) if log != expected.log => format!("{name} is of the log {log}"),
         Some(Checkpoint { size, .. }) if size != expected.size => {
-            format!("{name} is of {size} lines, and its seal is line {}", expected.size)
+            format!(
+                "{name} is of {size} lines, and its seal is line {}",
+                expected.size
+            )
         }
         Some(Checkpoint { .. }) => format!("{name} has another root than the lines"),
     }
@@ -79,7 +86,13 @@ fn difference(name: &str, bytes: &[u8], expected: &Checkpoint) -> String {
 fn files_of(sealed: &Sealed, genesis: &Genesis) -> BTreeSet<String> {
     let number = sealed.seal.checkpoint;
     let mut files = BTreeSet::from([named::checkpoint(number)]);
-    files.extend(sealed.seal.signers.iter().map(|seat| named::signature(number, seat)));
+    files.extend(
+        sealed
+            .seal
+            .signers
+            .iter()
+            .map(|seat| named::signature(number, seat)),
+    );
     if genesis.token.is_some() {
         files.insert(named::token(number));
     }
@@ -122,7 +135,10 @@ fn files(folder: &CeremonyFolder, record: &Record, genesis: &Genesis) -> Result<
                     let prefix = format!("{}.", named::checkpoint(*checkpoint));
                     for name in signatures.keys() {
                         if !(name.starts_with(&prefix) && name.ends_with(".sig")) {
-                            look.fault_at(*line, format!("{name} is no signature on checkpoint {checkpoint}"));
+                            look.fault_at(
+                                *line,
+                                format!("{name} is no signature on checkpoint {checkpoint}"),
+                            );
                         }
                         expected.insert(name.clone());
                     }

@@ -70,7 +70,10 @@ fn evidence(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyErr
             Body::Seal(seal) => {
                 let listed: BTreeSet<_> = seal.artefacts.iter().copied().collect();
                 if listed != artefacts || listed.len() != seal.artefacts.len() {
-                    look.fault_at(*line, "the seal does not list each artefact of the lines before it once");
+                    look.fault_at(
+                        *line,
+                        "the seal does not list each artefact of the lines before it once",
+                    );
                 }
             }
             _ => {}
@@ -84,7 +87,10 @@ fn evidence(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyErr
         }
     }
     for name in names(folder, "evidence")? {
-        if name.parse().is_ok_and(|sha256: Digest| named.contains_key(&sha256)) {
+        if name
+            .parse()
+            .is_ok_and(|sha256: Digest| named.contains_key(&sha256))
+        {
             continue;
         }
         look.fault(format!("no line of the log names evidence/{name}"));
@@ -121,10 +127,16 @@ fn casts(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyError>
         match digest_of_start(folder, &mark.file, mark.offset)? {
             None => look.fault_at(*line, format!("there is no {}", mark.file)),
             Some((_, length)) if length < mark.offset => {
-                look.fault_at(*line, format!("{} has {length} bytes, not {}", mark.file, mark.offset));
+                look.fault_at(
+                    *line,
+                    format!("{} has {length} bytes, not {}", mark.file, mark.offset),
+                );
             }
             Some((is, _)) if is != mark.sha256 => {
-                look.fault_at(*line, format!("the first {} bytes of {} have {is}", mark.offset, mark.file));
+                look.fault_at(
+                    *line,
+                    format!("the first {} bytes of {} have {is}", mark.offset, mark.file),
+                );
             }
             Some(_) => {}
         }

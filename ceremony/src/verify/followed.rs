@@ -12,7 +12,8 @@ use crate::log::{Body, Did, End, EndOutcome, Entry, Exception, Readback, Skip, T
 use crate::script::{Action, Planned, Script, Step, Word};
 
 const ID: &str = "steps";
-const CLAIM: &str = "the script was followed: each step in its place, done, or left out as the script or an exception allows";
+const CLAIM: &str =
+    "the script was followed: each step in its place, done, or left out as the script or an exception allows";
 const COMMAND: &str = r#"grep -o '"step":"[^"]*"[^}]*' log.jsonl; grep -n 'id:' script.yaml"#;
 
 /// The claim that the script was followed; `script` is why it cannot be read where it cannot.
@@ -37,7 +38,8 @@ pub(super) fn claim(record: &Record, script: &Result<Script, String>) -> Claim {
     let mut walk = Walk::new(script, values);
     let named = genesis.log == script.log || genesis.log == script.log.in_rehearsal();
     if !named || genesis.title != script.title {
-        walk.look.fault_at(1, "the genesis has another log's name or title than the script");
+        walk.look
+            .fault_at(1, "the genesis has another log's name or title than the script");
     }
     for (line, entry) in &record.entries {
         walk.entry(*line, entry);
@@ -119,7 +121,8 @@ impl<'s> Walk<'s> {
     fn current(&mut self) -> Option<Planned<'s>> {
         loop {
             let planned = self.plan.get(self.at)?;
-            let chosen = |guard: &crate::script::Guard| self.choices.get(&guard.branch) == Some(&guard.choice);
+            let chosen =
+                |guard: &crate::script::Guard| self.choices.get(&guard.branch) == Some(&guard.choice);
             if planned.guards.iter().all(chosen) {
                 return Some(planned.clone());
             }
@@ -140,9 +143,15 @@ impl<'s> Walk<'s> {
                 let what = format!("step '{id}', where it is the turn of '{}'", planned.step.id);
                 self.look.fault_at(line, what);
             }
-            None => self.look.fault_at(line, format!("step '{id}' after the last one")),
+            None => self
+                .look
+                .fault_at(line, format!("step '{id}' after the last one")),
         }
-        let ahead = self.plan.iter().skip(self.at).position(|planned| planned.step.id == *id);
+        let ahead = self
+            .plan
+            .iter()
+            .skip(self.at)
+            .position(|planned| planned.step.id == *id);
         let ahead = self.at + ahead?;
         self.leave_step();
         self.at = ahead;
@@ -244,14 +253,27 @@ impl<'s> Walk<'s> {
                 self.running = Running::No;
                 return;
             }
-            (Did::Run { attempt, exit, values, .. }, Action::Run(run)) => {
+            (
+                Did::Run {
+                    attempt,
+                    exit,
+                    values,
+                    ..
+                },
+                Action::Run(run),
+            ) => {
                 if *attempt != self.tries || self.running == Running::No {
                     wrong(format!("try {attempt} ended, and did not begin"));
                 }
                 if !run.succeeds.contains(exit) {
                     wrong(format!("exit code {exit} is no success"));
                 }
-                if !run.values.keys().map(Word::as_str).eq(values.keys().map(String::as_str)) {
+                if !run
+                    .values
+                    .keys()
+                    .map(Word::as_str)
+                    .eq(values.keys().map(String::as_str))
+                {
                     wrong("the values taken are not those of the script".to_owned());
                 }
                 for (name, value) in values {
@@ -285,7 +307,10 @@ impl<'s> Walk<'s> {
             }
             (Did::Seal { checkpoint }, Action::Seal(_)) | (Did::Sign { checkpoint, .. }, Action::Sign(_)) => {
                 if *checkpoint != self.checkpoint {
-                    wrong(format!("checkpoint {checkpoint}, and the last one is {}", self.checkpoint));
+                    wrong(format!(
+                        "checkpoint {checkpoint}, and the last one is {}",
+                        self.checkpoint
+                    ));
                 }
             }
             (Did::Say {}, Action::Say(_))
@@ -308,7 +333,10 @@ impl<'s> Walk<'s> {
             let expected = self.values.fill(&compare.sha256);
             let expected = expected.and_then(|text| text.parse::<Digest>().ok());
             if expected.is_some_and(|expected| expected != readback.sha256) {
-                let what = format!("step '{}': another digest was compared than the script's", step.id);
+                let what = format!(
+                    "step '{}': another digest was compared than the script's",
+                    step.id
+                );
                 self.look.fault_at(line, what);
             }
         } else {
@@ -330,7 +358,10 @@ impl<'s> Walk<'s> {
             }),
         };
         if !allowed {
-            let what = format!("step '{}' was left out, and neither the script nor an exception allows it", step.id);
+            let what = format!(
+                "step '{}' was left out, and neither the script nor an exception allows it",
+                step.id
+            );
             self.look.fault_at(line, what);
         }
         self.skipped += 1;
@@ -350,7 +381,8 @@ impl<'s> Walk<'s> {
         };
         // The steps of the safe state may be counted or not.
         let done = end.done == self.done || self.aborted.is_some_and(|before| before == end.done);
-        if end.outcome != outcome || !done || end.skipped != self.skipped || end.exceptions != self.exceptions {
+        if end.outcome != outcome || !done || end.skipped != self.skipped || end.exceptions != self.exceptions
+        {
             self.look.fault_at(line, "the end does not say what was done");
         }
     }

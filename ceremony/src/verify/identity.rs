@@ -65,7 +65,12 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
     }
     let (id, claim, command) = KEYS;
     claims.push(if seen.is_empty() && look.is_clean() {
-        not_checked(id, claim, command, "the genesis names no TPM and no token: the log is unanchored")
+        not_checked(
+            id,
+            claim,
+            command,
+            "the genesis names no TPM and no token: the log is unanchored",
+        )
     } else {
         look.claim(id, claim, command, seen.join(", "))
     });

@@ -46,7 +46,10 @@ fn chain(record: &Record) -> Claim {
         "chain",
         "each line names the digest of the line before it",
         r#"n=7; sed -n "$((n-1))p" log.jsonl | sha256sum; sed -n "${n}p" log.jsonl | cut -c1-90"#,
-        std::format!("{} lines, each with the number and the digest that it must have", record.count),
+        std::format!(
+            "{} lines, each with the number and the digest that it must have",
+            record.count
+        ),
     )
 }
 
@@ -89,7 +92,10 @@ fn order(record: &Record) -> Claim {
         match (stage, &entry.body) {
             (Stage::Nothing, Body::Genesis(_)) => stage = Stage::Open,
             (Stage::Nothing, _) => {
-                look.fault_at(*line, std::format!("the first entry is a {name} entry, no genesis"));
+                look.fault_at(
+                    *line,
+                    std::format!("the first entry is a {name} entry, no genesis"),
+                );
                 stage = Stage::Open;
             }
             (Stage::Open | Stage::Ended, Body::Genesis(_)) => look.fault_at(*line, "a second genesis"),
@@ -103,7 +109,10 @@ fn order(record: &Record) -> Claim {
         if let Body::Seal(seal) = &entry.body {
             seals += 1;
             if seal.checkpoint != seals {
-                let what = std::format!("the seal of checkpoint {}, where {seals} follows", seal.checkpoint);
+                let what = std::format!(
+                    "the seal of checkpoint {}, where {seals} follows",
+                    seal.checkpoint
+                );
                 look.fault_at(*line, what);
             }
             if let Some(before) = unanchored.replace(seal.checkpoint) {
@@ -114,7 +123,10 @@ fn order(record: &Record) -> Claim {
         if let Body::Anchor(anchor) = &entry.body
             && unanchored.take() != Some(anchor.checkpoint)
         {
-            let what = std::format!("an anchor entry of checkpoint {}, which was not sealed just before", anchor.checkpoint);
+            let what = std::format!(
+                "an anchor entry of checkpoint {}, which was not sealed just before",
+                anchor.checkpoint
+            );
             look.fault_at(*line, what);
         }
     }
@@ -146,7 +158,9 @@ fn finished(record: &Record) -> Claim {
                 look.at(*line);
                 seen = "it ended, after an interruption".to_owned();
             }
-            (_, _) => look.fault("the ceremony is not finished: its log does not close with an end and a seal"),
+            (_, _) => {
+                look.fault("the ceremony is not finished: its log does not close with an end and a seal")
+            }
         },
         _ => look.fault("the ceremony is not finished: its log does not close with an end and a seal"),
     }
@@ -176,10 +190,13 @@ fn kind(record: &Record) -> Claim {
     let named = genesis.log.as_str().starts_with("REHEARSAL/");
     match (genesis.kind, named) {
         (Kind::Production, false) | (Kind::Rehearsal, true) => {}
-        (Kind::Production, true) => look.fault_at(1, "kind is PRODUCTION, and the log has a rehearsal's name"),
-        (Kind::Rehearsal, false) => {
-            look.fault_at(1, "kind is REHEARSAL, and the log has the name of a ceremony that counts")
+        (Kind::Production, true) => {
+            look.fault_at(1, "kind is PRODUCTION, and the log has a rehearsal's name")
         }
+        (Kind::Rehearsal, false) => look.fault_at(
+            1,
+            "kind is REHEARSAL, and the log has the name of a ceremony that counts",
+        ),
     }
     let seen = match genesis.kind {
         Kind::Production => std::format!("PRODUCTION: {}", genesis.log),

@@ -79,7 +79,11 @@ pub fn verify_live(
     nonce: &[u8; 32],
 ) -> Result<Vec<Claim>, LiveError> {
     let record = Record::read(folder)?;
-    let unlooked = |why| CLAIMS.map(|(id, claim, command)| not_checked(id, claim, command, why)).into();
+    let unlooked = |why| {
+        CLAIMS
+            .map(|(id, claim, command)| not_checked(id, claim, command, why))
+            .into()
+    };
     let (Some(genesis), Some(sealed)) = (record.genesis(), record.seals.last()) else {
         return Ok(unlooked("the log has no genesis or no seal"));
     };
@@ -92,7 +96,9 @@ pub fn verify_live(
         nonce,
         anchors,
         sealed,
-        spki: BASE64_STANDARD.decode(&anchors.ak).map_or_else(|_| Vec::new(), |spki| spki),
+        spki: BASE64_STANDARD
+            .decode(&anchors.ak)
+            .map_or_else(|_| Vec::new(), |spki| spki),
     };
     live.claims()
 }
@@ -145,13 +151,15 @@ impl Live<'_> {
         self.clock(now, clock);
         let seen = [
             format!("attestation key {}", self.anchors.ak_name),
+            self.sealed.seal.tpm.as_ref().map_or_else(String::new, |state| {
+                format!("{} is {}", self.anchors.log_counter, state.counter)
+            }),
             self.sealed
-                .seal
-                .tpm
-                .as_ref()
-                .map_or_else(String::new, |state| format!("{} is {}", self.anchors.log_counter, state.counter)),
-            self.sealed.log_value.map_or_else(String::new, |value| value.to_string()),
-            now.map_or_else(String::new, |now| format!("reset {}, restart {}", now.reset_count, now.restart_count)),
+                .log_value
+                .map_or_else(String::new, |value| value.to_string()),
+            now.map_or_else(String::new, |now| {
+                format!("reset {}, restart {}", now.reset_count, now.restart_count)
+            }),
         ];
         let claims = looks.into_iter().zip(CLAIMS).zip(seen);
         Ok(claims
@@ -161,7 +169,8 @@ impl Live<'_> {
 
     fn counter(&self, look: &mut Look) -> Result<(), LiveError> {
         let name = &self.anchors.log_counter_name;
-        let read = |statement: &Statement, name: &Name| statement.verify_counter(&self.spki, self.nonce, name);
+        let read =
+            |statement: &Statement, name: &Name| statement.verify_counter(&self.spki, self.nonce, name);
         let Some(now) = self.certified(Anchor::Counter, &self.anchors.log_counter, name, look, read)? else {
             return Ok(());
         };
@@ -171,7 +180,9 @@ impl Live<'_> {
                 "it is {now}, and {then} at the last seal: a later seal is missing, or a later ceremony was held"
             ));
         } else if now < then {
-            look.fault(format!("it is {now}, and was {then} at the last seal: an older state of the TPM was restored"));
+            look.fault(format!(
+                "it is {now}, and was {then} at the last seal: an older state of the TPM was restored"
+            ));
         }
         Ok(())
     }

@@ -51,7 +51,11 @@ impl Look {
         Claim {
             id: id.to_owned(),
             claim: claim.to_owned(),
-            verdict: if failed { ClaimVerdict::Fail } else { ClaimVerdict::Pass },
+            verdict: if failed {
+                ClaimVerdict::Fail
+            } else {
+                ClaimVerdict::Pass
+            },
             evidence: if failed { evidence } else { seen },
             command: command.to_owned(),
             lines,

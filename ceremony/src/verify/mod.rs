@@ -55,9 +55,9 @@ pub enum VerifyError {
 impl Advice for VerifyError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoFolder { .. } => Some(
-                "name the folder of the ceremony, the one with log.jsonl: SITE/ceremonies/ID".to_owned(),
-            ),
+            Self::NoFolder { .. } => {
+                Some("name the folder of the ceremony, the one with log.jsonl: SITE/ceremonies/ID".to_owned())
+            }
             Self::Read { .. } => None,
         }
     }

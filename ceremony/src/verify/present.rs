@@ -82,7 +82,11 @@ fn shared_keys(allowed: &AllowedSigners, principals: &BTreeSet<String>, look: &m
             .cloned()
             .collect();
         if both.len() > 1 {
-            look.fault(format!("{} have one key, {}", both.join(" and "), shared.fingerprint));
+            look.fault(format!(
+                "{} have one key, {}",
+                both.join(" and "),
+                shared.fingerprint
+            ));
         }
     }
 }
@@ -134,11 +138,14 @@ impl<'s> Room<'s> {
                     Did::Leave { seats } => {
                         for seat in seats {
                             if self.here.remove(seat).is_none() {
-                                self.quorum.fault_at(line, format!("{seat} leaves, and was not there"));
+                                self.quorum
+                                    .fault_at(line, format!("{seat} leaves, and was not there"));
                             }
                         }
                     }
-                    Did::Say {} | Did::Fail { .. } | Did::Resume {} => self.step(line, &step.step, Weight::Light),
+                    Did::Say {} | Did::Fail { .. } | Did::Resume {} => {
+                        self.step(line, &step.step, Weight::Light)
+                    }
                     Did::Confirm { initials } => {
                         self.step(line, &step.step, Weight::Light);
                         for given in initials {
@@ -148,7 +155,11 @@ impl<'s> Room<'s> {
                                 self.people.fault_at(line, what);
                             }
                         }
-                        self.initials(line, &step.step, initials.iter().map(|given| &given.seat).collect());
+                        self.initials(
+                            line,
+                            &step.step,
+                            initials.iter().map(|given| &given.seat).collect(),
+                        );
                     }
                     Did::Clock { .. } | Did::Branch { .. } | Did::Pause { .. } => {
                         self.step(line, &step.step, Weight::Light);
@@ -203,7 +214,8 @@ impl<'s> Room<'s> {
         };
         for seat in &entry.by {
             if !self.all.is_empty() && !self.here.contains_key(seat) && !coming.contains(&seat) {
-                self.quorum.fault_at(line, format!("{seat} acted, and was not there"));
+                self.quorum
+                    .fault_at(line, format!("{seat} acted, and was not there"));
             }
         }
     }
@@ -216,7 +228,10 @@ impl<'s> Room<'s> {
         });
         for person in people {
             if asked.as_ref().is_some_and(|asked| !asked.contains(&person.seat)) {
-                self.people.fault_at(line, format!("the step asks nobody to sign in as {}", person.seat));
+                self.people.fault_at(
+                    line,
+                    format!("the step asks nobody to sign in as {}", person.seat),
+                );
             }
             self.people.at(line);
             for (seat, other) in &self.all {
@@ -224,7 +239,10 @@ impl<'s> Room<'s> {
                     || person.initials == other.initials
                     || (person.principal.is_some() && person.principal == other.principal);
                 if same && *seat != person.seat {
-                    let what = format!("{seat} and {} have the same name, initials or principal", person.seat);
+                    let what = format!(
+                        "{seat} and {} have the same name, initials or principal",
+                        person.seat
+                    );
                     self.people.fault_at(line, what);
                 }
             }
@@ -261,7 +279,8 @@ impl<'s> Room<'s> {
             for who in &confirm.initials {
                 let seats = self.script.seats(who);
                 if !seats.iter().any(|seat| given.contains(seat)) {
-                    self.quorum.fault_at(line, format!("step '{id}': no initials of {who}"));
+                    self.quorum
+                        .fault_at(line, format!("step '{id}': no initials of {who}"));
                 }
             }
         }
@@ -273,7 +292,8 @@ impl<'s> Room<'s> {
             for seat in seats(self.script, &sign.who) {
                 let end = format!(".{seat}.sig");
                 if !names.iter().any(|name| name.ends_with(&end)) {
-                    self.signers.fault_at(line, format!("step '{id}': no signature of {seat}"));
+                    self.signers
+                        .fault_at(line, format!("step '{id}': no signature of {seat}"));
                 }
             }
         }
@@ -285,7 +305,8 @@ impl<'s> Room<'s> {
         let agree: BTreeSet<&Seat> = exception.agree.iter().collect();
         for seat in exception.agree.iter().chain(&exception.disagree) {
             if !self.here.contains_key(seat) {
-                self.agreed.fault_at(line, format!("{seat} was asked, and was not there"));
+                self.agreed
+                    .fault_at(line, format!("{seat} was asked, and was not there"));
             }
         }
         if exception.disagree.iter().any(|seat| agree.contains(seat)) {
@@ -303,7 +324,8 @@ impl<'s> Room<'s> {
         let which = if self.ended { Which::Last } else { Which::Earlier };
         let signers: BTreeSet<&Seat> = seal.signers.iter().collect();
         for (role, must) in self.script.signers(which) {
-            let count = |seats: &mut dyn Iterator<Item = &Seat>| seats.filter(|seat| seat.role() == role).count();
+            let count =
+                |seats: &mut dyn Iterator<Item = &Seat>| seats.filter(|seat| seat.role() == role).count();
             let sign = count(&mut signers.iter().copied());
             let here = match which {
                 Which::Last => usize::MAX,
@@ -328,11 +350,7 @@ fn seats(script: &Script, who: &[Who]) -> BTreeSet<Seat> {
     who.iter().flat_map(|who| script.seats(who)).collect()
 }
 
-fn lacking(
-    quorum: &BTreeMap<Role, u8>,
-    act: Option<&BTreeMap<Role, u8>>,
-    there: &[&Seat],
-) -> Option<String> {
+fn lacking(quorum: &BTreeMap<Role, u8>, act: Option<&BTreeMap<Role, u8>>, there: &[&Seat]) -> Option<String> {
     for (role, must) in quorum.iter().chain(act.into_iter().flatten()) {
         let are = there.iter().filter(|seat| seat.role() == role).count();
         if are < usize::from(*must) {

@@ -19,11 +19,15 @@ pub(super) fn claim(record: &Record, previous: Option<&CeremonyFolder>) -> Resul
     };
     let (named, folder) = match (&genesis.previous, previous) {
         (None, None) => {
-            let why = "the genesis says that this is the site's first ceremony; nothing in this folder shows it";
+            let why =
+                "the genesis says that this is the site's first ceremony; nothing in this folder shows it";
             return Ok(not_checked(id, claim, command, why));
         }
         (Some(named), None) => {
-            let why = format!("it names {} of {}, whose folder was not given", named.checkpoint, named.log);
+            let why = format!(
+                "it names {} of {}, whose folder was not given",
+                named.checkpoint, named.log
+            );
             return Ok(not_checked(id, claim, command, &why));
         }
         (None, Some(_)) => {
@@ -39,7 +43,10 @@ pub(super) fn claim(record: &Record, previous: Option<&CeremonyFolder>) -> Resul
     match (before.genesis(), before.seals.last()) {
         (Some(earlier), Some(sealed)) => {
             if earlier.log != named.log {
-                look.fault_at(1, format!("the folder is of {}, not of {}", earlier.log, named.log));
+                look.fault_at(
+                    1,
+                    format!("the folder is of {}, not of {}", earlier.log, named.log),
+                );
             }
             let checkpoint = read(folder, &names::checkpoint(sealed.seal.checkpoint))?;
             if checkpoint.is_none_or(|bytes| Digest::of(&bytes) != named.checkpoint) {
@@ -49,14 +56,20 @@ pub(super) fn claim(record: &Record, previous: Option<&CeremonyFolder>) -> Resul
                 && then.ak_name == now.ak_name
             {
                 if sealed.log_value != Some(now.log_value) {
-                    look.fault_at(1, "the TPM's index held something else than the log before left in it");
+                    look.fault_at(
+                        1,
+                        "the TPM's index held something else than the log before left in it",
+                    );
                 }
                 let counter = sealed.seal.tpm.as_ref().map(|state| state.counter);
                 if counter != Some(now.counter) {
                     let counter = counter.map_or(0, |counter| counter);
                     look.fault_at(
                         1,
-                        format!("the TPM's counter went from {counter} to {} between the two", now.counter),
+                        format!(
+                            "the TPM's counter went from {counter} to {} between the two",
+                            now.counter
+                        ),
                     );
                 }
             }

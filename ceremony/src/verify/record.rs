@@ -7,9 +7,7 @@ use key_metadata::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::VerifyError;
-use crate::log::{
-    Body, CeremonyFolder, Entry, Genesis, ReadError, Seal, Tail, Tree, leaf, read_lines,
-};
+use crate::log::{Body, CeremonyFolder, Entry, Genesis, ReadError, Seal, Tail, Tree, leaf, read_lines};
 
 /// What is in the log, and what is wrong with its lines.
 #[derive(Debug, Default)]

@@ -36,9 +36,15 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
             look.at(wanted.line);
             let number = wanted.checkpoint;
             let file = names::signature(number, seat);
-            let principal = wanted.person.as_ref().and_then(|person| person.principal.as_deref());
+            let principal = wanted
+                .person
+                .as_ref()
+                .and_then(|person| person.principal.as_deref());
             let Some(principal) = principal else {
-                look.fault_at(wanted.line, format!("nobody signed in for {seat} with a principal"));
+                look.fault_at(
+                    wanted.line,
+                    format!("nobody signed in for {seat} with a principal"),
+                );
                 continue;
             };
             principals.insert(principal);
@@ -51,7 +57,10 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
             };
             let files = (read(folder, &names::checkpoint(number))?, read(folder, &file)?);
             let (Some(checkpoint), Some(armoured)) = files else {
-                look.fault_at(wanted.line, format!("there is no checkpoint-{number} with {file}"));
+                look.fault_at(
+                    wanted.line,
+                    format!("there is no checkpoint-{number} with {file}"),
+                );
                 continue;
             };
             let expected = Expected {
@@ -64,7 +73,11 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
                 Ok(good) => {
                     keys.insert(format!("{} {}", good.key_type, good.fingerprint));
                     if let Some(key) = good.security_key {
-                        let verified = if key.user_verified() { "with PIN or finger" } else { "touched" };
+                        let verified = if key.user_verified() {
+                            "with PIN or finger"
+                        } else {
+                            "touched"
+                        };
                         touches.insert(format!("{verified}, its counter {}", key.counter));
                     }
                 }
@@ -124,7 +137,9 @@ fn wanted(record: &Record) -> BTreeMap<Seat, Vec<Wanted>> {
         };
         match &entry.body {
             Body::Seal(seal) => {
-                seal.signers.iter().for_each(|seat| signs(seat, seal.checkpoint, &people));
+                seal.signers
+                    .iter()
+                    .for_each(|seat| signs(seat, seal.checkpoint, &people));
             }
             Body::Step(step) => match &step.did {
                 Did::Attend { people: came } => {
@@ -170,7 +185,11 @@ fn seen(wanted: &[Wanted], keys: &BTreeSet<String>, touches: &BTreeSet<String>) 
     let names: Vec<_> = names.into_iter().collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
     let touches: Vec<_> = touches.iter().map(String::as_str).collect();
-    let touched = if touches.is_empty() { String::new() } else { format!(" ({})", touches.join("; ")) };
+    let touched = if touches.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", touches.join("; "))
+    };
     format!("{}, by {}{touched}", names.join(", "), keys.join(", "))
 }
 

@@ -13,11 +13,23 @@ use super::record::{Record, Sealed};
 use crate::log::{Body, CeremonyFolder, TpmAnchors, names};
 
 const CLAIMS: [(&str, &str); 5] = [
-    ("tpm-log", "the TPM signed that its index held the digest of all lines up to each seal"),
-    ("tpm-counter", "the TPM signed that its counter had each seal's number"),
+    (
+        "tpm-log",
+        "the TPM signed that its index held the digest of all lines up to each seal",
+    ),
+    (
+        "tpm-counter",
+        "the TPM signed that its counter had each seal's number",
+    ),
     ("tpm-quote", "the TPM quoted its PCRs for each checkpoint"),
-    ("tpm-clock", "the TPM's resets and clock do not run backwards from seal to seal"),
-    ("counter", "the seals' counter numbers follow one another; one that is missing has its recovered entry"),
+    (
+        "tpm-clock",
+        "the TPM's resets and clock do not run backwards from seal to seal",
+    ),
+    (
+        "counter",
+        "the seals' counter numbers follow one another; one that is missing has its recovered entry",
+    ),
 ];
 
 /// Why nobody can look where there is no TPM.
@@ -27,7 +39,11 @@ const UNANCHORED: &str = "the log is unanchored: it was kept without a TPM";
 pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Claim>, VerifyError> {
     let commands = commands(record);
     let all = CLAIMS.iter().zip(&commands);
-    let unlooked = |why| all.clone().map(|((id, claim), command)| not_checked(id, claim, command, why)).collect();
+    let unlooked = |why| {
+        all.clone()
+            .map(|((id, claim), command)| not_checked(id, claim, command, why))
+            .collect()
+    };
     let Some(genesis) = record.genesis() else {
         return Ok(unlooked("the log has no genesis"));
     };
@@ -42,7 +58,11 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
     for sealed in &record.seals {
         let seen = key.seen(folder, sealed, [&mut *log, &mut *counter, &mut *quote])?;
         if let Some(values) = &seen.values {
-            pcrs = values.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            pcrs = values
+                .keys()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
         }
         clocks(sealed, &seen.clocks, &mut last, clock);
     }
@@ -53,15 +73,22 @@ pub(super) fn claims(folder: &CeremonyFolder, record: &Record) -> Result<Vec<Cla
     let evidence = [
         format!(
             "{number} statements; the last one says {}",
-            last.and_then(|sealed| sealed.log_value).map_or_else(String::new, |value| value.to_string())
+            last.and_then(|sealed| sealed.log_value)
+                .map_or_else(String::new, |value| value.to_string())
         ),
         format!("{number} statements about {}", anchors.log_counter),
         format!("{number} quotes of PCR {pcrs}"),
         state.map_or_else(String::new, |state| {
-            format!("reset {}, restart {}, {} ms at the last seal", state.reset_count, state.restart_count, state.clock)
+            format!(
+                "reset {}, restart {}, {} ms at the last seal",
+                state.reset_count, state.restart_count, state.clock
+            )
         }),
         state.map_or_else(String::new, |state| {
-            format!("from {} before the first seal to {} at the last", anchors.counter, state.counter)
+            format!(
+                "from {} before the first seal to {} at the last",
+                anchors.counter, state.counter
+            )
         }),
     ];
     let claims = looks.into_iter().zip(all).zip(evidence);
@@ -115,14 +142,21 @@ struct Seen {
 impl<'g> Key<'g> {
     fn of(anchors: &'g TpmAnchors) -> Self {
         Self {
-            spki: BASE64_STANDARD.decode(&anchors.ak).map_or_else(|_| Vec::new(), |spki| spki),
+            spki: BASE64_STANDARD
+                .decode(&anchors.ak)
+                .map_or_else(|_| Vec::new(), |spki| spki),
             log: anchors.log_index_name.parse().ok(),
             counter: anchors.log_counter_name.parse().ok(),
             anchors,
         }
     }
 
-    fn seen(&self, folder: &CeremonyFolder, sealed: &Sealed, looks: [&mut Look; 3]) -> Result<Seen, VerifyError> {
+    fn seen(
+        &self,
+        folder: &CeremonyFolder,
+        sealed: &Sealed,
+        looks: [&mut Look; 3],
+    ) -> Result<Seen, VerifyError> {
         let [log, counter, quote] = looks;
         let number = sealed.seal.checkpoint;
         for look in [&mut *log, &mut *counter, &mut *quote] {
@@ -146,7 +180,10 @@ impl<'g> Key<'g> {
                         if sealed.log_value != Some(Digest::from(value)) {
                             let is = Digest::from(value);
                             let must = sealed.log_value.map_or_else(String::new, |must| must.to_string());
-                            log.fault_at(sealed.line, format!("the TPM's index held {is}; the lines give {must}"));
+                            log.fault_at(
+                                sealed.line,
+                                format!("the TPM's index held {is}; the lines give {must}"),
+                            );
                         }
                     }
                     Err(error) => log.fault_at(sealed.line, format!("checkpoint-{number}.extend: {error}")),
@@ -161,10 +198,15 @@ impl<'g> Key<'g> {
                         seen.clocks.push(clock);
                         let must = sealed.seal.tpm.as_ref().map(|state| state.counter);
                         if must != Some(value) {
-                            counter.fault_at(sealed.line, format!("the TPM's counter was {value}, not the seal's"));
+                            counter.fault_at(
+                                sealed.line,
+                                format!("the TPM's counter was {value}, not the seal's"),
+                            );
                         }
                     }
-                    Err(error) => counter.fault_at(sealed.line, format!("checkpoint-{number}.counter: {error}")),
+                    Err(error) => {
+                        counter.fault_at(sealed.line, format!("checkpoint-{number}.counter: {error}"))
+                    }
                 },
             }
         }
@@ -188,7 +230,10 @@ impl<'g> Key<'g> {
         };
         let tss = names::tpm(number, "quote", "tss");
         if read(folder, &tss)?.is_none_or(|tss| tss != statement.signature_tpmt()) {
-            look.fault_at(sealed.line, format!("{tss} is not there, or not the signature of the quote"));
+            look.fault_at(
+                sealed.line,
+                format!("{tss} is not there, or not the signature of the quote"),
+            );
         }
         let file = names::tpm(number, "quote", "pcrs");
         let values = match read(folder, &file)?.map(|bytes| read_pcr_file(&bytes)) {
@@ -258,7 +303,10 @@ fn clocks(sealed: &Sealed, statements: &[ClockInfo], last: &mut Option<Instant>,
     for clock in statements {
         let now = (clock.reset_count, clock.restart_count, clock.clock_ms);
         if now < seal {
-            look.fault_at(sealed.line, told("the TPM when it signed", now, "at the seal", seal));
+            look.fault_at(
+                sealed.line,
+                told("the TPM when it signed", now, "at the seal", seal),
+            );
         }
         latest = latest.max(now);
     }
@@ -288,7 +336,10 @@ fn consecutive(record: &Record, start: u64, look: &mut Look) {
         };
         look.at(*line);
         if Some(number) != counter.checked_add(1) {
-            look.fault_at(*line, format!("{what} has counter {number}, and {counter} was before it"));
+            look.fault_at(
+                *line,
+                format!("{what} has counter {number}, and {counter} was before it"),
+            );
         }
         counter = number;
     }

@@ -29,7 +29,9 @@ pub(super) fn claim(folder: &CeremonyFolder, record: &Record) -> Result<Claim, V
         return Ok(not_checked(id, claim, &command, "the log has no seal"));
     }
     let mut look = Look::default();
-    let spki = BASE64_STANDARD.decode(&key.key).map_or_else(|_| Vec::new(), |spki| spki);
+    let spki = BASE64_STANDARD
+        .decode(&key.key)
+        .map_or_else(|_| Vec::new(), |spki| spki);
     for sealed in &record.seals {
         look.at(sealed.line);
         let number = sealed.seal.checkpoint;
@@ -45,6 +47,10 @@ pub(super) fn claim(folder: &CeremonyFolder, record: &Record) -> Result<Claim, V
             }
         }
     }
-    let seen = format!("{} signatures of the key in token '{}'", record.seals.len(), key.token);
+    let seen = format!(
+        "{} signatures of the key in token '{}'",
+        record.seals.len(),
+        key.token
+    );
     Ok(look.claim(id, claim, &command, seen))
 }

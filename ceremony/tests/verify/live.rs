@@ -30,7 +30,13 @@ fn fails(claims: &[Claim], expected: &[&str]) {
 }
 
 fn held<'a>(path: &Path, anchors: &'a Anchors, keys: &'a Keys) -> Made<'a> {
-    let with = With { anchors: Some(anchors), token: None, keys, script: SCRIPT, previous: None };
+    let with = With {
+        anchors: Some(anchors),
+        token: None,
+        keys,
+        script: SCRIPT,
+        previous: None,
+    };
     let mut made = Made::begin(path, with);
     made.hold();
     made
@@ -79,7 +85,10 @@ fn a_cleared_tpm_and_another_one_are_noticed() {
     let anchors = Anchors::start(&folder.path().join("tpm"));
     let made = held(&folder.path().join("held"), &anchors, &keys).folder;
     let other = Anchors::start(&folder.path().join("other"));
-    fails(&asked(&made, &other), &["live-tpm", "live-counter", "live-log", "live-clock"]);
+    fails(
+        &asked(&made, &other),
+        &["live-tpm", "live-counter", "live-log", "live-clock"],
+    );
     anchors.swtpm.must("tpm2_clear", &["-c", "l"]).unwrap();
     let everything = ["live-tpm", "live-counter", "live-log", "live-clock"];
     fails(&asked(&made, &anchors), &everything);
@@ -92,11 +101,20 @@ fn an_index_made_anew_is_noticed_by_the_log_and_by_the_tpm() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::make(&folder.path().join("keys"));
     let anchors = Anchors::start(&folder.path().join("tpm"));
-    let with = With { anchors: Some(&anchors), token: None, keys: &keys, script: SCRIPT, previous: None };
+    let with = With {
+        anchors: Some(&anchors),
+        token: None,
+        keys: &keys,
+        script: SCRIPT,
+        previous: None,
+    };
     let mut made = Made::begin(&folder.path().join("held"), with);
     made.open();
     let anew = |anchor, index: key_metadata::NvIndex| {
-        anchors.swtpm.must("tpm2_nvundefine", &["-C", "o", &index.to_string()]).unwrap();
+        anchors
+            .swtpm
+            .must("tpm2_nvundefine", &["-C", "o", &index.to_string()])
+            .unwrap();
         anchors.tpm.define_anchor(anchor, index, None).unwrap();
     };
     // The digests of the lines so far are replayed, but for one.

@@ -11,7 +11,7 @@ use ceremony::verify::VERIFY_SH;
 use key_metadata::{Digest, Time};
 
 use crate::seats::{Keys, people};
-use crate::tpm_side::{Anchors, LogToken, log_index, counter_index};
+use crate::tpm_side::{Anchors, LogToken, counter_index, log_index};
 
 pub const SCRIPT: &str = include_str!("script.yaml");
 
@@ -108,7 +108,9 @@ impl<'a> Made<'a> {
 
     pub fn now(&mut self) -> Time {
         self.clock += 7;
-        format!("2026-11-23T10:{:02}:{:02}Z", self.clock / 60, self.clock % 60).parse().unwrap()
+        format!("2026-11-23T10:{:02}:{:02}Z", self.clock / 60, self.clock % 60)
+            .parse()
+            .unwrap()
     }
 
     /// An entry, in the log and in the TPM.
@@ -123,7 +125,12 @@ impl<'a> Made<'a> {
 
     pub fn step(&mut self, step: &str, did: Did) {
         let output = format!("{step}\r\n");
-        self.cast.output(std::time::Duration::from_secs(self.clock.into()), output.as_bytes()).unwrap();
+        self.cast
+            .output(
+                std::time::Duration::from_secs(self.clock.into()),
+                output.as_bytes(),
+            )
+            .unwrap();
         let step = step.parse().unwrap();
         self.add(&["administrator-1"], Body::Step(StepEntry { step, did }));
     }
@@ -176,7 +183,11 @@ impl<'a> Made<'a> {
         fs::write(self.folder.file(names::checkpoint(number)), &checkpoint).unwrap();
         for signer in signers {
             let name = names::signature(number, &seat(signer));
-            fs::write(self.folder.file(name), self.with.keys.sign(&seat(signer), &checkpoint)).unwrap();
+            fs::write(
+                self.folder.file(name),
+                self.with.keys.sign(&seat(signer), &checkpoint),
+            )
+            .unwrap();
         }
         if let Some(token) = self.with.token {
             fs::write(self.folder.file(names::token(number)), token.sign(&checkpoint)).unwrap();
@@ -254,24 +265,68 @@ impl<'a> Made<'a> {
     pub fn make_keys(&mut self) {
         let argv = "keyrite-keyctl --site /srv/site generate --zone cr --json";
         let argv: Vec<String> = argv.split(' ').map(str::to_owned).collect();
-        self.step("generate", Did::Begin { argv: argv.clone(), attempt: 1 });
-        let printed = self.artefact("generate", ArtefactRole::Printed, None, b"error: the token is not there\n");
+        self.step(
+            "generate",
+            Did::Begin {
+                argv: argv.clone(),
+                attempt: 1,
+            },
+        );
+        let printed = self.artefact(
+            "generate",
+            ArtefactRole::Printed,
+            None,
+            b"error: the token is not there\n",
+        );
         let why = "exit code 4".to_owned();
         let exit = Some(4);
-        self.step("generate", Did::Fail { attempt: 1, exit, why, printed });
+        self.step(
+            "generate",
+            Did::Fail {
+                attempt: 1,
+                exit,
+                why,
+                printed,
+            },
+        );
         self.step("generate", Did::Begin { argv, attempt: 2 });
-        self.artefact("generate", ArtefactRole::Output, Some("keys/cr.yaml"), b"version: 1\n");
-        let printed = self.artefact("generate", ArtefactRole::Printed, None, b"{\"keys\":[{\"key-tag\":17}]}\n");
+        self.artefact(
+            "generate",
+            ArtefactRole::Output,
+            Some("keys/cr.yaml"),
+            b"version: 1\n",
+        );
+        let printed = self.artefact(
+            "generate",
+            ArtefactRole::Printed,
+            None,
+            b"{\"keys\":[{\"key-tag\":17}]}\n",
+        );
         let what = "the user PIN of the token".to_owned();
         let step = "generate".parse().unwrap();
         self.add(&["officer-1"], Body::SecretEvent(SecretEvent { step, what }));
         let values = BTreeMap::from([("key-tag".to_owned(), "17".to_owned())]);
-        self.step("generate", Did::Run { attempt: 2, exit: 0, printed, values });
+        self.step(
+            "generate",
+            Did::Run {
+                attempt: 2,
+                exit: 0,
+                printed,
+                values,
+            },
+        );
         self.seal("generate affected keys", &["officer-1"]);
         self.anchor();
         let reason = "Nobody needs to see it again.".to_owned();
         let step = "show".parse().unwrap();
-        self.add(&["administrator-1"], Body::Skip(Skip { step, reason, exception: None }));
+        self.add(
+            &["administrator-1"],
+            Body::Skip(Skip {
+                step,
+                reason,
+                exception: None,
+            }),
+        );
         self.interrupt();
         self.seal("a break", &["officer-1"]);
         self.anchor();
@@ -296,7 +351,10 @@ impl<'a> Made<'a> {
         self.cast = Recording::create(&self.folder.file(&file), "Keys of cr", now).unwrap();
         self.add(&[], Body::Cast(Cast { file }));
         let recovered = Recovered {
-            torn: vec![Torn { file: names::torn(1), sha256: Digest::of(torn) }],
+            torn: vec![Torn {
+                file: names::torn(1),
+                sha256: Digest::of(torn),
+            }],
             counter,
             cast: Some(cut),
             ..Recovered::default()
@@ -321,7 +379,13 @@ impl<'a> Made<'a> {
             fs::write(self.folder.file(&name), &signature).unwrap();
             signatures.insert(name, Digest::of(&signature));
         }
-        self.step("attest", Did::Sign { checkpoint, signatures });
+        self.step(
+            "attest",
+            Did::Sign {
+                checkpoint,
+                signatures,
+            },
+        );
         let exception = Exception {
             step: "light".parse().unwrap(),
             expected: "a switch".to_owned(),
@@ -334,7 +398,14 @@ impl<'a> Made<'a> {
         self.add(&["administrator-1"], Body::Exception(exception));
         let exception = Some(self.log.entries().len() as u64);
         let (step, reason) = ("light".parse().unwrap(), "there is no switch".to_owned());
-        self.add(&["administrator-1"], Body::Skip(Skip { step, reason, exception }));
+        self.add(
+            &["administrator-1"],
+            Body::Skip(Skip {
+                step,
+                reason,
+                exception,
+            }),
+        );
         let seats = vec![seat("officer-2")];
         self.step("goodbye", Did::Leave { seats });
         let end = End {
@@ -349,6 +420,13 @@ impl<'a> Made<'a> {
 }
 
 fn pem(key: &str) -> String {
-    let lines: Vec<_> = key.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+    let lines: Vec<_> = key
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        lines.join("\n")
+    )
 }

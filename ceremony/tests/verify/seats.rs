@@ -37,7 +37,13 @@ impl Keys {
         let line = |(seat, ..): &(&str, &str, &str)| {
             let key = fs::read_to_string(self.0.join(format!("{seat}.pub"))).unwrap();
             let fields: Vec<_> = key.split(' ').collect();
-            format!("{} namespaces=\"{}\" {} {}\n", principal(seat), names::NAMESPACE, fields[0], fields[1])
+            format!(
+                "{} namespaces=\"{}\" {} {}\n",
+                principal(seat),
+                names::NAMESPACE,
+                fields[0],
+                fields[1]
+            )
         };
         SEATS.iter().map(line).collect()
     }

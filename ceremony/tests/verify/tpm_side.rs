@@ -63,7 +63,11 @@ impl Anchors {
             ak: BASE64_STANDARD.encode(key.spki()),
             log_index: log_index().to_string(),
             log_index_name: name(Anchor::Log, log_index()),
-            log_value: self.tpm.log_value(log_index()).unwrap().map_or(Digest::ZERO, Digest::from),
+            log_value: self
+                .tpm
+                .log_value(log_index())
+                .unwrap()
+                .map_or(Digest::ZERO, Digest::from),
             log_counter: counter_index().to_string(),
             log_counter_name: name(Anchor::Counter, counter_index()),
             counter: self.tpm.counter(counter_index()).unwrap(),
@@ -84,13 +88,18 @@ impl Anchors {
         ] {
             add(what, &self.tpm.certify_nv(at(), anchor, index, &for_it).unwrap());
         }
-        let pcrs: Vec<_> = [0, 1, 2, 3, 4, 5, 6, 7, 9].map(|pcr| PcrNumber::try_from(pcr).unwrap()).into();
+        let pcrs: Vec<_> = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+            .map(|pcr| PcrNumber::try_from(pcr).unwrap())
+            .into();
         let quote = self
             .tpm
             .quote(at(), &PcrSelection::try_from(pcrs).unwrap(), &for_it)
             .unwrap();
         add("quote", &quote.statement);
-        files.push((names::tpm(number, "quote", "tss"), quote.statement.signature_tpmt()));
+        files.push((
+            names::tpm(number, "quote", "tss"),
+            quote.statement.signature_tpmt(),
+        ));
         files.push((names::tpm(number, "quote", "pcrs"), pcr_file(&quote.values)));
         files
     }
@@ -109,8 +118,28 @@ impl LogToken {
             configuration: store.configuration().to_owned(),
             folder: folder.to_owned(),
         };
-        token.run("softhsm2-util", &["--init-token", "--free", "--label", "log", "--so-pin", "87654321", "--pin", "1234"]);
-        token.tool(&["--keypairgen", "--key-type", "EC:prime256v1", "--id", "01", "--label", "log"]);
+        token.run(
+            "softhsm2-util",
+            &[
+                "--init-token",
+                "--free",
+                "--label",
+                "log",
+                "--so-pin",
+                "87654321",
+                "--pin",
+                "1234",
+            ],
+        );
+        token.tool(&[
+            "--keypairgen",
+            "--key-type",
+            "EC:prime256v1",
+            "--id",
+            "01",
+            "--label",
+            "log",
+        ]);
         token
     }
 
@@ -120,17 +149,37 @@ impl LogToken {
             .args(arguments)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn tool(&self, arguments: &[&str]) {
-        let always = ["--module", SOFTHSM_MODULE, "--token-label", "log", "--login", "--pin", "1234"];
+        let always = [
+            "--module",
+            SOFTHSM_MODULE,
+            "--token-label",
+            "log",
+            "--login",
+            "--pin",
+            "1234",
+        ];
         self.run("pkcs11-tool", &[&always[..], arguments].concat());
     }
 
     pub fn of_genesis(&self) -> LogKey {
         let file = self.folder.join("key.der");
-        self.tool(&["--read-object", "--type", "pubkey", "--id", "01", "--output-file", file.to_str().unwrap()]);
+        self.tool(&[
+            "--read-object",
+            "--type",
+            "pubkey",
+            "--id",
+            "01",
+            "--output-file",
+            file.to_str().unwrap(),
+        ]);
         LogKey {
             token: "log".to_owned(),
             key: BASE64_STANDARD.encode(fs::read(file).unwrap()),
