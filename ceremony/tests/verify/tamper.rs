@@ -18,7 +18,7 @@ use crate::sound::{shell, told};
 use crate::tpm_side::{Anchors, LogToken};
 
 /// How many flipped bytes there are for each that verify.sh is asked about.
-const SAMPLE: usize = 24;
+const SAMPLE: usize = 101;
 /// Tests share two cores.
 const THREADS: usize = 2;
 
@@ -384,8 +384,13 @@ fn nothing_that_was_tampered_with_passes() {
     };
     let mut files = Files::new();
     read(&folder, "", &mut files);
-    let tamperings = [changed_lines(&files), replayed(&files), changed_files(&files)].concat();
+    let mut tamperings = [changed_lines(&files), replayed(&files), changed_files(&files)].concat();
     let started = std::time::Instant::now();
+    if let Ok(kind) = std::env::var("TAMPER_ONLY") {
+        tamperings.retain(|tampering| {
+            tampering.what.contains(&kind) || tampering.shell == Shell::Asked && kind == "asked"
+        });
+    }
     let (wrong, asked) = tried(&files, &tamperings);
     eprintln!(
         "{} tamperings, {asked} of them by verify.sh too, in {:?}",
