@@ -35,8 +35,8 @@ pub struct Answers<'s> {
     /// The steps at which a sheet decided.
     decided: BTreeSet<Word>,
     now: fn() -> Time,
-    last: Option<(Question, u32)>,
-    trouble: Option<AnswersError>,
+    last: Option<Box<(Question, u32)>>,
+    trouble: Option<Box<AnswersError>>,
 }
 
 /// How far a fault is.
@@ -153,7 +153,7 @@ impl<'s> Answers<'s> {
         match self.try_answer(question) {
             Ok(line) => Asked::Line(line),
             Err(error) => {
-                self.trouble = Some(error);
+                self.trouble = Some(Box::new(error));
                 Asked::Closed
             }
         }
@@ -163,7 +163,7 @@ impl<'s> Answers<'s> {
     /// not asked for.
     pub fn finish(self) -> Result<(), AnswersError> {
         if let Some(trouble) = self.trouble {
-            return Err(trouble);
+            return Err(*trouble);
         }
         if self.entrance == Entrance::Resumed {
             return Ok(());
@@ -178,11 +178,11 @@ impl<'s> Answers<'s> {
     }
 
     fn try_answer(&mut self, question: &Question) -> Result<String, AnswersError> {
-        let times = match &self.last {
+        let times = match self.last.as_deref() {
             Some((last, times)) if last == question => times + 1,
             Some(_) | None => 1,
         };
-        self.last = Some((question.clone(), times));
+        self.last = Some(Box::new((question.clone(), times)));
         self.let_it_happen(question)?;
         let answer = self.line(question)?;
         if times > PATIENCE {
