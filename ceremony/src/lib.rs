@@ -2,6 +2,7 @@
 
 pub mod log;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod script;
 pub mod verify;
