@@ -1,9 +1,14 @@
 //! Key ceremonies: scripts, the log that is kept of them, and what an auditor makes of it.
 
+pub mod cast;
+pub mod explain;
 pub mod log;
 pub mod print;
 pub mod progress;
+pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod script;
+pub mod signature;
 pub mod verify;
+pub mod words;

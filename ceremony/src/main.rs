@@ -1,5 +1,9 @@
 //! `keyrite-ceremony`: scripted ceremonies with a log that an auditor can check alone.
 
+mod explain_verb;
+mod hold;
+mod print_verb;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +21,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Hold a ceremony by its script, step by step on this terminal; run again, it goes on where it was interrupted
+    Run(hold::Arguments),
+    /// Say in advance what a script will bring: every command, entry, seal, signature and command of the TPM
+    Explain(explain_verb::Arguments),
+    /// Print the script as people hold it on paper
+    Print(print_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +34,9 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Run(verb) => verb.run(&arguments.site, output),
+            Verb::Explain(verb) => verb.run(&arguments.site, output),
+            Verb::Print(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

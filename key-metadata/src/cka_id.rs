@@ -18,6 +18,19 @@ pub struct CkaId(Box<[u8]>);
 pub struct CkaIdError;
 
 impl CkaId {
+    /// The CKA_LABEL, and as bytes the CKA_ID, of the key in a token that signs a ceremony's log, and of no other key.
+    pub const CEREMONY_LOG: &str = "keyrite ceremony log";
+
+    /// The id of the key that signs a ceremony's log. Its 20 bytes are no [`KeyId`].
+    pub fn of_ceremony_log() -> Self {
+        Self(Self::CEREMONY_LOG.as_bytes().into())
+    }
+
+    /// Whether it is that key's.
+    pub fn is_of_ceremony_log(&self) -> bool {
+        &*self.0 == Self::CEREMONY_LOG.as_bytes()
+    }
+
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -92,5 +105,8 @@ mod tests {
         );
         let ours = KeyId::from_random([7; 16]);
         assert_eq!(CkaId::from(ours).as_key_id(), Some(ours));
+        let log = CkaId::of_ceremony_log();
+        assert!(log.is_of_ceremony_log() && !CkaId::from(ours).is_of_ceremony_log());
+        assert_eq!(log.as_key_id(), None);
     }
 }

@@ -81,6 +81,11 @@ pub enum PcrSelectionError {
 }
 
 impl PcrSelection {
+    /// PCR 0 to 7: the firmware, its settings, what it started, and the Secure Boot state (TCG PC Client Platform Firmware Profile, 2.3.4).
+    pub fn start_up() -> Self {
+        Self((0..8).map(PcrNumber).collect())
+    }
+
     /// The PCRs, by number.
     pub fn iter(&self) -> impl Iterator<Item = PcrNumber> {
         self.0.iter().copied()
@@ -142,5 +147,9 @@ mod tests {
         assert_eq!(Vec::from(selection), numbers(&[4, 7]));
         assert_eq!(PcrSelection::try_from(vec![]), Err(PcrSelectionError::Empty));
         assert!(PcrSelection::try_from(numbers(&[7, 7])).is_err());
+        assert_eq!(
+            Vec::from(PcrSelection::start_up()),
+            numbers(&[0, 1, 2, 3, 4, 5, 6, 7])
+        );
     }
 }

@@ -316,7 +316,7 @@ impl Look<'_> {
                 ),
                 // Its public half is not there to be compared; by its id it is this one, and its signature was tried.
                 (None, Some(_), _) => {}
-                (None, None, _) if all && !is_pending(key, zones) => finding(
+                (None, None, _) if all && !is_log_key(key) && !is_pending(key, zones) => finding(
                     None,
                     format!("token '{name}' has {}, which no record names", describe(key)),
                     "import it, or destroy it with the token's own tool if nobody needs it",
@@ -361,6 +361,11 @@ fn all_of(zones: &[ZoneKeys]) -> impl Iterator<Item = (&ZoneName, &KeyRecord)> {
 fn is_pending(key: &TokenKey, zones: &[ZoneKeys]) -> bool {
     let mut pending = zones.iter().flat_map(|zone| zone.pending());
     pending.any(|pending| id(key) == Some(pending.id.into()))
+}
+
+/// Whether it signs a ceremony's log: it is in no zone, and no record should name it.
+fn is_log_key(key: &TokenKey) -> bool {
+    id(key).is_some_and(|id| id.is_of_ceremony_log())
 }
 
 /// What a key is found by in its token.

@@ -146,6 +146,15 @@ impl Run<'_> {
     }
 
     pub fn id(&self, token: &TokenName, place: Place) -> Outcome<CkaId> {
+        let id = self.id_at(token, place)?;
+        if id.is_of_ceremony_log() {
+            let error = format!("key {id} in token '{token}' signs the ceremony's log, and no zone");
+            return Err(Failure::new(Exit::Failed, error));
+        }
+        Ok(id)
+    }
+
+    fn id_at(&self, token: &TokenName, place: Place) -> Outcome<CkaId> {
         match place {
             Place::Id(id) => Ok(id),
             Place::Label(label) => match self.tokens.find_labelled(token, &label)?.as_slice() {

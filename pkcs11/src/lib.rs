@@ -20,6 +20,7 @@ mod key;
 mod label;
 mod list;
 mod lock;
+mod log_key;
 mod login;
 mod material;
 mod mechanism;
@@ -42,7 +43,7 @@ mod trial;
 mod unfinished;
 mod wrap;
 
-pub use key_metadata::verifies;
+pub use key_metadata::{verifies, verifies_as_openssl};
 
 pub use backup::{BackupError, BackupProof, Tried};
 pub use call::CallError;
@@ -57,6 +58,7 @@ pub use key::{FindError, Key, PublicKeyError};
 pub use label::LabelError;
 pub use list::{FoundKey, ListError};
 pub use lock::{LOCK_TIMEOUT, LockError};
+pub use log_key::{LogKey, LogKeyError};
 pub use login::LoginError;
 pub use material::Likeness;
 pub use mechanism::{Mechanism, MechanismsError, Offer};

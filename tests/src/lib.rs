@@ -2,6 +2,7 @@
 
 mod rig;
 mod stack;
+pub mod terminal;
 mod tpm_state;
 
 pub use rig::Rig;

@@ -4,7 +4,7 @@ use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
 use key_metadata::{Advice, TokenName};
 use serde::Serialize;
-use tpm::{AttestationKeyState, HierarchyError, PcrAccess, SrkError, Tpm};
+use tpm::{AttestationKeyState, HierarchyError, PcrAccess, PcrValues, SrkError, Tpm};
 use tpm_init::Finding;
 use tpm_init::checks::{self, LockoutProbe};
 use tpm_init::state::{AuthState, Place, TpmState};
@@ -264,8 +264,8 @@ fn log_identity(target: &Target, tpm: &Tpm, found: &Look) -> Outcome<Finding> {
         return Ok(Finding::fail(check, "the attestation key is gone", provision));
     };
     let nonce = system()?;
-    let quote = tpm.attest(key.handle, &*nonce)?;
-    if let Err(error) = quote.verify(&public, &*nonce) {
+    let statement = tpm.attest(key.handle, &*nonce)?;
+    if let Err(error) = statement.verify_quote(public.spki(), &*nonce, &PcrValues::new()) {
         return Ok(Finding::fail(
             check,
             error.to_string(),

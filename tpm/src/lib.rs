@@ -6,7 +6,8 @@
 //!
 //! A TPM shows which one it is with an endorsement key ([`Tpm::endorsement_key`]) that its maker certified ([`Tpm::ek_certificates`]); a
 //! credential that it opens ([`Tpm::activate`]) shows that an attestation key is in the same one, and that key signs what happens there
-//! ([`Tpm::attest`]).
+//! ([`Tpm::attest`]), what the PCRs are ([`Tpm::quote`]) and what a log's anchors hold ([`Tpm::certify_nv`]). Whoever has such a [`Statement`]
+//! verifies it without a TPM.
 //!
 //! No auth value and no sealed secret crosses the bus in the clear: they travel in a session salted to the storage root key
 //! ([`Tpm::ensure_srk`]), whose Name should be pinned ([`Tpm::pin_srk`]). The one session before there is a storage root key is salted to
@@ -16,11 +17,14 @@
 //! `TSS2_LOG=all+NONE`.
 
 mod activation;
+mod anchor_value;
 mod approval;
 mod attestation;
+mod attested;
 mod auth;
 mod authority;
 mod blob;
+mod clock;
 mod command;
 mod contents;
 mod create;
@@ -40,6 +44,7 @@ mod name;
 mod nv;
 mod outer_wrap;
 mod pcr;
+mod pcr_file;
 mod persistent;
 mod policy;
 mod public_key;
@@ -52,9 +57,12 @@ mod session;
 mod simulation;
 mod site;
 mod srk;
+mod statement;
+mod statement_error;
 mod template;
 mod tpm;
 mod turn;
+mod verify;
 
 pub use activation::ActivateError;
 pub use approval::{ApprovalError, NoSuchFile, PcrAccess, PcrAccessError};
@@ -62,6 +70,7 @@ pub use attestation::{AttestationError, AttestationKey, AttestationKeyError, Att
 pub use auth::{AuthValue, AuthValueError};
 pub use authority::{Authority, AuthorityError, POLICY_REF, SignatureError, to_be_approved};
 pub use blob::{KeyBlob, KeyBlobError};
+pub use clock::{ClockInfo, ClockSafety};
 pub use command::CommandError;
 pub use contents::{NvEntry, PersistentObject, RemoveError};
 pub use create::CreateError;
@@ -78,14 +87,18 @@ pub use lockout::Lockout;
 pub use name::{Name, NameError};
 pub use nv::{Anchor, AnchorError, AnchorState, Holds};
 pub use pcr::{PcrError, PcrValue, PcrValueError, PcrValues, pcr_policy_digest};
+pub use pcr_file::{PcrFileError, pcr_file, read_pcr_file};
 pub use persistent::PersistentKind;
 pub use public_key::{EkPublicKey, EkPublicKeyError};
-pub use quote::{AttestError, Quote, QuoteError};
+pub use quote::{AttestError, Quote};
 pub use response::ResponseCode;
 pub use seal::{SealError, UnsealError};
 pub use service::{Enabled, Platform, Room, SelfTest};
 pub use simulation::{Simulation, SimulationError};
 pub use site::SiteTpmError;
 pub use srk::{Srk, SrkError, SrkState};
+pub use statement::{Statement, StatementFormError};
+pub use statement_error::StatementError;
 pub use template::SrkTemplate;
 pub use tpm::{ConnectError, Tpm};
+pub use verify::Attested;

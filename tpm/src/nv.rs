@@ -10,10 +10,9 @@ use sha2::{Digest as _, Sha256};
 use tss_esapi::Error;
 use tss_esapi::attributes::NvIndexAttributesBuilder;
 use tss_esapi::constants::{CommandCode, NvIndexType};
-use tss_esapi::handles::{NvIndexHandle, NvIndexTpmHandle};
+use tss_esapi::handles::NvIndexTpmHandle;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
-use tss_esapi::interface_types::resource_handles::{NvAuth, Provision};
-use tss_esapi::interface_types::session_handles::AuthSession;
+use tss_esapi::interface_types::resource_handles::Provision;
 use tss_esapi::structures::{Digest, NvPublic, NvPublicBuilder};
 use tss_esapi::tss2_esys::TPMA_NV;
 
@@ -92,13 +91,49 @@ pub enum AnchorError {
         /// The index.
         index: NvIndex,
     },
-    /// It holds no number.
-    #[error("the counter {index} of the TPM at {tcti} gives no number")]
-    NoNumber {
+    /// Nothing is at its place.
+    #[error("the TPM at {tcti} has no {anchor} at {index}")]
+    Absent {
         /// The TPM.
         tcti: Tcti,
+        /// Which anchor.
+        anchor: Anchor,
         /// The index.
         index: NvIndex,
+    },
+    /// Something else is at its place.
+    #[error("what the TPM at {tcti} has at {index}, of the name {name}, is not the {anchor}")]
+    Foreign {
+        /// The TPM.
+        tcti: Tcti,
+        /// Which anchor.
+        anchor: Anchor,
+        /// The index.
+        index: NvIndex,
+        /// The Name of what is there.
+        name: Name,
+    },
+    /// It was never written.
+    #[error("the {anchor} {index} of the TPM at {tcti} holds nothing yet")]
+    Unwritten {
+        /// The TPM.
+        tcti: Tcti,
+        /// Which anchor.
+        anchor: Anchor,
+        /// The index.
+        index: NvIndex,
+    },
+    /// The TPM gave less or more than the anchor holds.
+    #[error("the TPM at {tcti} gave {length} bytes for the {anchor} {index}")]
+    Length {
+        /// The TPM.
+        tcti: Tcti,
+        /// Which anchor.
+        anchor: Anchor,
+        /// The index.
+        index: NvIndex,
+        /// How many.
+        length: usize,
     },
     /// A command failed.
     #[error(transparent)]
@@ -116,7 +151,11 @@ impl Advice for AnchorError {
                     .to_owned(),
             ),
             Self::OwnerAuth { .. } => Some("give the owner auth by --owner-auth".to_owned()),
-            Self::NoNumber { .. } => None,
+            Self::Absent { .. } => Some("make it first: keyrite-tpm-init provision".to_owned()),
+            Self::Foreign { .. } => {
+                Some("check that this is the ceremony's TPM: keyrite-tpm-init check".to_owned())
+            }
+            Self::Unwritten { .. } | Self::Length { .. } => None,
             Self::Command(error) => error.hint(),
         }
     }
@@ -124,7 +163,12 @@ impl Advice for AnchorError {
     fn is_credential(&self) -> bool {
         match self {
             Self::OwnerAuth { .. } => true,
-            Self::Taken { .. } | Self::NoSpace { .. } | Self::NoNumber { .. } => false,
+            Self::Taken { .. }
+            | Self::NoSpace { .. }
+            | Self::Absent { .. }
+            | Self::Foreign { .. }
+            | Self::Unwritten { .. }
+            | Self::Length { .. } => false,
             Self::Command(error) => error.is_credential(),
         }
     }
@@ -134,25 +178,33 @@ impl Anchor {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Log, Self::Counter];
 
-    fn command(self) -> CommandCode {
+    /// The command that writes it.
+    pub(crate) fn command(self) -> CommandCode {
         match self {
             Self::Log => CommandCode::NvExtend,
             Self::Counter => CommandCode::NvIncrement,
         }
     }
 
-    fn kind(self) -> (NvIndexType, usize) {
+    fn kind(self) -> NvIndexType {
         match self {
-            Self::Log => (NvIndexType::Extend, 32),
-            Self::Counter => (NvIndexType::Counter, 8),
+            Self::Log => NvIndexType::Extend,
+            Self::Counter => NvIndexType::Counter,
+        }
+    }
+
+    /// How many bytes it holds.
+    pub(crate) const fn size(self) -> u16 {
+        match self {
+            Self::Log => 32,
+            Self::Counter => 8,
         }
     }
 
     /// Its public area as it is defined.
     fn public(self, index: NvIndex) -> Result<NvPublic, Error> {
-        let (kind, size) = self.kind();
         let attributes = NvIndexAttributesBuilder::new()
-            .with_nv_index_type(kind)
+            .with_nv_index_type(self.kind())
             .with_policy_write(true)
             .with_auth_read(true)
             .with_owner_read(true)
@@ -163,14 +215,13 @@ impl Anchor {
             .with_index_name_algorithm(HashingAlgorithm::Sha256)
             .with_index_attributes(attributes)
             .with_index_auth_policy(Digest::try_from(command_policy(self.command()).as_slice())?)
-            .with_data_area_size(size)
+            .with_data_area_size(self.size().into())
             .build()
     }
 
     /// The Name that it has at that index before and after its first write: the digest of TPMS_NV_PUBLIC (TPM 2.0 part 1, 16).
     pub fn name(self, index: NvIndex, holds: Holds) -> Option<Name> {
         let public = self.public(index).ok()?;
-        let (_, size) = self.kind();
         let written = match holds {
             Holds::Nothing => 0,
             Holds::Something => WRITTEN,
@@ -181,7 +232,7 @@ impl Anchor {
         area.extend((TPMA_NV::try_from(public.attributes()).ok()? | written).to_be_bytes());
         area.extend(32_u16.to_be_bytes());
         area.extend(command_policy(self.command()));
-        area.extend(u16::try_from(size).ok()?.to_be_bytes());
+        area.extend(self.size().to_be_bytes());
         Name::try_from([&SHA256[..], &Sha256::digest(&area)].concat().as_slice()).ok()
     }
 }
@@ -203,19 +254,7 @@ impl fmt::Display for Anchor {
 impl Tpm {
     /// What is at the place of an anchor.
     pub fn anchor(&self, anchor: Anchor, index: NvIndex) -> Result<AnchorState, CommandError> {
-        let mut engine = self.engine();
-        if !engine.is_there(index.number())? {
-            return Ok(AnchorState::Absent);
-        }
-        let mut held = engine.open_nv(index.number())?;
-        let open = held.handle();
-        let name = held.name(open)?;
-        for holds in [Holds::Nothing, Holds::Something] {
-            if anchor.name(index, holds).as_ref() == Some(&name) {
-                return Ok(AnchorState::Ours { name, holds });
-            }
-        }
-        Ok(AnchorState::Foreign { name })
+        self.engine().anchor(anchor, index)
     }
 
     /// Makes an anchor.
@@ -246,38 +285,37 @@ impl Tpm {
             Err(error) => Err(error.into()),
         }
     }
-
-    /// Raises the counter by one, and gives the new number. The first one is above every number that a counter of this TPM ever had.
-    pub fn raise_counter(&self, index: NvIndex) -> Result<u64, AnchorError> {
-        let mut engine = self.engine();
-        {
-            let mut held = engine.open_nv(index.number())?;
-            let open = NvIndexHandle::from(held.handle());
-            let (mut policy, session) = held.command_session(Anchor::Counter.command())?;
-            policy.run("TPM2_NV_Increment", Some(session), |context| {
-                context.nv_increment(NvAuth::NvIndex(open), open)
-            })?;
-        }
-        engine.counter(index)
-    }
-
-    /// The counter's number.
-    pub fn counter(&self, index: NvIndex) -> Result<u64, AnchorError> {
-        self.engine().counter(index)
-    }
 }
 
 impl Engine {
-    fn counter(&mut self, index: NvIndex) -> Result<u64, AnchorError> {
-        let tcti = self.tcti.clone();
+    fn anchor(&mut self, anchor: Anchor, index: NvIndex) -> Result<AnchorState, CommandError> {
+        if !self.is_there(index.number())? {
+            return Ok(AnchorState::Absent);
+        }
         let mut held = self.open_nv(index.number())?;
-        let open = NvIndexHandle::from(held.handle());
-        let data = held.run("TPM2_NV_Read", Some(AuthSession::Password), |context| {
-            context.nv_read(NvAuth::NvIndex(open), open, 8, 0)
-        })?;
-        match <[u8; 8]>::try_from(data.as_slice()) {
-            Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
-            Err(_) => Err(AnchorError::NoNumber { tcti, index }),
+        let open = held.handle();
+        let name = held.name(open)?;
+        for holds in [Holds::Nothing, Holds::Something] {
+            if anchor.name(index, holds).as_ref() == Some(&name) {
+                return Ok(AnchorState::Ours { name, holds });
+            }
+        }
+        Ok(AnchorState::Foreign { name })
+    }
+
+    /// Whether the anchor, which is there, holds anything yet. What it is not is never read as if it were, nor written.
+    pub(crate) fn own_anchor(&mut self, anchor: Anchor, index: NvIndex) -> Result<Holds, AnchorError> {
+        let state = self.anchor(anchor, index)?;
+        let tcti = self.tcti.clone();
+        match state {
+            AnchorState::Ours { holds, .. } => Ok(holds),
+            AnchorState::Absent => Err(AnchorError::Absent { tcti, anchor, index }),
+            AnchorState::Foreign { name } => Err(AnchorError::Foreign {
+                tcti,
+                anchor,
+                index,
+                name,
+            }),
         }
     }
 }

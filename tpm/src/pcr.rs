@@ -100,13 +100,6 @@ impl Advice for PcrError {
 
 /// The digest of the policy that those PCRs have those values (TPM 2.0 part 3, 23.7).
 pub fn pcr_policy_digest(values: &PcrValues) -> PolicyDigest {
-    let mut bitmap = [0_u8; 3];
-    for pcr in values.keys() {
-        let number = usize::from(u8::from(*pcr));
-        if let Some(byte) = bitmap.get_mut(number / 8) {
-            *byte |= 1 << (number % 8);
-        }
-    }
     let mut policy = Sha256::new();
     policy.update([0; 32]);
     policy.update(POLICY_PCR.to_be_bytes());
@@ -114,13 +107,25 @@ pub fn pcr_policy_digest(values: &PcrValues) -> PolicyDigest {
     policy.update(1_u32.to_be_bytes());
     policy.update(SHA256.to_be_bytes());
     policy.update([3]);
-    policy.update(bitmap);
+    policy.update(bitmap(values));
     policy.update(digest_of(values));
     PolicyDigest(policy.finalize().into())
 }
 
+/// The PCRs that have values, as TPMS_PCR_SELECTION has them: bit n of byte n / 8.
+pub(crate) fn bitmap(values: &PcrValues) -> [u8; 3] {
+    let mut bitmap = [0_u8; 3];
+    for pcr in values.keys() {
+        let number = usize::from(u8::from(*pcr));
+        if let Some(byte) = bitmap.get_mut(number / 8) {
+            *byte |= 1 << (number % 8);
+        }
+    }
+    bitmap
+}
+
 /// The digest of the values, in the order of the PCRs' numbers.
-fn digest_of(values: &PcrValues) -> [u8; 32] {
+pub(crate) fn digest_of(values: &PcrValues) -> [u8; 32] {
     let mut digest = Sha256::new();
     for value in values.values() {
         digest.update(value.0);
@@ -188,7 +193,7 @@ impl Engine {
     }
 }
 
-fn selection(pcrs: impl IntoIterator<Item = PcrNumber>) -> Result<PcrSelectionList, Error> {
+pub(crate) fn selection(pcrs: impl IntoIterator<Item = PcrNumber>) -> Result<PcrSelectionList, Error> {
     let slot = |pcr: PcrNumber| PcrSlot::try_from(1_u32 << u8::from(pcr));
     let slots: Vec<_> = pcrs.into_iter().map(slot).collect::<Result<_, _>>()?;
     PcrSelectionList::builder()

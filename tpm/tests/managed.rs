@@ -4,8 +4,8 @@
 
 use std::process::{Command, ExitCode};
 
-use key_metadata::{Algorithm, KeySpec};
-use keyrite_tpm::{Credential, EkPublicKey, EkTemplate, Tpm};
+use key_metadata::{Algorithm, KeySpec, NvIndex, TpmHandle};
+use keyrite_tpm::{Anchor, AttestationKey, Credential, EkPublicKey, EkTemplate, Holds, PcrValues, Tpm};
 use libtest_mimic::{Arguments, Failed, Trial};
 use sandbox::{Abrmd, Swtpm};
 use secrecy::{ExposeSecret, SecretString};
@@ -53,7 +53,11 @@ fn inside() {
     let credential = Credential::make(template, &ek, ak.name(), b"secret").unwrap();
     let given = tpm.activate(&credential, at, template, None).unwrap();
     assert_eq!(given.as_slice(), b"secret");
-    tpm.attest(at, b"nonce").unwrap().verify(&ak, b"nonce").unwrap();
+    let statement = tpm.attest(at, b"nonce").unwrap();
+    statement
+        .verify_quote(ak.spki(), b"nonce", &PcrValues::new())
+        .unwrap();
+    seal(&tpm, at, &ak);
     tpm.seal(&pin, handle, None).unwrap();
     assert_eq!(tpm.unseal(handle).unwrap().expose_secret(), "1234");
     tpm.simulate_update().unwrap();
@@ -64,4 +68,18 @@ fn inside() {
     for key in keys.iter().cycle().take(18) {
         assert_eq!(key.sign(Algorithm::EcdsaP256Sha256, b"data").unwrap().len(), 64);
     }
+}
+
+/// The log's anchors: their commands go through a connection of their own.
+fn seal(tpm: &Tpm, at: TpmHandle, ak: &AttestationKey) {
+    let index: NvIndex = "0x01800020".parse().unwrap();
+    tpm.define_anchor(Anchor::Log, index, None).unwrap();
+    tpm.extend_log(index, &[7; 32]).unwrap();
+    let value = tpm.log_value(index).unwrap().unwrap();
+    let before = tpm.clock().unwrap();
+    let statement = tpm.certify_nv(at, Anchor::Log, index, b"checkpoint").unwrap();
+    let name = Anchor::Log.name(index, Holds::Something).unwrap();
+    let shown = statement.verify_log(ak.spki(), b"checkpoint", &name).unwrap();
+    assert_eq!(shown.value, value);
+    assert!(shown.clock.clock_ms >= before.clock_ms);
 }

@@ -16,8 +16,14 @@ use crate::script::Seat;
 pub struct LogFile {
     path: PathBuf,
     file: File,
+    seen: Seen,
+}
+
+/// Entries, and what they come to.
+#[derive(Default)]
+struct Seen {
     entries: Vec<Entry>,
-    last: Digest,
+    last: Option<Digest>,
     tree: Tree,
 }
 
@@ -109,35 +115,13 @@ impl LogFile {
             Err(TryLockError::Error(source)) => return Err(failed("locking")(source)),
         }
         sync_folder(path).map_err(failed("the folder"))?;
-        let again = file.try_clone().map_err(failed("opening"))?;
-        let mut log = Self {
+        let mut seen = Seen::default();
+        let tail = seen.read(path, &file)?;
+        let log = Self {
             path: path.to_owned(),
             file,
-            entries: Vec::new(),
-            last: Digest::ZERO,
-            tree: Tree::default(),
+            seen,
         };
-        let mut lines = read_lines(BufReader::new(again));
-        let mut line = Vec::new();
-        while let Some(number) = lines.next_into(&mut line)? {
-            let text = line.strip_suffix(b"\n").map_or(&*line, |text| text);
-            let entry = Entry::from_line(text).map_err(|source| AppendError::Entry {
-                path: path.to_owned(),
-                line: number,
-                source,
-            })?;
-            if entry.n != number
-                || entry.prev != log.last
-                || log.last_time().is_some_and(|last| entry.t < last)
-            {
-                return Err(AppendError::Chain {
-                    path: path.to_owned(),
-                    line: number,
-                });
-            }
-            log.take(&line, entry);
-        }
-        let tail = lines.tail().clone();
         Ok((log, tail))
     }
 
@@ -161,9 +145,9 @@ impl LogFile {
     /// Writes an entry and waits until the disk has it. The time is that of the entry before where `now` is earlier. Its digest.
     pub fn append(&mut self, now: Time, by: Vec<Seat>, body: Body) -> Result<Digest, AppendError> {
         let entry = Entry {
-            n: self.entries.len() as u64 + 1,
-            prev: self.last,
-            t: self.last_time().map_or(now, |last| last.max(now)),
+            n: self.seen.entries.len() as u64 + 1,
+            prev: self.seen.last(),
+            t: self.seen.last_time().map_or(now, |last| last.max(now)),
             by,
             body,
         };
@@ -177,36 +161,77 @@ impl LogFile {
             path: self.path.clone(),
             source,
         })?;
-        self.take(&line, entry);
-        Ok(self.last)
-    }
-
-    fn take(&mut self, line: &[u8], entry: Entry) {
-        let text = line.strip_suffix(b"\n").map_or(line, |text| text);
-        self.last = Digest::of(line);
-        self.tree.push(leaf(text));
-        self.entries.push(entry);
+        self.seen.take(&line, entry);
+        Ok(self.seen.last())
     }
 
     /// The entries.
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        &self.seen.entries
     }
 
     /// The digest of the last line: what the next one names, and what is extended into the TPM.
     pub fn last(&self) -> Digest {
-        self.last
+        self.seen.last()
     }
 
     /// The tree over all entries.
     pub fn tree(&self) -> &Tree {
-        &self.tree
+        &self.seen.tree
+    }
+}
+
+impl Seen {
+    /// Reads a log; what follows its last whole line.
+    fn read(&mut self, path: &Path, file: &File) -> Result<Tail, AppendError> {
+        let mut lines = read_lines(BufReader::new(file));
+        let mut line = Vec::new();
+        while let Some(number) = lines.next_into(&mut line)? {
+            let text = line.strip_suffix(b"\n").map_or(&*line, |text| text);
+            let entry = Entry::from_line(text).map_err(|source| AppendError::Entry {
+                path: path.to_owned(),
+                line: number,
+                source,
+            })?;
+            let backwards = self.last_time().is_some_and(|last| entry.t < last);
+            if entry.n != number || entry.prev != self.last() || backwards {
+                return Err(AppendError::Chain {
+                    path: path.to_owned(),
+                    line: number,
+                });
+            }
+            self.take(&line, entry);
+        }
+        Ok(lines.tail().clone())
     }
 
-    /// The time of the last entry.
-    pub fn last_time(&self) -> Option<Time> {
+    fn take(&mut self, line: &[u8], entry: Entry) {
+        let text = line.strip_suffix(b"\n").map_or(line, |text| text);
+        self.last = Some(Digest::of(line));
+        self.tree.push(leaf(text));
+        self.entries.push(entry);
+    }
+
+    /// The digest of the last line; zeros before the first.
+    fn last(&self) -> Digest {
+        self.last.map_or(Digest::ZERO, |last| last)
+    }
+
+    fn last_time(&self) -> Option<Time> {
         self.entries.last().map(|entry| entry.t)
     }
+}
+
+/// The entries of a log that is not being written, such as that of the ceremony before; each must follow the one before it. A torn end is left out.
+pub fn entries(path: &Path) -> Result<Vec<Entry>, AppendError> {
+    let file = File::open(path).map_err(|source| AppendError::Io {
+        what: "opening",
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut seen = Seen::default();
+    seen.read(path, &file)?;
+    Ok(seen.entries)
 }
 
 /// Waits until the disk has the folder of that file.

@@ -316,6 +316,17 @@ pub enum ArtefactRole {
     Said,
 }
 
+impl std::fmt::Display for ArtefactRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Printed => "printed",
+            Self::Said => "said",
+        })
+    }
+}
+
 /// That a secret was entered, never which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -9,7 +9,9 @@ mod merkle;
 mod read;
 mod strict;
 
-pub use append::{AppendError, LogFile};
+pub(crate) use append::sync_folder;
+pub use append::{AppendError, LogFile, entries};
+
 pub use body::*;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Entry, EntryError, LONGEST_LINE};

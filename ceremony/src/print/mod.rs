@@ -11,6 +11,7 @@ use key_metadata::yaml::YamlError;
 
 use crate::script::Script;
 
+pub(crate) use paper::quoted;
 pub use text::LINES_OF_A_PAGE;
 
 /// How many empty exception sheets there are.

@@ -243,11 +243,13 @@ fn list(who: &[Who]) -> String {
 
 /// An argument as people write it where another could be meant.
 pub(crate) fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+${}".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
+    // A name that has no value yet stands for one word.
+    let known = argument.replace("${", "").replace('}', "");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !argument.is_empty() && known.chars().all(plain) {
         argument.to_owned()
     } else {
-        format!("'{argument}'")
+        format!("'{}'", argument.replace('\'', "'\\''"))
     }
 }
 

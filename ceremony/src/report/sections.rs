@@ -42,8 +42,12 @@ pub(super) fn facts(html: &mut Markup, report: &Report) {
             fact("Ceremony before", &previous);
             fact("Script", &format!("SHA-256 {}", genesis.script));
             for tool in &genesis.tools {
-                let name = tool.version.as_deref().map_or(&*tool.name, |version| version);
-                fact("Program", &format!("{name}, SHA-256 {}", tool.sha256));
+                let version = tool.version.as_deref();
+                let version = version.map_or_else(String::new, |version| format!(" {version}"));
+                fact(
+                    "Program",
+                    &format!("{}{version}, SHA-256 {}", tool.name, tool.sha256),
+                );
             }
         }
         fact(

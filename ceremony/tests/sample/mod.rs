@@ -138,7 +138,7 @@ pub fn ceremony(kind: Kind) -> Sample {
     };
     let tool = |name: &str| ToolUsed {
         name: name.to_owned(),
-        version: name.starts_with("keyrite").then(|| format!("{name} 0.1.0")),
+        version: name.starts_with("keyrite").then(|| "0.1.0".to_owned()),
         sha256: Digest::of(name.as_bytes()),
     };
     log.add(

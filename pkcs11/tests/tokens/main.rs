@@ -6,6 +6,7 @@
 mod import;
 mod inventory;
 mod killed;
+mod log_key;
 mod opencryptoki;
 mod pins;
 mod probe;
@@ -33,6 +34,7 @@ const PARTS: &[(&str, Body)] = &[
     ("prepare", race::prepare),
     ("sign", race::sign),
     ("initialise", killed::initialise),
+    ("make the log key", log_key::make),
 ];
 
 fn main() -> ExitCode {
@@ -69,6 +71,10 @@ fn main() -> ExitCode {
         Trial::test(
             "softhsm: an initialisation killed anywhere is completed by the next",
             || Ok(killed::run()?),
+        ),
+        Trial::test(
+            "softhsm: a log key whose making was killed anywhere is made by the next run",
+            || Ok(log_key::killed()?),
         ),
     ];
     libtest_mimic::run(

@@ -10,7 +10,7 @@ use keyrite_pkcs11::{
 };
 
 use crate::softhsm::sign_in_threads;
-use crate::{Body, Outcome, id, pin, probe, uri};
+use crate::{Body, Outcome, id, log_key, pin, probe, uri};
 
 pub const SOFT: &[(&str, Body)] = &[
     (
@@ -18,6 +18,10 @@ pub const SOFT: &[(&str, Body)] = &[
         life,
     ),
     ("RSA of every size is made and signs", every_size),
+    (
+        "a log key is made of RSA where there are no curves, and signs",
+        log_key,
+    ),
     (
         "a token is told what it was delivered with, or not initialised",
         delivered_with,
@@ -161,6 +165,10 @@ fn every_size() -> Outcome {
         assert!(verifies(&made, b"a", &signature), "{bits}");
     }
     Ok(())
+}
+
+fn log_key() -> Outcome {
+    log_key::made_and_signs(&ready()?, Family::Rsa { bits: 2048 })
 }
 
 fn delivered_with() -> Outcome {

@@ -11,7 +11,7 @@ use keyrite_pkcs11::{
     LoginError, Module, OpenError, PinState, SignError, Token, verifies,
 };
 
-use crate::{Body, Outcome, id, import, inventory, pin, pins, probe, ready, softhsm_module, uri};
+use crate::{Body, Outcome, id, import, inventory, log_key, pin, pins, probe, ready, softhsm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -58,6 +58,12 @@ pub const TESTS: &[(&str, Body)] = &[
         import::wrong_keys,
     ),
     ("a label that would be cut is refused", label_length),
+    ("a log key is made once, found, and signs", log_key::in_softhsm),
+    (
+        "a log key that can leave is refused, and half a one replaced",
+        log_key::refusals,
+    ),
+    ("a log key is not seen without a login", log_key::no_login),
     ("extractability is as asked", extractability),
     ("a private key only signs", only_signs),
     ("sixteen threads sign with one key", threads),

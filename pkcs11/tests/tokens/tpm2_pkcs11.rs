@@ -5,13 +5,14 @@ use keyrite_pkcs11::{FindError, GenerateError, Initialised, LoginError, Token, v
 
 use crate::softhsm::sign_in_threads;
 
-use crate::{Body, Outcome, id, import, pin, pins, probe, ready, tpm_module, uri};
+use crate::{Body, Outcome, id, import, log_key, pin, pins, probe, ready, tpm_module, uri};
 
 pub const TESTS: &[(&str, Body)] = &[
     ("RSA and both curves are generated, sign, and verify", supported),
     ("what a TPM lacks is refused by probe", unsupported),
     ("a key from outside is refused in a TPM", import::in_tpm),
     ("a wrong PIN is refused in a TPM", wrong_pin),
+    ("a log key is made in a TPM, and signs", log_key::in_tpm),
     ("a token in a TPM is initialised once", initialised_once),
     ("a wrappable key is refused in a TPM", wrappable),
     ("four threads sign with one key in a TPM", threads),

@@ -4,8 +4,6 @@
 //! the answers were too many or too few, or nothing went on. script(1) was rejected: it types without waiting for the question, so what it
 //! shows depends on who is faster.
 
-mod terminal;
-
 use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -13,7 +11,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use terminal::Terminal;
+use keyrite_tests::terminal::{self, Printing, Terminal};
 
 /// A question whose answer is shown is answered when the terminal has been quiet so long; in this time a program that hides the answer
 /// turns the echo off. Our choice.
@@ -53,7 +51,8 @@ fn run() -> Result<ExitStatus, Problem> {
     if program.len() < 2 {
         return Err("usage: at-terminal ANSWER... -- PROGRAM ARGUMENT...".into());
     }
-    let terminal = Terminal::open()?;
+    // As wide as what the tools print where there is no terminal; a transcript has no carriage returns.
+    let terminal = Terminal::open(24, 100, Printing::Plain)?;
     // It makes the terminal the controlling one of a new session, so that the program finds it as /dev/tty.
     let mut child = Command::new("setsid")
         .args(["--ctty", "--wait"])

@@ -1,15 +1,15 @@
-//! Attestation keys, the credentials that prove them, and their quotes.
+//! Attestation keys, and the credentials that prove them.
 
 use std::fs;
 
-use key_metadata::{Advice, Algorithm, KeySpec, TpmHandle};
+use key_metadata::{Advice, TpmHandle};
 use keyrite_tpm::{
     ActivateError, AttestationError, AttestationKey, AttestationKeyState, Credential, CredentialError,
-    EkPublicKey, EkTemplate, EndorsementError, Hierarchy, Quote, QuoteError, Tpm,
+    EkPublicKey, EkTemplate, EndorsementError, Hierarchy, Tpm,
 };
 
 use crate::endorsement::with_certified;
-use crate::{auth, handle, secret, tool, with_state};
+use crate::{auth, handle, lock, tool, with_state, with_tpm};
 
 const AT: u32 = 0x8101_0020;
 const SECRET: &[u8; 32] = b"a secret for one TPM with one AK";
@@ -175,82 +175,19 @@ fn an_attestation_key_is_known_again() {
     });
 }
 
-/// tpm2_checkquote is the referee.
+/// Making and proving one takes the policy, which no lockout stops.
 #[test]
-fn a_quote_is_verified_by_us_and_by_tpm2_tools() {
-    let folder = tempfile::tempdir().unwrap();
-    with_state(&folder.path().join("tpm"), |tpm, swtpm| {
-        let ak = attestation_key(tpm, EkTemplate::P256);
-        // A lockout does not stop it: it takes no secret.
-        tpm.ensure_srk(None).unwrap();
-        tool(swtpm, "tpm2_dictionarylockout -s -n 1 -t 1000 -l 1000");
-        let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None).unwrap();
-        let guessed = tpm.create_key(spec, Some(&secret("right"))).unwrap();
-        let guessed = tpm.load(&guessed, Some(&secret("wrong"))).unwrap();
-        assert!(guessed.sign(Algorithm::EcdsaP256Sha256, b"data").is_err());
-        assert!(tpm.lockout().unwrap().in_lockout);
-        drop(guessed);
-        let nonce = [0x5a; 32];
-        let quote = tpm.attest(handle(AT), &nonce).unwrap();
-        quote.verify(&ak, &nonce).unwrap();
-        assert_eq!(quote.verify(&ak, &[0x5b; 32]), Err(QuoteError::Nonce));
-        for position in 0..quote.attested.len() {
-            let mut attested = quote.attested.clone();
-            attested[position] ^= 1;
-            let changed = Quote {
-                attested,
-                ..quote.clone()
-            };
-            assert!(matches!(
-                changed.verify(&ak, &nonce),
-                Err(QuoteError::Signature { .. })
-            ));
+fn a_lockout_stops_no_attestation_key() {
+    with_tpm(|tpm, swtpm| {
+        lock(tpm, swtpm);
+        for (template, at) in [(EkTemplate::P256, AT), (EkTemplate::P384, AT + 1)] {
+            let ak = tpm
+                .create_attestation_key(handle(at), template, None, None)
+                .unwrap();
+            let credential = credential(template, &public_key(tpm, template), &ak);
+            let given = tpm.activate(&credential, handle(at), template, None).unwrap();
+            assert_eq!(given.as_slice(), SECRET);
         }
-        // Making and proving one takes the policy, which no lockout stops either.
-        let other = tpm
-            .create_attestation_key(handle(AT + 1), EkTemplate::P384, None, None)
-            .unwrap();
-        let key = public_key(tpm, EkTemplate::P384);
-        tpm.activate(
-            &credential(EkTemplate::P384, &key, &other),
-            handle(AT + 1),
-            EkTemplate::P384,
-            None,
-        )
-        .unwrap();
-        assert!(quote.verify(&other, &nonce).is_err());
-        let file = |name: &str| folder.path().join(name).display().to_string();
-        tool(
-            swtpm,
-            &format!("tpm2_readpublic -Q -c {AT:#x} -f pem -o {}", file("ak.pem")),
-        );
-        fs::write(file("attested"), &quote.attested).unwrap();
-        // TPMT_SIGNATURE: ECDSA, SHA-256, and both halves sized.
-        let (r, s) = quote.signature.split_at(32);
-        let signature = [&[0, 0x18, 0, 0x0b, 0, 32][..], r, &[0, 32], s].concat();
-        fs::write(file("signature"), signature).unwrap();
-        let check = |nonce: &str| {
-            let arguments = [
-                "-u",
-                &file("ak.pem"),
-                "-m",
-                &file("attested"),
-                "-s",
-                &file("signature"),
-                "-q",
-                nonce,
-            ];
-            swtpm
-                .tool("tpm2_checkquote", &arguments.map(AsRef::as_ref))
-                .unwrap()
-        };
-        let output = check(&"5a".repeat(32));
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert!(!check(&"5b".repeat(32)).status.success());
     });
 }
 

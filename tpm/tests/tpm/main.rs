@@ -11,6 +11,7 @@ mod approval;
 mod attestation;
 mod authority_key;
 mod bus;
+mod clock;
 mod connect;
 mod endorsement;
 mod hierarchy;
@@ -22,6 +23,7 @@ mod pcr;
 mod seal;
 mod service;
 mod srk;
+mod statement;
 
 use std::path::Path;
 

@@ -1,8 +1,9 @@
 use key_metadata::{Advice, NvIndex};
 use keyrite_tpm::{Anchor, AnchorError, AnchorState, Holds, PersistentKind};
 use secrecy::ExposeSecret;
+use sha2::{Digest as _, Sha256};
 
-use crate::{auth, handle, secret, tool, with_state, with_tpm};
+use crate::{auth, handle, lock, secret, tool, with_state, with_tpm};
 
 fn index(text: &str) -> NvIndex {
     text.parse().unwrap()
@@ -143,5 +144,40 @@ fn an_evicted_handle_is_used_again() {
                 .unwrap();
             tpm.evict(at.number(), &sealed.name, None).unwrap();
         }
+    });
+}
+
+/// `tpm2_nvread` is the referee.
+#[test]
+fn the_log_index_is_extended() {
+    with_tpm(|tpm, swtpm| {
+        let (log, counter) = (index("0x01800020"), index("0x01800021"));
+        let [missing, unread] = [tpm.extend_log(log, &[1; 32]), tpm.log_value(log).map(|_| ())];
+        for error in [missing.unwrap_err(), unread.unwrap_err()] {
+            assert!(matches!(error, AnchorError::Absent { .. }) && error.hint().is_some());
+        }
+        tpm.define_anchor(Anchor::Log, log, None).unwrap();
+        tpm.define_anchor(Anchor::Counter, counter, None).unwrap();
+        assert_eq!(tpm.log_value(log).unwrap(), None);
+        assert!(matches!(tpm.counter(counter), Err(AnchorError::Unwritten { .. })));
+        // No secret is in it, so a lockout stops nothing.
+        lock(tpm, swtpm);
+        let mut held = [0; 32];
+        for entry in [[1_u8; 32], [2; 32], [0; 32]] {
+            tpm.extend_log(log, &entry).unwrap();
+            held = Sha256::digest([held, entry].concat()).into();
+            assert_eq!(tpm.log_value(log).unwrap(), Some(held));
+            let read = swtpm.must("tpm2_nvread", &["0x01800020", "-s", "32"]).unwrap();
+            assert_eq!(read, held);
+            tpm.raise_counter(counter).unwrap();
+        }
+        // Neither is taken for the other.
+        for error in [
+            tpm.extend_log(counter, &[1; 32]).unwrap_err(),
+            tpm.raise_counter(log).unwrap_err(),
+        ] {
+            assert!(matches!(error, AnchorError::Foreign { .. }), "{error}");
+        }
+        assert_eq!(tpm.log_value(log).unwrap(), Some(held));
     });
 }

@@ -14,7 +14,7 @@ pub struct Swtpm {
     host: String,
     tcti: String,
     state: PathBuf,
-    _daemon: Daemon,
+    daemon: Option<Daemon>,
 }
 
 impl Swtpm {
@@ -49,8 +49,21 @@ impl Swtpm {
             host: host.to_owned(),
             tcti: loopback::tcti(host),
             state: state.to_owned(),
-            _daemon: daemon,
+            daemon: Some(daemon),
         })
+    }
+
+    /// What a power cut does: it is killed, without TPM2_Shutdown, and started again at its address with the state that it had by then.
+    pub fn cut_power(&mut self) -> io::Result<()> {
+        self.stop_hard();
+        let mut again = Self::start_at(&self.state, &self.host)?;
+        self.daemon = again.daemon.take();
+        Ok(())
+    }
+
+    /// Kills it, without TPM2_Shutdown: nobody reaches it until [`Self::cut_power`].
+    pub fn stop_hard(&mut self) {
+        self.daemon = None;
     }
 
     /// The TCTI configuration that reaches it.
@@ -121,6 +134,8 @@ impl Swtpm {
 impl Drop for Swtpm {
     fn drop(&mut self) {
         // An unclean stop counts as a dictionary-attack failure at the next start.
-        let _ = self.tool("tpm2_shutdown", &["-c"]);
+        if self.daemon.is_some() {
+            let _ = self.tool("tpm2_shutdown", &["-c"]);
+        }
     }
 }

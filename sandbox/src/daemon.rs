@@ -13,6 +13,33 @@ use std::time::{Duration, Instant};
 const WITHOUT_DESCRIPTORS: &str =
     r#"for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done; exec "$@""#;
 
+/// Where daemons are looked for.
+const PATH: &str = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin";
+
+/// The programs that daemons are started by and as, and Debian's packages that have them.
+const PACKAGES: [(&str, &str); 6] = [
+    ("bash", "bash"),
+    ("dbus-daemon", "dbus-daemon"),
+    ("setpriv", "util-linux"),
+    ("swtpm", "swtpm"),
+    ("tpm2-abrmd", "tpm2-abrmd"),
+    ("unshare", "util-linux"),
+];
+
+/// Fails where a program is not installed, and names the package that has it.
+fn installed(program: &str) -> io::Result<()> {
+    if PATH
+        .split(':')
+        .any(|folder| Path::new(folder).join(program).exists())
+    {
+        return Ok(());
+    }
+    let package = PACKAGES.iter().find(|(known, _)| *known == program);
+    let package = package.map_or(program, |(_, package)| package);
+    let problem = format!("there is no {program} (Debian: {package})");
+    Err(io::Error::new(io::ErrorKind::NotFound, problem))
+}
+
 /// A process that is killed when this is dropped, or when the thread that started it ends in any way.
 pub struct Daemon(Child);
 
@@ -24,13 +51,16 @@ impl Daemon {
         environment: &[(&str, &str)],
         log: &Path,
     ) -> io::Result<Self> {
+        for needed in ["bash", "setpriv", program] {
+            installed(needed)?;
+        }
         let out = File::options().create(true).append(true).open(log)?;
         let child = Command::new("bash")
             .args(["-c", WITHOUT_DESCRIPTORS, program])
             .args(["setpriv", "--pdeathsig", "KILL", "--", program])
             .args(arguments)
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", PATH)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
@@ -78,5 +108,20 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_installed_names_its_package() {
+        assert!(installed("bash").is_ok());
+        let missing = installed("no-such-daemon").unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "there is no no-such-daemon (Debian: no-such-daemon)"
+        );
     }
 }

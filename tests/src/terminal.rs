@@ -1,4 +1,4 @@
-//! A pseudo-terminal that changes nothing of what is printed.
+//! A pseudo-terminal.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -24,21 +24,31 @@ pub struct Ready {
     heard: Receiver<Vec<u8>>,
 }
 
+/// What a terminal does to what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printing {
+    /// Nothing: no carriage return before a line feed.
+    Plain,
+    /// What terminals do.
+    Cooked,
+}
+
 impl Terminal {
-    pub fn open() -> io::Result<Self> {
+    /// A terminal of so many rows and columns.
+    pub fn open(rows: u16, columns: u16, printing: Printing) -> io::Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = openpt(flags)?;
         grantpt(&ours)?;
         unlockpt(&ours)?;
         let programs = ioctl_tiocgptpeer(&ours, flags)?;
         let mut modes = tcgetattr(&programs)?;
-        // No carriage return before a line feed: a transcript has none.
-        modes.output_modes.remove(OutputModes::OPOST);
+        if printing == Printing::Plain {
+            modes.output_modes.remove(OutputModes::OPOST);
+        }
         tcsetattr(&programs, OptionalActions::Now, &modes)?;
-        // As wide as what the tools print where there is no terminal.
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 100,
+            ws_row: rows,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -84,6 +94,11 @@ impl Ready {
     pub fn echoes(&self) -> io::Result<bool> {
         let modes = tcgetattr(&self.ours)?;
         Ok(modes.local_modes.contains(LocalModes::ECHO))
+    }
+
+    /// Presses Ctrl-C.
+    pub fn interrupt(&self) -> io::Result<()> {
+        (&self.ours).write_all(b"\x03")
     }
 
     /// Types a line, with its Enter.

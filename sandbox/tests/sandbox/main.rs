@@ -9,4 +9,5 @@
 
 mod failed;
 mod manufactured;
+mod power;
 mod tap;

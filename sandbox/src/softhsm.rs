@@ -26,6 +26,15 @@ impl SoftHsm {
         Ok(Self { configuration })
     }
 
+    /// The same, where the module must be installed: programs that the caller starts will load it.
+    pub fn installed(folder: &Path) -> io::Result<Self> {
+        if !Path::new(crate::SOFTHSM_MODULE).exists() {
+            let problem = format!("there is no {} (Debian: softhsm2)", crate::SOFTHSM_MODULE);
+            return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+        }
+        Self::new(folder)
+    }
+
     /// The file that `SOFTHSM2_CONF` names.
     pub fn configuration(&self) -> &Path {
         &self.configuration
