@@ -164,7 +164,7 @@ fn cover(pages: &mut Pages, script: &Script) {
             WIDTH,
         ));
         for seat in script.seats_of(role) {
-            let seat = format!("{seat:<20}");
+            let seat = format!("{:<20}", seat.to_string());
             pages.block(&[
                 format!("{seat} name ____________________________________ initials _____"),
                 format!(
@@ -255,7 +255,7 @@ fn sheet(script: &Script, number: usize) -> Vec<String> {
     }
     lines.extend([String::new(), "Who agrees (yes or no), and signs:".to_owned()]);
     for (seat, _) in paper::seats(script) {
-        let seat = format!("{seat:<20}");
+        let seat = format!("{:<20}", seat.to_string());
         lines.extend([
             String::new(),
             format!("{seat} yes / no   signature ________________________________"),
