@@ -3,6 +3,8 @@
 mod explain_verb;
 mod hold;
 mod print_verb;
+mod report_verb;
+mod verify_verb;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,13 @@ enum Verb {
     Explain(explain_verb::Arguments),
     /// Print the script as people hold it on paper
     Print(print_verb::Arguments),
+    /// Verify a ceremony's folder, without a token and without a network
+    ///
+    /// Every claim passes, fails or is not checked; the JSON has for each the stock command that shows the same. A claim that is not
+    /// checked does not count as if it held.
+    Verify(verify_verb::Arguments),
+    /// Write the report on a ceremony: one HTML file, and the same as JSON
+    Report(report_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -37,6 +46,8 @@ fn main() -> ExitCode {
             Verb::Run(verb) => verb.run(&arguments.site, output),
             Verb::Explain(verb) => verb.run(&arguments.site, output),
             Verb::Print(verb) => verb.run(&arguments.site, output),
+            Verb::Verify(verb) => verb.run(&arguments.site, output),
+            Verb::Report(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
