@@ -12,6 +12,13 @@ FUZZ_TARGET ?=
 
 .PHONY: help deps build test rehearsal bench fuzz check schema man clean
 
+.PHONY: screenshots
+screenshots:
+	@mkdir -p target/screenshots
+	cargo run --locked --quiet --package keyrite-ceremony --example sample-report -- target/screenshots
+	cargo run --locked --quiet --package keyrite-ceremony -- print ceremony/tests/fixtures/sample.yaml --out target/screenshots/script.html
+	@./scripts/screenshots target/screenshots/report.html target/screenshots/script.html
+
 help:
 	@echo "make rehearsal   the main job on a software TPM and SoftHSM: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"

@@ -1,5 +1,7 @@
 //! The report's page, the script on paper, and what is said of it in advance.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;

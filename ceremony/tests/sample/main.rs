@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use ceremony::report::page;
 use ceremony::script::Kind;
 
-#[path = "../tests/sample/mod.rs"]
+#[path = "mod.rs"]
 mod sample;
 
 fn main() {
