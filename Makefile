@@ -14,6 +14,13 @@ FUZZ_TARGET ?=
 
 .PHONY: help deps build test rehearsal stacks bench fuzz check schema man clean
 
+.PHONY: screenshots
+screenshots:
+	@mkdir -p target/screenshots
+	cargo run --locked --quiet --package keyrite-ceremony --example sample-report -- target/screenshots
+	cargo run --locked --quiet --package keyrite-ceremony -- print ceremony/tests/fixtures/sample.yaml --out target/screenshots/script.html
+	@./scripts/screenshots target/screenshots/report.html target/screenshots/script.html
+
 help:
 	@echo "make rehearsal   the first ceremony for practice, on a software TPM and SoftHSM, verified (SCRIPT=..., FAULT=power, jam, wrong-pin or absent)"
 	@echo "make stacks      the main job without a ceremony: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"

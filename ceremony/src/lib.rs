@@ -2,9 +2,12 @@
 
 pub mod cast;
 pub mod check;
+pub mod explain;
 pub mod log;
+pub mod print;
 pub mod progress;
 pub mod rehearse;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod script;

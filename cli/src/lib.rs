@@ -1,5 +1,5 @@
 //! What every Keyrite tool shares with its user: failures and exit codes, results as tables and JSON, PINs, confirmation, progress,
-//! man pages.
+//! man pages, pages for people.
 //!
 //! stdout is the result, stderr is talk.
 
@@ -11,6 +11,7 @@ mod documents;
 mod failure;
 mod operator;
 mod output;
+pub mod page;
 mod pin;
 mod run;
 mod zones;

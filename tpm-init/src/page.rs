@@ -1,45 +1,29 @@
 //! The report as a page for people: one HTML file that needs nothing else.
 
-use std::fmt::Write;
+use cli::page::Markup;
 
 use crate::finding::Verdict;
 use crate::report::Report;
 use crate::state::{Kept, Place, TpmState};
 use crate::step::Delivery;
 
-const STYLE: &str = "body{font:16px/1.45 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}\
-table{border-collapse:collapse;width:100%;margin:1em 0}th,td{text-align:left;vertical-align:top;padding:.35em .6em;\
-border-bottom:1px solid #ccc;overflow-wrap:anywhere}th{background:#f3f3f3}td.pass{color:#065}td.warn{color:#850}\
-td.fail,td.unknown{color:#b00;font-weight:bold}tr.changed td{background:#fff7dc}code{font-size:.9em}\
-@media print{body{margin:0;max-width:none}}";
-
 /// The page.
 pub fn page(report: &Report) -> String {
-    let mut html = String::new();
     let title = format!("TPM '{}', provisioned {}", report.tpm, report.written);
-    // Writing to a String cannot fail, here and below.
-    let _ = write!(
-        html,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<style>{STYLE}</style>\n<h1>{0}</h1>\n",
-        escape(&title)
-    );
-    let _ = writeln!(
-        html,
-        "<p>Written by {} with {}.</p>",
-        escape(&report.operator),
-        escape(&report.tool)
-    );
-    findings(&mut html, report);
-    steps(&mut html, report);
-    before_and_after(&mut html, &report.before, &report.after);
-    kept(&mut html, &report.before, &report.after);
-    html.push_str(
-        "<p>The auth values themselves are in no report. The same in JSON: report.json.</p>\n</html>\n",
-    );
-    html
+    Markup::page(&title, "", |html| {
+        html.element("h1", &[], &title);
+        let written = format!("Written by {} with {}.", report.operator, report.tool);
+        html.element("p", &[], &written);
+        findings(html, report);
+        steps(html, report);
+        before_and_after(html, &report.before, &report.after);
+        kept(html, &report.before, &report.after);
+        let end = "The auth values themselves are in no report. The same in JSON: report.json.";
+        html.element("p", &[], end);
+    })
 }
 
-fn findings(html: &mut String, report: &Report) {
+fn findings(html: &mut Markup, report: &Report) {
     let count = |verdict: Verdict| {
         report
             .findings
@@ -47,61 +31,73 @@ fn findings(html: &mut String, report: &Report) {
             .filter(|finding| finding.verdict == verdict)
             .count()
     };
-    let _ = writeln!(
-        html,
-        "<h2>What the checks say</h2>\n<p>{} pass, {} warn, {} unknown, {} fail.</p>",
+    html.element("h2", &[], "What the checks say");
+    let counts = format!(
+        "{} pass, {} warn, {} unknown, {} fail.",
         count(Verdict::Pass),
         count(Verdict::Warn),
         count(Verdict::Unknown),
         count(Verdict::Fail)
     );
-    html.push_str("<table><tr><th>check<th>verdict<th>evidence<th>what to do</tr>\n");
-    for finding in &report.findings {
-        let remedy = finding.remedy.as_deref().map_or("", |remedy| remedy);
-        let _ = writeln!(
-            html,
-            "<tr><td>{}<td class=\"{2}\">{2}<td>{1}<td>{3}</tr>",
-            escape(&finding.check),
-            escape(&finding.evidence),
-            finding.verdict,
-            escape(remedy)
-        );
-    }
-    html.push_str("</table>\n");
+    html.element("p", &[], &counts);
+    html.inside("table", &[], |table| {
+        table.heading_row(&["check", "verdict", "evidence", "what to do"]);
+        for finding in &report.findings {
+            let verdict = finding.verdict.to_string();
+            table.inside("tr", &[], |row| {
+                row.element("td", &[], &finding.check);
+                row.element("td", &[("class", &verdict)], &verdict);
+                row.element("td", &[], &finding.evidence);
+                row.element("td", &[], finding.remedy.as_deref().map_or("", |remedy| remedy));
+            });
+        }
+    });
 }
 
-fn steps(html: &mut String, report: &Report) {
-    html.push_str("<h2>What was done</h2>\n<ol>\n");
-    for step in &report.steps {
-        let _ = writeln!(html, "<li>{}</li>", escape(&step.to_string()));
-    }
-    html.push_str("</ol>\n<h2>Who has the auth values</h2>\n<ul>\n");
-    for (hierarchy, delivery) in &report.auths {
-        let to = match delivery {
-            Delivery::Custodians(custodians) => custodians.keys().cloned().collect::<Vec<_>>().join(", "),
-            Delivery::Sealed(handle) => format!("the TPM itself, sealed at {handle}"),
-        };
-        let _ = writeln!(html, "<li>{hierarchy}: {}</li>", escape(&to));
-    }
-    html.push_str("</ul>\n<h2>Its files</h2>\n<table><tr><th>file<th>SHA-256</tr>\n");
-    for (name, digest) in &report.files {
-        let _ = writeln!(html, "<tr><td>{}<td><code>{digest}</code></tr>", escape(name));
-    }
-    html.push_str("</table>\n");
+fn steps(html: &mut Markup, report: &Report) {
+    html.element("h2", &[], "What was done");
+    html.inside("ol", &[], |list| {
+        for step in &report.steps {
+            list.element("li", &[], &step.to_string());
+        }
+    });
+    html.element("h2", &[], "Who has the auth values");
+    html.inside("ul", &[], |list| {
+        for (hierarchy, delivery) in &report.auths {
+            let to = match delivery {
+                Delivery::Custodians(custodians) => custodians.keys().cloned().collect::<Vec<_>>().join(", "),
+                Delivery::Sealed(handle) => format!("the TPM itself, sealed at {handle}"),
+            };
+            list.element("li", &[], &format!("{hierarchy}: {to}"));
+        }
+    });
+    html.element("h2", &[], "Its files");
+    html.inside("table", &[], |table| {
+        table.heading_row(&["file", "SHA-256"]);
+        for (name, digest) in &report.files {
+            table.inside("tr", &[], |row| {
+                row.element("td", &[], name);
+                row.inside("td", &[], |cell| {
+                    cell.element("code", &[], digest);
+                });
+            });
+        }
+    });
 }
 
-fn before_and_after(html: &mut String, before: &TpmState, after: &TpmState) {
-    html.push_str("<h2>Before and after</h2>\n<table><tr><th><th>before<th>after</tr>\n");
-    for ((what, then), (_, now)) in rows(before).into_iter().zip(rows(after)) {
-        let class = if then == now { "" } else { " class=\"changed\"" };
-        let _ = writeln!(
-            html,
-            "<tr{class}><td>{what}<td>{}<td>{}</tr>",
-            escape(&then),
-            escape(&now)
-        );
-    }
-    html.push_str("</table>\n");
+fn before_and_after(html: &mut Markup, before: &TpmState, after: &TpmState) {
+    html.element("h2", &[], "Before and after");
+    html.inside("table", &[], |table| {
+        table.heading_row(&["", "before", "after"]);
+        for ((what, then), (_, now)) in rows(before).into_iter().zip(rows(after)) {
+            let class = if then == now { "" } else { "changed" };
+            table.inside("tr", &[("class", class)], |row| {
+                row.element("td", &[], what);
+                row.element("td", &[], &then);
+                row.element("td", &[], &now);
+            });
+        }
+    });
 }
 
 fn rows(state: &TpmState) -> Vec<(&'static str, String)> {
@@ -140,8 +136,7 @@ fn place(place: &Place) -> String {
     }
 }
 
-fn kept(html: &mut String, before: &TpmState, after: &TpmState) {
-    html.push_str("<h2>What it keeps</h2>\n<table><tr><th>handle<th>what<th>Name<th></tr>\n");
+fn kept(html: &mut Markup, before: &TpmState, after: &TpmState) {
     let all = |state: &TpmState| -> Vec<Kept> { [state.persistent.clone(), state.nv.clone()].concat() };
     let (then, now) = (all(before), all(after));
     let gone = then
@@ -151,32 +146,21 @@ fn kept(html: &mut String, before: &TpmState, after: &TpmState) {
     let here = now
         .iter()
         .map(|kept| (kept, if then.contains(kept) { "" } else { "new" }));
-    for (kept, how) in here.chain(gone) {
-        let class = if how.is_empty() { "" } else { " class=\"changed\"" };
-        let _ = writeln!(
-            html,
-            "<tr{class}><td><code>{}</code><td>{}<td><code>{}</code><td>{how}</tr>",
-            escape(&kept.handle),
-            escape(&kept.what),
-            escape(&kept.name)
-        );
-    }
-    html.push_str("</table>\n");
-}
-
-/// Text as HTML shows it: what a TPM or a site says is never markup.
-fn escape(text: &str) -> String {
-    text.chars()
-        .fold(String::with_capacity(text.len()), |mut out, c| {
-            match c {
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '&' => out.push_str("&amp;"),
-                '"' => out.push_str("&quot;"),
-                '\'' => out.push_str("&#39;"),
-                '\n' => out.push_str("<br>"),
-                other => out.push(other),
-            }
-            out
-        })
+    html.element("h2", &[], "What it keeps");
+    html.inside("table", &[], |table| {
+        table.heading_row(&["handle", "what", "Name", ""]);
+        for (kept, how) in here.chain(gone) {
+            let class = if how.is_empty() { "" } else { "changed" };
+            table.inside("tr", &[("class", class)], |row| {
+                row.inside("td", &[], |cell| {
+                    cell.element("code", &[], &kept.handle);
+                });
+                row.element("td", &[], &kept.what);
+                row.inside("td", &[], |cell| {
+                    cell.element("code", &[], &kept.name);
+                });
+                row.element("td", &[], how);
+            });
+        }
+    });
 }

@@ -43,6 +43,12 @@ impl Ceremony<'_> {
         self.ask(step, Ask::GoOn, prompt).map(|_| ())
     }
 
+    /// Enter, after something that did not succeed.
+    pub fn retry(&mut self, step: &Word, how: &str) -> Go {
+        let prompt = format!("\n[Enter] {how}   [e] exception   [Ctrl-C] more: ");
+        self.ask(step, Ask::Retry, &prompt).map(|_| ())
+    }
+
     /// This very word; anything else is asked again.
     pub fn exact(&mut self, step: &Word, ask: Ask, word: &str, prompt: &str) -> Go {
         while self.ask(step, ask.clone(), prompt)? != word {

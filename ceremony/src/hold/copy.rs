@@ -44,7 +44,7 @@ impl Ceremony<'_> {
                     }
                     Err(failure) => {
                         self.screen.paragraph(&failure.to_string())?;
-                        self.go_on(step, "\n[Enter] to try again   [e] exception   [Ctrl-C] more: ")?;
+                        self.retry(step, "to try again")?;
                         return Err(Stop::Again);
                     }
                 }

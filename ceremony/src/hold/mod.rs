@@ -129,7 +129,7 @@ impl Arguments {
         let (kind, console) = match &self.rehearsal_answers {
             Some(part) => (
                 Kind::Rehearsal,
-                Console::Answers(Answers::open(part, &script, now)?),
+                Console::Answers(Box::new(Answers::open(part, &script, now)?)),
             ),
             None if io::stdin().is_terminal() => (script.kind, Console::Terminal(Terminal::open()?)),
             None => {

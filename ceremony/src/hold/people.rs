@@ -28,7 +28,7 @@ impl Ceremony<'_> {
         if !missing.is_empty() {
             self.screen
                 .paragraph(&format!("Not enough: {}.", missing.join("; ")))?;
-            self.go_on(step, "[Enter] to sign in anew   [e] exception   [Ctrl-C] more: ")?;
+            self.retry(step, "to sign in anew")?;
             return Err(Stop::Again);
         }
         let seats = people.iter().map(|person| person.seat.clone()).collect();

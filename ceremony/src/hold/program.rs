@@ -151,7 +151,7 @@ impl Ceremony<'_> {
                     printed: printed.sha256,
                 };
                 self.did(id, by, did)?;
-                self.go_on(id, "[Enter] to try again   [e] exception   [Ctrl-C] more: ")?;
+                self.retry(id, "to try again")?;
                 Err(Stop::Again)
             }
         }
@@ -160,7 +160,7 @@ impl Ceremony<'_> {
     /// A step that cannot run yet.
     fn refused(&mut self, step: &Word, failure: &Failure) -> Go {
         self.screen.paragraph(&failure.to_string())?;
-        self.go_on(step, "\n[Enter] to try again   [e] exception   [Ctrl-C] more: ")?;
+        self.retry(step, "to try again")?;
         Err(Stop::Again)
     }
 

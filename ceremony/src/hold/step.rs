@@ -139,10 +139,7 @@ impl Ceremony<'_> {
         }
         self.screen
             .paragraph(&format!("The quorum is not there: {}.", missing.join("; ")))?;
-        self.go_on(
-            &planned.step.id,
-            "[Enter] to look again   [e] exception   [Ctrl-C] more: ",
-        )?;
+        self.retry(&planned.step.id, "to look again")?;
         Err(Stop::Again)
     }
 

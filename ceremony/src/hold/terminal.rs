@@ -15,7 +15,7 @@ pub enum Console<'a> {
     /// Somebody who types.
     Terminal(Terminal),
     /// A rehearsal's answers.
-    Answers(Answers<'a>),
+    Answers(Box<Answers<'a>>),
 }
 
 /// The keyboard.

@@ -20,9 +20,6 @@ const PATIENCE: u32 = 8;
 
 /// What opens an exception sheet at any prompt.
 const EXCEPTION: &str = "e";
-/// What the prompt for Enter says after a step that failed, where Enter tries it again.
-const FAILED: [&str; 3] = ["to try again", "to look again", "to sign in anew"];
-
 /// The answers of a rehearsal, in the process that holds the ceremony.
 pub struct Answers<'s> {
     script: &'s Script,
@@ -218,9 +215,7 @@ impl<'s> Answers<'s> {
     fn line(&mut self, question: &Question) -> Result<String, AnswersError> {
         let step = &question.step;
         Ok(match &question.ask {
-            Ask::GoOn if FAILED.iter().any(|words| question.prompt.contains(words)) => {
-                self.after_a_failure(step)
-            }
+            Ask::Retry => self.after_a_failure(step),
             Ask::GoOn => String::new(),
             Ask::Initials { initials, .. } => initials.clone(),
             Ask::Exact(word) => word.clone(),

@@ -20,6 +20,8 @@ pub struct Question {
 pub enum Ask {
     /// Enter, to go on.
     GoOn,
+    /// Enter, to try again what did not succeed.
+    Retry,
     /// The initials of that seat, as they were given at sign-in.
     Initials {
         /// Whose.
