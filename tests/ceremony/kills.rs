@@ -8,6 +8,7 @@
 //! last, and of those every third, another third in each of the series.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -288,7 +289,8 @@ fn every_point() {
         series.go_on(&id, &format!("{id}, {point:?}"));
     }
     assert!(came * 10 >= chosen.len() * 9, "{came} of {}", chosen.len());
-    eprintln!("killed at {came} of {} points", all.len());
+    // Beside the runner's own lines.
+    let _ = writeln!(io::stderr(), "killed at {came} of {} points", all.len());
 }
 
 /// The same for the runs that go on: after a kill in the middle of an entry, a seal and a step.

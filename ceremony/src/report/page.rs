@@ -159,7 +159,7 @@ fn claims(html: &mut Markup, report: &Report) {
         for claim in &report.claims {
             let id = format!("claim-{}", claim.id);
             table.inside("tr", &[("id", &id)], |row| {
-                row.inside("td", &[], |cell| {
+                row.inside("td", &[("class", "claim")], |cell| {
                     cell.element("strong", &[], &claim.id);
                     cell.empty("br", &[]);
                     cell.text(&claim.claim);
