@@ -12,14 +12,12 @@ CARGO_DENY = 0.20.2
 FUZZ_SECONDS ?= 600
 FUZZ_TARGET ?=
 
-.PHONY: help deps build test rehearsal stacks bench fuzz check schema man clean
+.PHONY: help deps build test rehearsal stacks bench fuzz check schema man screenshots clean
 
-.PHONY: screenshots
-screenshots:
-	@mkdir -p target/screenshots
-	cargo run --locked --quiet --package keyrite-ceremony --example sample-report -- target/screenshots
-	cargo run --locked --quiet --package keyrite-ceremony -- print ceremony/tests/fixtures/sample.yaml --out target/screenshots/script.html
-	@./scripts/screenshots target/screenshots/report.html target/screenshots/script.html
+screenshots: rehearsal
+	target/debug/keyrite-ceremony report target/rehearsal/site/ceremonies/first-keys
+	target/debug/keyrite-ceremony print policies/ceremonies/first-keys.yaml --out target/rehearsal/script.html
+	@./scripts/screenshots target/rehearsal/site/ceremonies/first-keys/report.html target/rehearsal/script.html
 
 help:
 	@echo "make rehearsal   the first ceremony for practice, on a software TPM and SoftHSM, verified (SCRIPT=..., FAULT=power, jam, wrong-pin or absent)"
@@ -30,6 +28,7 @@ help:
 	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian)"
 	@echo "make man         man pages and completions, into target/man"
+	@echo "make screenshots pictures of a rehearsal's report and of its script on paper, into docs/"
 	@echo "make schema      write the JSON Schemas of the site's files anew"
 
 deps:

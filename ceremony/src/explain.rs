@@ -5,7 +5,7 @@ use std::fmt::Write;
 use key_metadata::yaml::YamlError;
 use serde::Serialize;
 
-use crate::print::quoted;
+use crate::script::quoted;
 use crate::script::{Action, Planned, Run, Script, Step, Which, Who};
 
 /// What a script will bring.

@@ -22,6 +22,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use ceremony::check::{Severity, check};
+use ceremony::explain::explain;
 use ceremony::log::{Body, CeremonyFolder, EndOutcome, LogFile};
 use ceremony::progress::{Finished, Next, Progress};
 use ceremony::rehearse::Answers;
@@ -125,6 +126,12 @@ impl Arguments {
             output.warn(format!("{}:{finding}", self.script.display()));
         }
         let script = checked.script;
+        if self.dry_run {
+            let explained = explain(&text).map_err(|error| {
+                Failure::of(Exit::Failed, &error).within(self.script.display().to_string())
+            })?;
+            return output.result(explained.to_string());
+        }
         let folder = site.open()?;
         let (kind, console) = match &self.rehearsal_answers {
             Some(part) => (
@@ -230,6 +237,9 @@ impl Ceremony<'_> {
                 }
                 Err(Stop::Again) => in_vain += 1,
                 Err(Stop::Failure(failure)) => {
+                    if self.progress.genesis.is_none() {
+                        return Err(failure);
+                    }
                     let id = self.setting.script.id();
                     let hint = format!("run the same command again: ceremony '{id}' goes on where it is");
                     return Err(failure.part_way().hint(hint));

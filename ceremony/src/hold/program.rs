@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 use ceremony::log::{Artefact as Kept, ArtefactRole, Body, Did, SecretEvent};
 use ceremony::run::Ask;
-use ceremony::script::{Again, Artefact, Planned, Run, Seat, Word};
+use ceremony::script::{Again, Artefact, Planned, Run, Seat, Word, quoted};
 use cli::{Exit, Failure, Outcome};
 use key_metadata::Digest;
 use key_metadata::store::{read_bytes, replace};
@@ -53,7 +53,13 @@ impl Ceremony<'_> {
         {
             self.interrupted_before(id, run)?;
         }
-        self.screen.paragraph(&format!("$ {}", shown(&argv)))?;
+        self.screen.paragraph(&format!(
+            "$ {}",
+            argv.iter()
+                .map(|argument| quoted(argument))
+                .collect::<Vec<_>>()
+                .join(" ")
+        ))?;
         if let Some(secret) = &run.secret {
             self.screen.paragraph(&format!(
                 "It asks for a secret, here at the terminal: {secret}. It is not recorded."
@@ -376,17 +382,4 @@ fn forward(from: Option<impl Read>, mut to: impl FnMut(Vec<u8>) -> bool) {
             return;
         }
     }
-}
-
-/// Arguments as a reader can tell them apart; no shell reads this.
-fn shown(argv: &[String]) -> String {
-    let quoted = argv.iter().map(|argument| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument.clone()
-        } else {
-            format!("'{}'", argument.replace('\'', "'\\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }

@@ -111,6 +111,9 @@ impl Ceremony<'_> {
                 namespace: names::NAMESPACE,
                 at,
             };
+            self.screen.paragraph(
+                "ssh-keygen signs: it asks for a passphrase here, and a security key waits to be touched.",
+            )?;
             match open_ssh.sign(&expected, &place, &checkpoint) {
                 Ok(signed) => {
                     replace(&path, |file| file.write_all(&signed.armoured))?;

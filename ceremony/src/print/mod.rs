@@ -11,7 +11,6 @@ use key_metadata::yaml::YamlError;
 
 use crate::script::Script;
 
-pub(crate) use paper::quoted;
 pub use text::LINES_OF_A_PAGE;
 
 /// How many empty exception sheets there are.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::script::{Action, Planned, Role, Script, Seat, Variables, Which, Who, names_in};
+use crate::script::{Action, Planned, Role, Script, Seat, Variables, Which, Who, names_in, quoted};
 
 /// A step on paper.
 pub(super) struct PaperStep {
@@ -239,18 +239,6 @@ pub(super) fn counts(counts: &BTreeMap<Role, u8>) -> String {
 fn list(who: &[Who]) -> String {
     let who: Vec<_> = who.iter().map(ToString::to_string).collect();
     who.join(", ")
-}
-
-/// An argument as people write it where another could be meant.
-pub(crate) fn quoted(argument: &str) -> String {
-    // A name that has no value yet stands for one word.
-    let known = argument.replace("${", "").replace('}', "");
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !argument.is_empty() && known.chars().all(plain) {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', "'\\''"))
-    }
 }
 
 /// Fills in what is known before the ceremony, and leaves the other names.

@@ -80,9 +80,9 @@ pub(super) fn steps(html: &mut Markup, report: &Report) {
                     came.push_str(&format!(", {} tries", step.tries));
                 }
                 let class = match step.came {
-                    Came::Done => "",
-                    Came::Skipped => "warn",
-                    Came::Aborted | Came::Open => "fail",
+                    Came::Done => "came",
+                    Came::Skipped => "came warn",
+                    Came::Aborted | Came::Open => "came fail",
                 };
                 row.element("td", &[("class", class)], &came);
                 row.inside("td", &[], |cell| links(cell, &step.lines));

@@ -17,7 +17,7 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .subtitle{margin:0;color:var(--soft)}
 td.number,th.number{text-align:right;padding-right:1.2em;font-variant-numeric:tabular-nums}
 td.time{white-space:nowrap;font-variant-numeric:tabular-nums}
-td.claim{width:17em}.chip{display:inline-block;min-width:6.2em;text-align:center;border-radius:3px;padding:0 .5em;font-weight:600;white-space:nowrap}
+td.claim{width:17em}td.came{white-space:nowrap}.chip{display:inline-block;min-width:6.2em;text-align:center;border-radius:3px;padding:0 .5em;font-weight:600;white-space:nowrap}
 .chip.pass{background:#dff1e9}.chip.fail{background:var(--bad);color:#fff}.chip.not-checked{background:#fdf0cf}
 .command{display:block;margin-top:.3em;color:var(--soft)}
 .sheet{border:1px solid var(--line);border-left:6px solid #d39b00;padding:.5em 1em;margin:.8em 0;break-inside:avoid}

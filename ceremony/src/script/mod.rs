@@ -19,7 +19,7 @@ pub use action::{Action, Again, Artefact, Branch, Compare, Confirm, Copy, Record
 pub use name::{NameError, Origin, OriginError, Role, Seat, Who, Word};
 pub use plan::{Guard, Planned};
 pub use step::{Step, StepError};
-pub use variables::{BUILT_IN, Variables, VariablesError, names_in};
+pub use variables::{BUILT_IN, Variables, VariablesError, names_in, quoted};
 
 /// Whether a ceremony counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

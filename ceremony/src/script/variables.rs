@@ -91,6 +91,18 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, VariablesError> {
     Ok(parts)
 }
 
+/// An argument as a reader can tell it from its neighbours; no shell reads this.
+pub fn quoted(argument: &str) -> String {
+    // A name that has no value yet stands for one word.
+    let known = argument.replace("${", "").replace('}', "");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !argument.is_empty() && known.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
