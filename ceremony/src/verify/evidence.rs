@@ -62,21 +62,18 @@ fn evidence(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyErr
         if let Some(sha256) = named_by(&entry.body) {
             named.entry(sha256).or_insert(*line);
         }
-        match &entry.body {
-            Body::Artefact(artefact) => {
-                look.at(*line);
-                artefacts.insert(artefact.sha256);
+        if let Body::Artefact(artefact) = &entry.body {
+            look.at(*line);
+            artefacts.insert(artefact.sha256);
+        }
+        if let Body::Seal(seal) = &entry.body {
+            let listed: BTreeSet<_> = seal.artefacts.iter().copied().collect();
+            if listed != artefacts || listed.len() != seal.artefacts.len() {
+                look.fault_at(
+                    *line,
+                    "the seal does not list each artefact of the lines before it once",
+                );
             }
-            Body::Seal(seal) => {
-                let listed: BTreeSet<_> = seal.artefacts.iter().copied().collect();
-                if listed != artefacts || listed.len() != seal.artefacts.len() {
-                    look.fault_at(
-                        *line,
-                        "the seal does not list each artefact of the lines before it once",
-                    );
-                }
-            }
-            _ => {}
         }
     }
     for (sha256, line) in &named {
@@ -116,7 +113,16 @@ fn casts(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyError>
             }
             Body::Seal(seal) => Some(&seal.cast),
             Body::Recovered(recovered) => recovered.cast.as_ref(),
-            _ => None,
+            Body::Genesis(_)
+            | Body::Step(_)
+            | Body::Readback(_)
+            | Body::Artefact(_)
+            | Body::SecretEvent(_)
+            | Body::Exception(_)
+            | Body::Skip(_)
+            | Body::Abort(_)
+            | Body::Anchor(_)
+            | Body::End(_) => None,
         };
         let Some(mark) = mark else { continue };
         marks += 1;

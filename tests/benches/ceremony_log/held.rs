@@ -116,7 +116,9 @@ fn script() -> String {
         )
     };
     let programs: String = (1..=PROGRAMS).map(program).collect();
-    format!("{SCRIPT}{programs}safe-state:\n  - id: log-out\n    by: [administrator-1]\n    say: We stop here.\n")
+    format!(
+        "{SCRIPT}{programs}safe-state:\n  - id: log-out\n    by: [administrator-1]\n    say: We stop here.\n"
+    )
 }
 
 fn ssh_keygen(arguments: &[&str], file: &Path) {
@@ -171,12 +173,7 @@ impl Held {
             previous: None,
         };
         held.add(&[], Body::Genesis(Box::new(genesis)));
-        held.add(
-            &[],
-            Body::Cast(Cast {
-                file: names::cast(1),
-            }),
-        );
+        held.add(&[], Body::Cast(Cast { file: names::cast(1) }));
         held
     }
 
@@ -280,14 +277,7 @@ impl Held {
         fs::write(&file, checkpoint.to_string()).unwrap();
         for signer in signers {
             let key = self.keys.join(signer);
-            let arguments = [
-                "-Y",
-                "sign",
-                "-n",
-                names::NAMESPACE,
-                "-f",
-                key.to_str().unwrap(),
-            ];
+            let arguments = ["-Y", "sign", "-n", names::NAMESPACE, "-f", key.to_str().unwrap()];
             ssh_keygen(&arguments, &file);
             let signature = self.folder.file(names::signature(self.seals, &parsed(signer)));
             fs::rename(file.with_extension("sig"), signature).unwrap();
