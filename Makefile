@@ -24,7 +24,7 @@ help:
 	@echo "make stacks      the main job without a ceremony: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
-	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites to small ones"
+	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites and logs to small ones"
 	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian)"
 	@echo "make man         man pages and completions, into target/man"
@@ -50,6 +50,7 @@ bench: deps
 	cargo build --locked --release --workspace --bins
 	cargo bench --locked --package keyrite-tests --bench sign
 	cargo bench --locked --package keyrite-tests --bench scale
+	cargo bench --locked --package keyrite-tests --bench ceremony_log
 	cargo bench --locked --package keyrite-tpm --bench sign
 
 fuzz:

@@ -144,9 +144,32 @@ fn files(folder: &CeremonyFolder, record: &Record, genesis: &Genesis) -> Result<
                     }
                     signatures
                 }
-                _ => continue,
+                Did::Say {}
+                | Did::Confirm { .. }
+                | Did::Record { .. }
+                | Did::Attend { .. }
+                | Did::Leave { .. }
+                | Did::Clock { .. }
+                | Did::Begin { .. }
+                | Did::Run { .. }
+                | Did::Fail { .. }
+                | Did::Copy { .. }
+                | Did::Seal { .. }
+                | Did::Pause { .. }
+                | Did::Resume {}
+                | Did::Branch { .. } => continue,
             },
-            _ => continue,
+            Body::Genesis(_)
+            | Body::Readback(_)
+            | Body::Artefact(_)
+            | Body::SecretEvent(_)
+            | Body::Exception(_)
+            | Body::Skip(_)
+            | Body::Abort(_)
+            | Body::Recovered(_)
+            | Body::Cast(_)
+            | Body::Seal(_)
+            | Body::End(_) => continue,
         };
         for (name, named) in digests {
             compared += 1;

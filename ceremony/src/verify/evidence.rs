@@ -6,7 +6,7 @@ use key_metadata::Digest;
 
 use super::VerifyError;
 use super::claim::Claim;
-use super::files::{digest, digest_of_start, names};
+use super::files::{digest, digest_of_start, length, names};
 use super::look::Look;
 use super::record::Record;
 use crate::log::{Body, CastMark, CeremonyFolder, Did};
@@ -62,21 +62,18 @@ fn evidence(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyErr
         if let Some(sha256) = named_by(&entry.body) {
             named.entry(sha256).or_insert(*line);
         }
-        match &entry.body {
-            Body::Artefact(artefact) => {
-                look.at(*line);
-                artefacts.insert(artefact.sha256);
+        if let Body::Artefact(artefact) = &entry.body {
+            look.at(*line);
+            artefacts.insert(artefact.sha256);
+        }
+        if let Body::Seal(seal) = &entry.body {
+            let listed: BTreeSet<_> = seal.artefacts.iter().copied().collect();
+            if listed != artefacts || listed.len() != seal.artefacts.len() {
+                look.fault_at(
+                    *line,
+                    "the seal does not list each artefact of the lines before it once",
+                );
             }
-            Body::Seal(seal) => {
-                let listed: BTreeSet<_> = seal.artefacts.iter().copied().collect();
-                if listed != artefacts || listed.len() != seal.artefacts.len() {
-                    look.fault_at(
-                        *line,
-                        "the seal does not list each artefact of the lines before it once",
-                    );
-                }
-            }
-            _ => {}
         }
     }
     for (sha256, line) in &named {
@@ -107,6 +104,7 @@ fn casts(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyError>
     let mut look = Look::default();
     let mut begun = BTreeSet::new();
     let mut marks = 0;
+    let mut marked: BTreeMap<&str, u64> = BTreeMap::new();
     for (line, entry) in &record.entries {
         let mark: Option<&CastMark> = match &entry.body {
             Body::Cast(cast) => {
@@ -116,9 +114,20 @@ fn casts(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyError>
             }
             Body::Seal(seal) => Some(&seal.cast),
             Body::Recovered(recovered) => recovered.cast.as_ref(),
-            _ => None,
+            Body::Genesis(_)
+            | Body::Step(_)
+            | Body::Readback(_)
+            | Body::Artefact(_)
+            | Body::SecretEvent(_)
+            | Body::Exception(_)
+            | Body::Skip(_)
+            | Body::Abort(_)
+            | Body::Anchor(_)
+            | Body::End(_) => None,
         };
         let Some(mark) = mark else { continue };
+        let upto = marked.entry(&mark.file).or_default();
+        *upto = mark.offset.max(*upto);
         marks += 1;
         if !begun.contains(&mark.file) {
             look.fault_at(*line, format!("the recording {} did not begin before", mark.file));
@@ -142,12 +151,33 @@ fn casts(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyError>
         }
     }
     unnamed(folder, "cast-", &begun, &mut look)?;
+    let after = after_marks(folder, &begun, &marked)?;
+    let unsealed = if after == 0 {
+        String::new()
+    } else {
+        format!("; {after} bytes came after the last of them and are under no seal")
+    };
     Ok(look.claim(
         "recordings",
         "the recordings of the screen are as they were at each seal",
         r#"head -c OFFSET cast-1 | sha256sum; grep -o '"cast":{"file"[^}]*}' log.jsonl"#,
-        format!("{} recordings, {marks} marks", begun.len()),
+        format!("{} recordings, {marks} marks{unsealed}", begun.len()),
     ))
+}
+
+/// How much of the recordings comes after their last mark, such as what the screen showed while people signed the last checkpoint.
+fn after_marks(
+    folder: &CeremonyFolder,
+    begun: &BTreeSet<String>,
+    marked: &BTreeMap<&str, u64>,
+) -> Result<u64, VerifyError> {
+    let mut after = 0;
+    for name in begun {
+        let marked = marked.get(name.as_str()).map_or(0, |upto| *upto);
+        let length = length(folder, name)?.map_or(0, |length| length);
+        after += length.saturating_sub(marked);
+    }
+    Ok(after)
 }
 
 fn torn(folder: &CeremonyFolder, record: &Record) -> Result<Claim, VerifyError> {

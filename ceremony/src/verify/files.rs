@@ -38,6 +38,16 @@ pub(super) fn digest(folder: &CeremonyFolder, name: &str) -> Result<Option<Diges
     }
 }
 
+/// The length of a file; `None` where there is no such file.
+pub(super) fn length(folder: &CeremonyFolder, name: &str) -> Result<Option<u64>, VerifyError> {
+    let path = folder.file(name);
+    match fs::metadata(&path) {
+        Ok(found) => Ok(found.is_file().then(|| found.len())),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(source) => Err(VerifyError::Read { path, source }),
+    }
+}
+
 /// The digest of the first `length` bytes of a file, or of what there is, and how much that is.
 pub(super) fn digest_of_start(
     folder: &CeremonyFolder,

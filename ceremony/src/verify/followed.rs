@@ -47,7 +47,7 @@ pub(super) fn claim(record: &Record, script: &Result<Script, String>) -> Claim {
     if !walk.ended
         && let Some(step) = walk.current()
     {
-        let what = format!("the log ends before step '{}'", step.step.id);
+        let what = format!("the log ends before step '{}'", step.id);
         walk.look.fault(what);
     }
     let seen = format!(
@@ -118,13 +118,13 @@ impl<'s> Walk<'s> {
     }
 
     /// The step that is to be done now.
-    fn current(&mut self) -> Option<Planned<'s>> {
+    fn current(&mut self) -> Option<&'s Step> {
         loop {
             let planned = self.plan.get(self.at)?;
             let chosen =
                 |guard: &crate::script::Guard| self.choices.get(&guard.branch) == Some(&guard.choice);
             if planned.guards.iter().all(chosen) {
-                return Some(planned.clone());
+                return Some(planned.step);
             }
             self.at += 1;
         }
@@ -133,14 +133,14 @@ impl<'s> Walk<'s> {
     /// The step, if it is that one's turn. Else that is told, and the walk goes on from there.
     fn turn_of(&mut self, line: u64, id: &Word) -> Option<&'s Step> {
         let current = self.current();
-        if let Some(planned) = &current
-            && planned.step.id == *id
+        if let Some(step) = current
+            && step.id == *id
         {
-            return Some(planned.step);
+            return Some(step);
         }
         match current {
-            Some(planned) => {
-                let what = format!("step '{id}', where it is the turn of '{}'", planned.step.id);
+            Some(step) => {
+                let what = format!("step '{id}', where it is the turn of '{}'", step.id);
                 self.look.fault_at(line, what);
             }
             None => self
@@ -371,8 +371,8 @@ impl<'s> Walk<'s> {
     fn end(&mut self, line: u64, end: &End) {
         self.sealed_before(line);
         self.ended = true;
-        if let Some(planned) = self.current() {
-            let what = format!("the end, before step '{}'", planned.step.id);
+        if let Some(step) = self.current() {
+            let what = format!("the end, before step '{}'", step.id);
             self.look.fault_at(line, what);
         }
         let outcome = match self.aborted {

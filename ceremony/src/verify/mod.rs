@@ -16,6 +16,7 @@ mod record;
 mod signed;
 mod statement;
 mod token;
+mod trust;
 
 use std::io;
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ pub fn verify(
     claims.push(followed::claim(&record, &script));
     claims.extend(present::claims(folder, &record, &script)?);
     claims.push(previous::claim(&record, previous)?);
+    claims.push(trust::claim(folder, &record)?);
     Ok(Verification { claims })
 }
 

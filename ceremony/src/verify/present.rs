@@ -205,15 +205,16 @@ impl<'s> Room<'s> {
 
     /// Those who act are there, once anybody signed in; those who sign in are there from then on.
     fn acted(&mut self, line: u64, entry: &Entry) {
-        let coming = match &entry.body {
-            Body::Step(step) => match &step.did {
-                Did::Attend { people } => people.iter().map(|person| &person.seat).collect(),
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
+        let coming = |seat: &Seat| {
+            if let Body::Step(step) = &entry.body
+                && let Did::Attend { people } = &step.did
+            {
+                return people.iter().any(|person| person.seat == *seat);
+            }
+            false
         };
         for seat in &entry.by {
-            if !self.all.is_empty() && !self.here.contains_key(seat) && !coming.contains(&seat) {
+            if !self.all.is_empty() && !self.here.contains_key(seat) && !coming(seat) {
                 self.quorum
                     .fault_at(line, format!("{seat} acted, and was not there"));
             }
@@ -222,9 +223,12 @@ impl<'s> Room<'s> {
 
     fn came(&mut self, line: u64, step: &Word, people: &[Person]) {
         self.quorum.at(line);
-        let asked = self.steps.get(step).map(|planned| match &planned.step.action {
-            Action::Attend(who) => seats(self.script, who),
-            _ => BTreeSet::new(),
+        let asked = self.steps.get(step).map(|planned| {
+            if let Action::Attend(who) = &planned.step.action {
+                seats(self.script, who)
+            } else {
+                BTreeSet::new()
+            }
         });
         for person in people {
             if asked.as_ref().is_some_and(|asked| !asked.contains(&person.seat)) {

@@ -159,9 +159,31 @@ fn wanted(record: &Record) -> BTreeMap<Seat, Vec<Wanted>> {
                         }
                     }
                 }
-                _ => {}
+                Did::Say {}
+                | Did::Confirm { .. }
+                | Did::Record { .. }
+                | Did::Leave { .. }
+                | Did::Clock { .. }
+                | Did::Begin { .. }
+                | Did::Run { .. }
+                | Did::Fail { .. }
+                | Did::Copy { .. }
+                | Did::Seal { .. }
+                | Did::Pause { .. }
+                | Did::Resume {}
+                | Did::Branch { .. } => {}
             },
-            _ => {}
+            Body::Genesis(_)
+            | Body::Readback(_)
+            | Body::Artefact(_)
+            | Body::SecretEvent(_)
+            | Body::Exception(_)
+            | Body::Skip(_)
+            | Body::Abort(_)
+            | Body::Recovered(_)
+            | Body::Cast(_)
+            | Body::Anchor(_)
+            | Body::End(_) => {}
         }
     }
     wanted

@@ -332,7 +332,17 @@ fn consecutive(record: &Record, start: u64, look: &mut Look) {
                 Some(number) => (number, "the recovered entry"),
                 None => continue,
             },
-            _ => continue,
+            Body::Genesis(_)
+            | Body::Step(_)
+            | Body::Readback(_)
+            | Body::Artefact(_)
+            | Body::SecretEvent(_)
+            | Body::Exception(_)
+            | Body::Skip(_)
+            | Body::Abort(_)
+            | Body::Cast(_)
+            | Body::Anchor(_)
+            | Body::End(_) => continue,
         };
         look.at(*line);
         if Some(number) != counter.checked_add(1) {
