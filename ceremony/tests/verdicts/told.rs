@@ -182,7 +182,7 @@ fn a_live_tpm_is_named_as_the_site_has_it() {
         let (code, text) = said(&output);
         (code, text + &String::from_utf8_lossy(&output.stderr))
     };
-    for anchor in ["chip", &swtpm.tcti()] {
+    for anchor in ["chip", swtpm.tcti()] {
         let (code, text) = asked(anchor);
         assert_eq!(code, 0, "{text}");
         for id in ["live-tpm", "live-counter", "live-log", "live-clock"] {
