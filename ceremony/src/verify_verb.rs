@@ -6,7 +6,7 @@ use ceremony::log::CeremonyFolder;
 use ceremony::verify::{Claim, ClaimVerdict, Verification, verify, verify_live};
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
-use key_metadata::{Tcti, TpmHandle, TpmSetup};
+use key_metadata::{Tcti, TokenAddress, TokenName, TpmHandle, TpmSetup};
 use serde::Serialize;
 use tpm::Tpm;
 
@@ -19,10 +19,10 @@ pub struct Arguments {
     /// The folder of the ceremony before, whose last checkpoint this one names
     #[arg(long, value_name = "FOLDER")]
     previous: Option<PathBuf>,
-    /// Also ask the TPM at that address for statements over a fresh nonce, such as device:/dev/tpmrm0
-    #[arg(long, value_name = "TCTI")]
-    anchor: Option<Tcti>,
-    /// Where that TPM keeps its attestation key; where tpm-init puts it when absent
+    /// Also ask that TPM for statements over a fresh nonce: its address, such as device:/dev/tpmrm0, or the name of a token of the site
+    #[arg(long, value_name = "TCTI|TOKEN")]
+    anchor: Option<String>,
+    /// Where that TPM keeps its attestation key; as site.yaml has it, or where tpm-init puts it, when absent
     #[arg(long, value_name = "HANDLE", requires = "anchor")]
     attestation_key: Option<TpmHandle>,
     #[command(flatten)]
@@ -37,18 +37,17 @@ struct Json<'v> {
 }
 
 impl Arguments {
-    pub fn run(&self, _site: &SiteArguments, output: &mut Output) -> Outcome {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = CeremonyFolder::new(&self.folder);
         let previous = self.previous.as_ref().map(CeremonyFolder::new);
         let mut verification = verify(&folder, previous.as_ref())?;
-        if let Some(tcti) = &self.anchor {
+        if let Some(anchor) = &self.anchor {
+            let (tcti, key) = place_of(anchor, site)?;
             let mut nonce = [0; 32];
             getrandom::fill(&mut nonce)
                 .map_err(|error| Failure::of(Exit::Failed, &error).within("cannot make a nonce"))?;
-            let tpm = Tpm::connect(tcti)?;
-            let key = self
-                .attestation_key
-                .map_or_else(|| TpmSetup::default().attestation_key, |key| key);
+            let tpm = Tpm::connect(&tcti)?;
+            let key = self.attestation_key.map_or(key, |key| key);
             let live = verify_live(&folder, &tpm, key, &nonce)?;
             verification.claims.extend(live);
         }
@@ -71,6 +70,32 @@ impl Arguments {
                 ),
             )),
         }
+    }
+}
+
+/// A TPM's address and the handle of its attestation key. What is no address is the name of a token.
+fn place_of(anchor: &str, site: &SiteArguments) -> Outcome<(Tcti, TpmHandle)> {
+    let error = match anchor.parse::<Tcti>() {
+        Ok(tcti) => return Ok((tcti, TpmSetup::default().attestation_key)),
+        Err(error) => error,
+    };
+    let Ok(name) = anchor.parse::<TokenName>() else {
+        return Err(Failure::of(Exit::Usage, &error).within(format!("'{anchor}' names no TPM")));
+    };
+    let site = site.open()?;
+    let token = site.site().tokens.get(&name);
+    match token.map(|token| (&token.address, &token.setup)) {
+        Some((TokenAddress::Tpm(tcti), setup)) => {
+            let setup = setup.as_ref().map_or_else(TpmSetup::default, Clone::clone);
+            Ok((tcti.clone(), setup.attestation_key))
+        }
+        Some((TokenAddress::Pkcs11(_), _)) => {
+            Err(Failure::new(Exit::Usage, format!("token '{name}' is no TPM")))
+        }
+        None => Err(Failure::new(
+            Exit::Usage,
+            format!("'{anchor}' is neither the address of a TPM nor a token of the site"),
+        )),
     }
 }
 

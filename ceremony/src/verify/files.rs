@@ -42,7 +42,7 @@ pub(super) fn digest(folder: &CeremonyFolder, name: &str) -> Result<Option<Diges
 pub(super) fn length(folder: &CeremonyFolder, name: &str) -> Result<Option<u64>, VerifyError> {
     let path = folder.file(name);
     match fs::metadata(&path) {
-        Ok(found) => Ok(found.is_file().then(|| found.len())),
+        Ok(found) => Ok(found.is_file().then_some(found.len())),
         Err(error) if is_absent(&error) => Ok(None),
         Err(source) => Err(VerifyError::Read { path, source }),
     }

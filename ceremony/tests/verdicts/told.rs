@@ -149,3 +149,52 @@ fn a_rehearsal_is_told_and_does_not_count_as_a_ceremony() {
     let (code, text) = shell(made.path(), None);
     assert_eq!((code, verdict(&text, "kind")), (3, Some("fail")), "{text}");
 }
+
+#[test]
+fn a_live_tpm_is_named_as_the_site_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::make(&folder.path().join("keys"));
+    let anchors = Anchors::start(&folder.path().join("tpm"));
+    let mut with = plain(&keys, SCRIPT);
+    with.anchors = Some(&anchors);
+    let made = stopped(&folder.path().join("anchored"), with);
+    // It has no resource manager: one program at a time.
+    let Anchors { swtpm, tpm } = anchors;
+    drop(tpm);
+    let site = format!(
+        "version: 1\ntokens:\n  chip:\n    address: tpm2:{}\nzones: {{}}\n",
+        swtpm.tcti()
+    );
+    fs::write(folder.path().join("site.yaml"), site).unwrap();
+    let asked = |anchor: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_keyrite-ceremony"))
+            .args([
+                "verify",
+                "--attestation-key",
+                "0x81010020",
+                "--anchor",
+                anchor,
+                "--site",
+            ])
+            .args([folder.path(), made.path()])
+            .output()
+            .unwrap();
+        let (code, text) = said(&output);
+        (code, text + &String::from_utf8_lossy(&output.stderr))
+    };
+    for anchor in ["chip", swtpm.tcti()] {
+        let (code, text) = asked(anchor);
+        assert_eq!(code, 0, "{text}");
+        for id in ["live-tpm", "live-counter", "live-log", "live-clock"] {
+            assert!(
+                text.lines()
+                    .any(|line| line.starts_with("pass") && line.contains(id)),
+                "{text}"
+            );
+        }
+    }
+    for anchor in ["hsm", "no such thing"] {
+        let (code, text) = asked(anchor);
+        assert_eq!(code, 2, "{text}");
+    }
+}
