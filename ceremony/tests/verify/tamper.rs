@@ -1,6 +1,8 @@
 //! Tampering with a real ceremony: nothing passes, and both tools say so each time.
 //!
-//! `TAMPER=all` has verify.sh run on every flipped byte too, not only on a sample; `TAMPER_FOLDER` names another ceremony to tamper with.
+//! The library looks at every case: every line and every kind of change, every byte of every checkpoint, signature, statement and key. verify.sh takes
+//! half a second, so that it looks at a sample: every 17th change of lines and files (there are no 17 kinds, so that each kind is among them), and every
+//! 397th byte. `TAMPER=all` has it look at every case too; `TAMPER_FOLDER` names another ceremony to tamper with, `TAMPER_ONLY` a text in the cases' names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +19,10 @@ use crate::seats::Keys;
 use crate::sound::{shell, told};
 use crate::tpm_side::{Anchors, LogToken};
 
+/// How many changes of lines and files there are for each that verify.sh is asked about.
+const CHANGES: usize = 17;
 /// How many flipped bytes there are for each that verify.sh is asked about.
-const SAMPLE: usize = 101;
+const BYTES: usize = 397;
 /// Tests share two cores.
 const THREADS: usize = 2;
 
@@ -27,14 +31,6 @@ const THREADS: usize = 2;
 struct Tampering {
     what: String,
     files: Vec<(String, Option<Vec<u8>>)>,
-    shell: Shell,
-}
-
-/// Whether verify.sh is asked too.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shell {
-    Asked,
-    Sampled,
 }
 
 /// The files of a ceremony, by name.
@@ -67,9 +63,9 @@ fn write(folder: &Path, name: &str, bytes: Option<&[u8]>) {
     }
 }
 
-fn one(what: impl Into<String>, name: &str, bytes: Vec<u8>, shell: Shell) -> Tampering {
+fn one(what: impl Into<String>, name: &str, bytes: Vec<u8>) -> Tampering {
     let (what, files) = (what.into(), vec![(name.to_owned(), Some(bytes))]);
-    Tampering { what, files, shell }
+    Tampering { what, files }
 }
 
 /// The log with its chain made anew, as somebody without keys can.
@@ -95,15 +91,9 @@ fn changed_lines(files: &Files) -> Vec<Tampering> {
             format!("{what}, chain as it was"),
             "log.jsonl",
             lines.concat(),
-            Shell::Asked,
         ));
         if let Some(anew) = rechained(&lines).filter(|anew| anew != log) {
-            all.push(one(
-                format!("{what}, chain made anew"),
-                "log.jsonl",
-                anew,
-                Shell::Asked,
-            ));
+            all.push(one(format!("{what}, chain made anew"), "log.jsonl", anew));
         }
     };
     for (index, line) in lines.iter().enumerate() {
@@ -188,17 +178,11 @@ fn all_torn(add: &mut impl FnMut(String, Vec<&[u8]>), what: String, cut: &[u8]) 
 }
 
 /// Every byte of a file, one after the other: its lowest bit, and its highest in turn with its case.
-fn flips(name: &str, bytes: &[u8], among: &mut usize) -> Vec<Tampering> {
+fn flips(name: &str, bytes: &[u8]) -> Vec<Tampering> {
     let flip = |(at, mask): (usize, u8)| {
         let mut changed = bytes.to_vec();
         changed[at] ^= mask;
-        *among += 1;
-        let shell = if among.is_multiple_of(SAMPLE) {
-            Shell::Asked
-        } else {
-            Shell::Sampled
-        };
-        one(format!("{name}: byte {at} xor {mask:#04x}"), name, changed, shell)
+        one(format!("{name}: byte {at} xor {mask:#04x}"), name, changed)
     };
     (0..bytes.len())
         .map(|at| (at, [0x01, 0x20, 0x80][at % 3]))
@@ -208,7 +192,6 @@ fn flips(name: &str, bytes: &[u8], among: &mut usize) -> Vec<Tampering> {
 
 fn changed_files(files: &Files) -> Vec<Tampering> {
     let mut all = Vec::new();
-    let mut among = 0;
     for (name, bytes) in files {
         if name == "verify.sh" {
             continue;
@@ -216,10 +199,9 @@ fn changed_files(files: &Files) -> Vec<Tampering> {
         let gone = Tampering {
             what: format!("{name} is gone"),
             files: vec![(name.clone(), None)],
-            shell: Shell::Asked,
         };
         all.push(gone);
-        all.push(one(format!("{name} is empty"), name, vec![], Shell::Asked));
+        all.push(one(format!("{name} is empty"), name, vec![]));
         if name.starts_with("cast-") {
             continue;
         }
@@ -227,17 +209,12 @@ fn changed_files(files: &Files) -> Vec<Tampering> {
             format!("{name} is longer"),
             name,
             [bytes, &b"\n"[..]].concat(),
-            Shell::Asked,
         ));
         all.push(one(
             format!("{name} is shorter"),
             name,
             bytes[..bytes.len() - 1].to_vec(),
-            Shell::Asked,
         ));
-        if name.starts_with("checkpoint-") || name.ends_with(".pem") {
-            all.extend(flips(name, bytes, &mut among));
-        }
     }
     for name in [
         "checkpoint-99",
@@ -246,14 +223,18 @@ fn changed_files(files: &Files) -> Vec<Tampering> {
         "torn-99",
         "evidence/x",
     ] {
-        all.push(one(
-            format!("{name} is there too"),
-            name,
-            b"x".to_vec(),
-            Shell::Asked,
-        ));
+        all.push(one(format!("{name} is there too"), name, b"x".to_vec()));
     }
     all
+}
+
+fn flipped_bytes(files: &Files) -> Vec<Tampering> {
+    let flipped = |(name, _): &(&String, &Vec<u8>)| name.starts_with("checkpoint-") || name.ends_with(".pem");
+    files
+        .iter()
+        .filter(flipped)
+        .flat_map(|(name, bytes)| flips(name, bytes))
+        .collect()
 }
 
 /// Older files in the place of newer ones, and the log of then with them.
@@ -275,17 +256,12 @@ fn replayed(files: &Files) -> Vec<Tampering> {
                         format!("{name} is that of checkpoint {older}"),
                         &name,
                         bytes.clone(),
-                        Shell::Asked,
                     ));
                 }
                 changes.push((name, Some(bytes.clone())));
             }
             let what = format!("all of checkpoint {older} in the place of {newer}");
-            all.push(Tampering {
-                what,
-                files: changes,
-                shell: Shell::Asked,
-            });
+            all.push(Tampering { what, files: changes });
         }
     }
     // Everything up to an older checkpoint.
@@ -304,18 +280,14 @@ fn replayed(files: &Files) -> Vec<Tampering> {
             changes.extend(later.map(|name| (name.clone(), None)));
         }
         let what = format!("nothing after checkpoint {older}");
-        all.push(Tampering {
-            what,
-            files: changes,
-            shell: Shell::Asked,
-        });
+        all.push(Tampering { what, files: changes });
     }
     all
 }
 
 /// Copies the ceremony, tries every tampering on the copies, and gives what passed or was told in two ways.
-fn tried(files: &Files, tamperings: &[Tampering]) -> (Vec<String>, usize) {
-    let all = std::env::var_os("TAMPER").is_some_and(|value| value == "all");
+/// Each tampering is with whether verify.sh is asked.
+fn tried(files: &Files, tamperings: &[(Tampering, bool)]) -> (Vec<String>, usize) {
     let (wrong, next, asked) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -325,7 +297,8 @@ fn tried(files: &Files, tamperings: &[Tampering]) -> (Vec<String>, usize) {
                     write(copy.path(), name, Some(bytes));
                 }
                 let folder = CeremonyFolder::new(copy.path());
-                while let Some(tampering) = tamperings.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((tampering, shell_too)) = tamperings.get(next.fetch_add(1, Ordering::Relaxed))
+                {
                     for (name, bytes) in &tampering.files {
                         write(copy.path(), name, bytes.as_deref());
                     }
@@ -336,7 +309,7 @@ fn tried(files: &Files, tamperings: &[Tampering]) -> (Vec<String>, usize) {
                             .unwrap()
                             .push(format!("{}: verify passes", tampering.what));
                     }
-                    if all || tampering.shell == Shell::Asked {
+                    if *shell_too {
                         asked.fetch_add(1, Ordering::Relaxed);
                         let (code, said) = shell(copy.path(), None);
                         if code != 3 {
@@ -384,13 +357,22 @@ fn nothing_that_was_tampered_with_passes() {
     };
     let mut files = Files::new();
     read(&folder, "", &mut files);
-    let mut tamperings = [changed_lines(&files), replayed(&files), changed_files(&files)].concat();
-    let started = std::time::Instant::now();
-    if let Ok(kind) = std::env::var("TAMPER_ONLY") {
-        tamperings.retain(|tampering| {
-            tampering.what.contains(&kind) || tampering.shell == Shell::Asked && kind == "asked"
+    let all = std::env::var_os("TAMPER").is_some_and(|value| value == "all");
+    let only = std::env::var("TAMPER_ONLY").unwrap_or_default();
+    let changes = [changed_lines(&files), replayed(&files), changed_files(&files)].concat();
+    let mut tamperings = Vec::new();
+    for (changes, stride) in [(changes, CHANGES), (flipped_bytes(&files), BYTES)] {
+        // What gives the same bytes again is none.
+        let changes = changes.into_iter().filter(|tampering| {
+            let is_one = |(name, bytes): &(String, Option<Vec<u8>>)| files.get(name) != bytes.as_ref();
+            tampering.files.iter().any(is_one) && tampering.what.contains(&only)
         });
+        let sampled = changes
+            .enumerate()
+            .map(|(index, tampering)| (tampering, all || index.is_multiple_of(stride)));
+        tamperings.extend(sampled);
     }
+    let started = std::time::Instant::now();
     let (wrong, asked) = tried(&files, &tamperings);
     eprintln!(
         "{} tamperings, {asked} of them by verify.sh too, in {:?}",
