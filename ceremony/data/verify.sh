@@ -1,11 +1,10 @@
 #!/bin/sh
 # Verifies the ceremony in this folder with stock tools: sh verify.sh [FOLDER [FOLDER-OF-THE-CEREMONY-BEFORE]]
-# The claims are those of `keyrite-ceremony verify`. Exit status: 0 nothing fails, 3 something fails, 1 it cannot be told.
-# Take this script from somebody you trust, not from the folder that you doubt.
+# Its claims are those of `keyrite-ceremony verify`; it ends with 0, 3 (something fails) or 1 (nobody can tell). Take it from whom you trust.
 LC_ALL=C; export LC_ALL; before=; [ -z "$2" ] || before=$(cd "$2" && pwd) || exit 1; cd "${1:-$(dirname "$0")}" || exit 1
 T=$(mktemp -d) || exit 1; trap 'rm -rf "$T"' EXIT; trap 'exit 1' HUP INT TERM; mkdir "$T/line" "$T/node"; exec 3>&2 2> "$T/err"; cat log.jsonl > "$T/log"
 for i in genesis told seals signs marks names.files names.evidence names.torn names.cast; do : > "$T/$i"; done
-give_up() { cat "$T/err" >&3; echo "$@" >&3; exit 1; }; bad() { echo "fail $*" >> "$T/told"; }; skip() { echo "skip $*" >> "$T/told"; }
+give_up() { cat "$T/err" >&3; echo "not checked  everything: ${*:-the log}"; exit 1; }; bad() { echo "fail $*" >> "$T/told"; }; skip() { echo "skip $*" >> "$T/told"; }
 signed() { openssl dgst -sha256 -verify "$1" -signature "$2" "$3" >&2 || bad "$4" "$2"; }; hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }; sum() { sha256sum < "$1" | cut -c1-64; }
 same() { find "$2/." ! -name . -prune -name "$3*" | sed 's,.*/,,' | sort > "$T/there"; sort -u "$T/names.$1" | cmp -s - "$T/there" || bad "$4" 'the files are not those that the log names'; }
 pem() { [ "$1" ] || { [ ! -e "$2" ] || bad keys "$2"; return; }; { echo '-----BEGIN PUBLIC KEY-----'; echo "$1" | fold -w 64; echo '-----END PUBLIC KEY-----'; } | cmp -s - "$2" || bad keys "$2"; }
@@ -65,7 +64,7 @@ END { if (!closed) bad("finished", "the ceremony is not finished"); if (!signed)
 		for (N in at) { if (m[N] > 1 && m[N] % 2 == 0) root[N] = R["last" N]; m[N] = int((m[N] + 1) / 2) } }
 	for (N in at) { bytes(root[N], T "/root"); file = T "/want-" N; printf "%s\n%d\n", origin, at[N] > file; close(file)
 		system("base64 < \"" T "/root\" >> \"" file "\"") } }' "$T/log" || give_up
-IFS='|' read -r ak key log_name counter_name kind previous counter value < "$T/genesis"; [ "$kind" != REHEARSAL ] || skip 'fit for use: a REHEARSAL'
+IFS='|' read -r ak key log_name counter_name kind previous counter value < "$T/genesis"; [ "$kind" != REHEARSAL ] || echo '             REHEARSAL: nothing here is fit for use'
 for i in ssh-keygen ${key:+openssl} ${ak:+openssl tpm2_checkquote}; do command -v "$i" >&2 || give_up "there is no $i"; done
 case $log_name$counter_name in *[!0-9a-f]*) bad tpm-log 'no Name' ;; esac; pem "$ak" ak.pem; pem "$key" token.pem; [ -s "$T/seals" ] || bad checkpoint 'there is no seal'
 same files . checkpoint- files; same evidence evidence '' evidence; same cast . cast- recordings; same torn . torn- torn
@@ -94,7 +93,8 @@ x=?????????? y=$(printf %064d 0); Q=${x}${x}${x}${x}${x}; while read -r n E c re
 if [ "$before" ]; then n=$(grep -c '"type":"seal"' "$before/log.jsonl"); [ "$(sum "$before/checkpoint-$n")" = "$previous" ] || bad previous 'the checkpoint'
 	if [ "$ak" ] && cmp -s ak.pem "$before/ak.pem"; then tail -n 1 "$before/log.jsonl" | grep -q "\"counter\":$counter," || bad previous 'the counter'
 		[ "$(hex "$before/checkpoint-$n.extend.attest" | tail -c 64)" = "$value" ] || bad previous 'the index'; fi; else skip 'previous: no folder was given'; fi
-skip 'steps quorum people exceptions signers: keyrite-ceremony verify reads the script'
-[ "$key" ] || skip 'token: no key'; [ "$ak" ] || skip 'tpm: the log is unanchored'; [ -z "$ak" ] || sort -c "$T/clocks" || bad tpm-clock backwards
-sed 's/^skip/not checked /; s/^fail/fail        /' "$T/told" | awk '!seen[$0]++'; if grep -q '^fail' "$T/told"; then exit 3; fi
-echo 'pass         all else: format chain times order finished kind keys checkpoint files signatures tpm token evidence recordings torn'
+skip 'steps quorum people exceptions signers: keyrite-ceremony verify reads the script'; skip 'trust: are these keys those you know?'
+[ "$key" ] || skip 'token: no key'; [ "$ak" ] || skip 'tpm-log tpm-counter tpm-quote tpm-clock counter: the log is unanchored'; [ -z "$ak" ] || sort -c "$T/clocks" || bad tpm-clock backwards
+awk '!seen[$0]++ { why = $0; sub(/^[^:]*:/, ":", why); if ($1 == "fail") { sub(/^fail /, ""); print "fail         " $0 }
+	else for (n = split(substr($0, 6, index($0, ":") - 6), ids, " "); n > 0; n--) print "not checked  " ids[n] why }' "$T/told"; if grep -q '^fail' "$T/told"; then exit 3; fi
+for c in format chain times order finished kind script allowed-signers keys checkpoint files signatures tpm-log tpm-counter tpm-quote tpm-clock counter token evidence recordings torn; do grep -qE "^[a-z]+ ([a-z-]+ )*$c([: ]|\$)" "$T/told" || echo "pass         $c"; done

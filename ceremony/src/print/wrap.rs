@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
         assert_eq!(wrap("a\n\nb\n", 4), ["a", "", "b"]);
-        assert_eq!(wrap("a\u{c}b", 9), ["a", "b"]);
+        assert_eq!(wrap("a\u{c}b", 9), ["a b"]);
         assert_eq!(wrap("a\u{1b}b", 9), ["a?b"]);
         assert_eq!(wrap("", 4), [""]);
     }
