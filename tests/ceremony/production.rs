@@ -8,7 +8,10 @@ use crate::person::{Key, Person};
 use crate::place::{PEOPLE, Place, principal};
 
 /// The trials.
-pub const TRIALS: [(&str, fn()); 1] = [("a production run by keys", by_keys)];
+pub const TRIALS: [(&str, fn()); 2] = [
+    ("a production run by keys", by_keys),
+    ("a production run that is broken off", broken_off),
+];
 
 /// The script, with everything that a step can be.
 const SCRIPT: &str = include_str!("../fixtures/short-ceremony.yaml");
@@ -79,12 +82,11 @@ fn keys() -> Vec<(&'static str, Key)> {
     keys
 }
 
-fn by_keys() {
-    let place = Place::new(SCRIPT);
-    let mut keys = keys().into_iter();
-    let mut ends = Vec::new();
-    let mut screens = Vec::new();
-    loop {
+/// Holds a ceremony by these keys, in as many runs as it takes; each run's exit code, and the screens.
+fn held(place: &Place, keys: Vec<(&'static str, Key)>) -> (Vec<Option<i32>>, Vec<String>) {
+    let mut keys = keys.into_iter();
+    let (mut ends, mut screens) = (Vec::new(), Vec::new());
+    while keys.len() > 0 {
         let mut person = Person::start(place.run());
         while let Some(screen) = person.question() {
             let (piece, key) = keys
@@ -98,14 +100,54 @@ fn by_keys() {
         let (exit, seen) = person.end();
         screens.extend(seen);
         ends.push(exit);
-        if exit == Some(0) || ends.len() > 3 {
-            break;
-        }
+        assert!(ends.len() < 10, "{ends:?}");
     }
+    assert!(place.leaked_handles().is_empty(), "{:?}", place.leaked_handles());
+    let mut verify = place.tool("keyrite-ceremony");
+    let said = verify
+        .arg("verify")
+        .arg(place.ceremony("short"))
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    (ends, screens)
+}
+
+fn broken_off() {
+    let place = Place::new(SCRIPT);
+    let line = |text: &str| Key::Line(text.to_owned());
+    let mut keys: Vec<_> = keys().into_iter().take(10).collect();
+    keys.extend([
+        ("[the time", Key::Interrupt),
+        ("[go, exception, abort, leave]", line("abort")),
+        ("what was expected:", line("a quiet room")),
+        ("what happened:", line("a fire alarm")),
+        ("what was decided:", line("all leave")),
+        ("officer-1, Ana Mora, agrees", line("yes")),
+        ("officer-2, Bea Solis, agrees", line("yes")),
+        ("witness-1, Cyn Vega, agrees", line("yes")),
+        // The safe state, gone on with after the power went there too.
+        ("token is in its safe", Key::Kill),
+        ("token is in its safe", line("AM")),
+        ("Ana Mora types SIGN:", line("SIGN")),
+        ("Bea Solis types SIGN:", line("SIGN")),
+        ("Cyn Vega types SIGN:", line("SIGN")),
+    ]);
+    let (ends, _) = held(&place, keys);
+    // Killed, broken off.
+    assert_eq!(ends, [None, Some(3)]);
+    let log = fs::read_to_string(place.ceremony("short").join("log.jsonl")).unwrap();
+    assert!(
+        log.contains("\"outcome\":\"aborted\"") && log.contains("all leave"),
+        "{log}"
+    );
+}
+
+fn by_keys() {
+    let place = Place::new(SCRIPT);
+    let (ends, screens) = held(&place, keys());
     // Left, killed, over.
     assert_eq!(ends, [Some(5), None, Some(0)]);
-    assert_eq!(keys.next().map(|(piece, _)| piece), None);
-    assert!(place.leaked_handles().is_empty(), "{:?}", place.leaked_handles());
     let log = fs::read_to_string(place.ceremony("short").join("log.jsonl")).unwrap();
     let count = |piece: &str| log.matches(piece).count();
     assert_eq!(count("\"type\":\"recovered\""), 2);
