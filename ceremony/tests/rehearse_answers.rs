@@ -85,10 +85,7 @@ fn bag() -> Ask {
 
 /// The answer to the prompt after a step that failed, as the engine has it.
 fn failed(answers: &mut Answers<'_>, step: &str) -> String {
-    let asked = Question {
-        prompt: "\n[Enter] to try again   [e] exception   [Ctrl-C] more: ".to_owned(),
-        ..question(step, Ask::GoOn)
-    };
+    let asked = question(step, Ask::Retry);
     match answers.answer(&asked) {
         Asked::Line(line) => line,
         other => panic!("{step}: {other:?}"),

@@ -13,6 +13,10 @@ fn the_shipped_scripts_can_be_followed() {
     let mut scripts: Vec<(String, Script)> = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // What the rehearsals take as given is in a folder of its own.
+        if path.is_dir() {
+            continue;
+        }
         let checked = check_bytes(&fs::read(&path).unwrap())
             .unwrap_or_else(|error| panic!("{}: {:#?}", path.display(), error.findings));
         assert_eq!(checked.warnings, [], "{}", path.display());

@@ -15,7 +15,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use crate::place::{PEOPLE, Place};
 
 /// The trials.
-pub const TRIALS: [(&str, fn()); 4] = [
+pub const TRIALS: [(&str, fn()); 6] = [
     ("killed at every point, and gone on with", every_point),
     (
         "killed while it goes on, and gone on with",
@@ -23,6 +23,8 @@ pub const TRIALS: [(&str, fn()); 4] = [
     ),
     ("a line that was torn, and gone on with", torn),
     ("a full disk, and gone on with", full_disk),
+    ("a ceremony that names the one before", chained),
+    ("a log that the TPM has left behind", left_behind),
 ];
 
 const SCRIPT: &str = include_str!("../fixtures/kill-ceremony.yaml");
@@ -375,4 +377,65 @@ fn full_disk() {
         series.place.flush();
         series.go_on(&id, &format!("{id}, no room for {file}"));
     }
+}
+
+/// The second names the first's last checkpoint, and compares what was recorded.
+fn chained() {
+    let mut series = Series::new();
+    let first = series.next();
+    series.go_on(&first, "the first");
+    let second = series.next();
+    let script = fs::read_to_string(series.script(&second)).unwrap();
+    let script = script.replace("previous: none", &format!("previous: {first}"));
+    let script = script.replace("what: the bag,", "what: the bag, last-time: bag,");
+    fs::write(series.script(&second), script).unwrap();
+    series.go_on(&second, "the second");
+    let log = series.log(&second);
+    let checkpoint = fs::read(series.place.ceremony(&first).join("checkpoint-4")).unwrap();
+    let checkpoint = key_metadata::Digest::of(&checkpoint);
+    assert!(
+        log.lines()
+            .next()
+            .unwrap()
+            .contains(&format!("\"checkpoint\":\"{checkpoint}\"")),
+        "{log}"
+    );
+    assert!(log.contains("\"last-time\":\""), "{log}");
+    let mut verify = series.place.tool("keyrite-ceremony");
+    verify
+        .arg("verify")
+        .arg(series.place.ceremony(&second))
+        .arg("--previous")
+        .arg(series.place.ceremony(&first));
+    let said = String::from_utf8(verify.output().unwrap().stdout).unwrap();
+    assert!(
+        said.lines()
+            .any(|line| line.starts_with("pass ") && line.contains(" previous ")),
+        "{said}"
+    );
+}
+
+/// A run was cut off, and before it went on another ceremony was held with the same TPM: it stops, and writes nothing.
+fn left_behind() {
+    let mut series = Series::new();
+    let counted = series.next();
+    let all = series.points(&counted);
+    let middle = all
+        .iter()
+        .filter(|point| point.call == "fdatasync")
+        .nth(12)
+        .unwrap();
+    let id = series.next();
+    assert!(series.kill(&id, middle));
+    let other = series.next();
+    series.go_on(&other, "the other");
+    let before = series.log(&id);
+    let run = series.run(&id).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("does not fit the log") || said.contains("the log does not go on"),
+        "{said}"
+    );
+    assert_eq!(series.log(&id), before);
 }
