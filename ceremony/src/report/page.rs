@@ -151,8 +151,7 @@ fn anchor(claim: &Claim) -> String {
 
 fn claims(html: &mut Markup, report: &Report) {
     section(html, "claims");
-    let intro =
-        "Each command shows the same with stock tools, in the ceremony's folder. verify.sh runs them all.";
+    let intro = "Each command shows the same with stock tools, in the ceremony's folder. verify.sh makes all but those for which the script must be read.";
     html.element("p", &[("class", "soft")], intro);
     html.inside("table", &[], |table| {
         table.heading_row(&["claim", "", "evidence and command", "lines"]);
