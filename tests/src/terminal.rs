@@ -70,10 +70,19 @@ impl Terminal {
         let (heard, receiver) = mpsc::channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // Where nobody has the other end any more, it is an error (EIO).
-            while let Ok(length @ 1..) = listening.read(&mut buffer) {
-                if heard.send(buffer[..length].to_vec()).is_err() {
-                    return;
+            let mut over = false;
+            loop {
+                match listening.read(&mut buffer) {
+                    Ok(length @ 1..) => {
+                        over = false;
+                        if heard.send(buffer[..length].to_vec()).is_err() {
+                            return;
+                        }
+                    }
+                    // Where nobody has the other end any more, it is an error (EIO). The kernel looks for input first and for the
+                    // other end then: what a program writes and ends in between is read after the first such error.
+                    _ if over => return,
+                    _ => over = true,
                 }
             }
         });
