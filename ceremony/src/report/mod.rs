@@ -10,7 +10,6 @@ mod picture;
 mod scale;
 mod seals;
 mod sections;
-mod sshsig;
 mod steps;
 mod style;
 
@@ -30,7 +29,6 @@ pub use line::Line;
 pub use page::page;
 pub use people::{PersonSeen, Stay};
 pub use seals::{SealSeen, SignatureSeen};
-pub use sshsig::{SecurityKeySeen, SignerSeen};
 pub use steps::{Break, Came, StepSeen};
 
 /// What a report is made of.

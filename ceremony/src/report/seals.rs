@@ -6,9 +6,9 @@ use key_metadata::{Digest, Time};
 use serde::Serialize;
 
 use super::people::PersonSeen;
-use super::sshsig::{SignerSeen, signer};
 use crate::log::{Body, Did, Entry, SealState, names};
 use crate::script::Seat;
+use crate::signature::SignerSeen;
 
 /// A seal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -121,7 +121,7 @@ impl SealSeen {
                 let seat: Option<Seat> = of.parse().ok();
                 self.signatures.push(SignatureSeen {
                     name: seat.and_then(|seat| name_of(people, &seat, self.at)),
-                    signer: files.get(file).and_then(|text| signer(text)),
+                    signer: files.get(file).and_then(|text| SignerSeen::of(text)),
                     there: files.contains_key(file),
                     file: file.to_owned(),
                     of,

@@ -324,15 +324,13 @@ fn signature_row(row: &mut Markup, signature: &SignatureSeen) {
             &format!("{} {}", signer.key_type, signer.fingerprint),
         );
         if let Some(key) = signer.security_key {
-            let touched = if key.flags & 0x01 == 0 {
-                "not touched"
-            } else {
-                "touched"
+            let touched = match key.user_present() {
+                true => "touched",
+                false => "not touched",
             };
-            let asked = if key.flags & 0x04 == 0 {
-                "no PIN"
-            } else {
-                "PIN or finger"
+            let asked = match key.user_verified() {
+                true => "PIN or finger",
+                false => "no PIN",
             };
             let text = format!(
                 "\nsecurity key: {touched}, {asked} (flags {:#04x}), signature {} of it",

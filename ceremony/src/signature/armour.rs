@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use ssh_key::{Algorithm, Signature};
 
 use super::fields::Fields;
+use super::verify::SecurityKey;
 
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const END: &str = "-----END SSH SIGNATURE-----\n";
@@ -85,6 +86,20 @@ impl SignatureFile {
             hash: hash.to_owned(),
             signature,
         })
+    }
+
+    /// What a security key says: the last five bytes of its signature (PROTOCOL.u2f).
+    pub(super) fn security_key(&self) -> Option<SecurityKey> {
+        match self.signature.algorithm() {
+            Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => {
+                let (flags, counter) = self.signature.as_bytes().last_chunk::<5>()?.split_first()?;
+                Some(SecurityKey {
+                    flags: *flags,
+                    counter: u32::from_be_bytes(counter.try_into().ok()?),
+                })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod key;
 mod line;
 mod open_ssh;
 mod pattern;
+mod seen;
 mod sign;
 mod verify;
 
@@ -15,5 +16,6 @@ pub use armour::ArmourError;
 pub use key::{KeyError, SignerKey};
 pub use line::{AllowedSignersError, LineError};
 pub use open_ssh::{OpenSsh, Said, SignError};
+pub use seen::SignerSeen;
 pub use sign::{KeyPlace, Signed};
 pub use verify::{Expected, SecurityKey, Verified, VerifyError, verify};

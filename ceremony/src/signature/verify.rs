@@ -1,6 +1,7 @@
 //! Whether a signature is that of a principal.
 
 use key_metadata::{Advice, Time};
+use serde::Serialize;
 use ssh_key::{Algorithm, HashAlg, SshSig};
 
 use super::allowed_signers::{AllowedKey, AllowedSigners};
@@ -33,7 +34,8 @@ pub struct Verified {
 }
 
 /// What a security key (FIDO) signs with the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct SecurityKey {
     /// All flags.
     pub flags: u8,
@@ -177,7 +179,7 @@ pub fn verify(expected: &Expected<'_>, armoured: &[u8], message: &[u8]) -> Resul
         });
     }
     let data = key.key().key_data().clone();
-    let security_key = security_key(&file);
+    let security_key = file.security_key();
     let signature = SshSig::new(data, file.namespace, HashAlg::Sha512, file.signature);
     let checked = signature.and_then(|it| key.key().verify(expected.namespace, message, &it));
     if checked.is_err() {
@@ -235,19 +237,5 @@ fn fits(key: &Algorithm, signature: &Algorithm) -> bool {
         // rsa-sha2-256 and rsa-sha2-512 (RFC 8332); ssh-rsa is SHA-1.
         (Algorithm::Rsa { .. }, Algorithm::Rsa { hash }) => hash.is_some(),
         (key, signature) => key == signature,
-    }
-}
-
-/// The last five bytes of a security key's signature (PROTOCOL.u2f).
-fn security_key(file: &SignatureFile) -> Option<SecurityKey> {
-    match file.signature.algorithm() {
-        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => {
-            let (flags, counter) = file.signature.as_bytes().last_chunk::<5>()?.split_first()?;
-            Some(SecurityKey {
-                flags: *flags,
-                counter: u32::from_be_bytes(counter.try_into().ok()?),
-            })
-        }
-        _ => None,
     }
 }
