@@ -30,7 +30,7 @@ pub enum StoreError {
     /// The system refused.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// `read`, `write` or `lock`.
+        /// `read`, `write`, `lock` or `remove`.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -330,7 +330,10 @@ fn lock_beside(path: &Path) -> Result<Lock, StoreError> {
         .open(&lock)
         .map_err(io)?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => {
+            clear_unfinished(path.parent().unwrap_or(Path::new("")), |of| of == name)?;
+            Ok(Lock { _file: file })
+        }
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
             path: path.to_owned(),
         }),
@@ -365,6 +368,40 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
         path: path.to_owned(),
         source,
     })
+}
+
+/// Removes what [`replace`] leaves in a folder when it is killed between writing a file and giving it its name: `.NAME.XXXXXX`, of the
+/// names that `of` is true for. Nobody else may be writing these files.
+pub fn clear_unfinished(folder: &Path, of: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+    let io = |source| StoreError::Io {
+        action: "read",
+        path: folder.to_owned(),
+        source,
+    };
+    let listed = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    for entry in fs::read_dir(listed).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        if name.to_str().and_then(unfinished).is_some_and(&of) {
+            let path = folder.join(&name);
+            fs::remove_file(&path).map_err(|source| StoreError::Io {
+                action: "remove",
+                path,
+                source,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The file that `.NAME.XXXXXX` was to become.
+fn unfinished(name: &str) -> Option<&str> {
+    let (of, random) = name.strip_prefix('.')?.rsplit_once('.')?;
+    let is_random = random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_random && !of.is_empty()).then_some(of)
 }
 
 /// The text of a file of a site; `None` if there is no such file.

@@ -209,6 +209,38 @@ fn a_second_process_is_told_that_the_file_is_locked() {
 }
 
 #[test]
+fn what_a_killed_write_left_is_cleared_by_the_next_one_who_locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site(folder.path());
+    let zone = "cr".parse().unwrap();
+    let keys = folder.path().join("keys");
+    fs::create_dir_all(&keys).unwrap();
+    for name in [
+        ".cr.yaml.a1B2c3",
+        ".fi.cr.yaml.a1B2c3",
+        ".cr.yaml.kept",
+        "cr.yaml.a1B2c3",
+    ] {
+        fs::write(keys.join(name), "").unwrap();
+    }
+    let _lock = site.lock_keys(&zone).unwrap();
+    let mut left: Vec<_> = fs::read_dir(&keys)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            ".cr.yaml.kept",
+            ".cr.yaml.lock",
+            ".fi.cr.yaml.a1B2c3",
+            "cr.yaml.a1B2c3"
+        ]
+    );
+}
+
+#[test]
 fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys/cr.yaml");

@@ -12,7 +12,7 @@ use ceremony::log::{Body, CastMark, CeremonyFolder, Entry, LogFile, Recovered, T
 use ceremony::progress::Progress;
 use cli::{Exit, Failure, Outcome, now};
 use key_metadata::Digest;
-use key_metadata::store::{read_bytes, replace};
+use key_metadata::store::{clear_unfinished, read_bytes, replace};
 
 use super::anchors::{Anchors, Held, digests};
 use super::log_key::LogKey;
@@ -26,6 +26,9 @@ impl<'s> Ceremony<'s> {
         let folder = CeremonyFolder::of_site(&setting.root, setting.script.id());
         begin::prepare(&folder, setting.text, &setting.root)?;
         let (mut log, tail) = LogFile::open(&folder.log())?;
+        for place in [folder.path(), &folder.file("evidence")] {
+            clear_unfinished(place, |_| true)?;
+        }
         keep_torn(&folder, &mut log, &tail)?;
         let progress = Progress::of(setting.script, log.entries());
         let anchors = Anchors::of(setting.site, setting.script.tpm.as_ref())?;
