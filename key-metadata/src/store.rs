@@ -331,7 +331,8 @@ fn lock_beside(path: &Path) -> Result<Lock, StoreError> {
         .map_err(io)?;
     match file.try_lock() {
         Ok(()) => {
-            clear_unfinished(path.parent().unwrap_or(Path::new("")), |of| of == name)?;
+            let folder = path.parent().map_or(Path::new(""), |folder| folder);
+            clear_unfinished(folder, |of| of == name)?;
             Ok(Lock { _file: file })
         }
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
