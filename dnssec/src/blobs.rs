@@ -38,19 +38,6 @@ pub(crate) fn all(
     Ok(paths.into_iter().map(read))
 }
 
-/// What a run that was killed left of the file of a key before it had its name: `replace` writes beside it, under its name with more at both
-/// ends.
-pub(crate) fn unfinished(site: &SiteFolder, id: KeyId) -> Result<Vec<PathBuf>, SiteTokenError> {
-    let start = format!(".{id}.tpm.");
-    let mut paths = paths(site)?;
-    paths.retain(|path| {
-        path.file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| name.starts_with(&start))
-    });
-    Ok(paths)
-}
-
 fn paths(site: &SiteFolder) -> Result<Vec<PathBuf>, SiteTokenError> {
     let folder = site.path("keys/tpm");
     let unreadable = |source| SiteTokenError::File {

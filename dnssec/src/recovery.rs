@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use key_metadata::store::clear_unfinished;
 use key_metadata::{Algorithm, CkaId, KeyId, KeyRecord, KeyReference, PublicKey, TokenName};
 use pkcs11::Presence;
 
@@ -40,17 +41,7 @@ impl SiteTokens<'_> {
     pub fn remove_unfinished(&self, name: &TokenName, id: KeyId) -> Result<bool, SiteTokenError> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => Ok(token.remove_unfinished().map_err(token_error)? > 0),
-            OpenToken::Tpm { .. } => {
-                let paths = blobs::unfinished(self.site, id)?;
-                for path in &paths {
-                    fs::remove_file(path).map_err(|source| SiteTokenError::Blob {
-                        id,
-                        path: path.clone(),
-                        source,
-                    })?;
-                }
-                Ok(!paths.is_empty())
-            }
+            OpenToken::Tpm { .. } => Ok(clear_unfinished(&self.site.tpm_key_path(id))?),
         }
     }
 

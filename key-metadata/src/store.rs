@@ -331,8 +331,7 @@ fn lock_beside(path: &Path) -> Result<Lock, StoreError> {
         .map_err(io)?;
     match file.try_lock() {
         Ok(()) => {
-            let folder = path.parent().map_or(Path::new(""), |folder| folder);
-            clear_unfinished(folder, |of| of == name)?;
+            clear_unfinished(path)?;
             Ok(Lock { _file: file })
         }
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
@@ -371,31 +370,41 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     })
 }
 
-/// Removes what [`replace`] leaves in a folder when it is killed between writing a file and giving it its name: `.NAME.XXXXXX`, of the
-/// names that `of` is true for. Nobody else may be writing these files.
-pub fn clear_unfinished(folder: &Path, of: impl Fn(&str) -> bool) -> Result<(), StoreError> {
-    let io = |source| StoreError::Io {
-        action: "read",
-        path: folder.to_owned(),
+/// Removes what [`replace`] leaves beside a file when it is killed between writing it and giving it its name: `.NAME.XXXXXX`. Tells whether
+/// there was anything. Nobody else may be writing the file.
+pub fn clear_unfinished(path: &Path) -> Result<bool, StoreError> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => clear(folder, |of| name == of),
+        (None, _) | (_, None) => Ok(false),
+    }
+}
+
+/// The same for all files of a folder.
+pub fn clear_unfinished_in(folder: &Path) -> Result<bool, StoreError> {
+    clear(folder, |_| true)
+}
+
+fn clear(folder: &Path, of: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
+    let io = |action, path: &Path, source| StoreError::Io {
+        action,
+        path: path.to_owned(),
         source,
     };
-    let listed = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(io("read", folder, error)),
     };
-    for entry in fs::read_dir(listed).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
-        if name.to_str().and_then(unfinished).is_some_and(&of) {
-            let path = folder.join(&name);
-            fs::remove_file(&path).map_err(|source| StoreError::Io {
-                action: "remove",
-                path,
-                source,
-            })?;
+    let mut any = false;
+    for entry in entries {
+        let entry = entry.map_err(|source| io("read", folder, source))?;
+        if entry.file_name().to_str().and_then(unfinished).is_some_and(&of) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(|source| io("remove", &path, source))?;
+            any = true;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// The file that `.NAME.XXXXXX` was to become.

@@ -12,7 +12,7 @@ use ceremony::log::{Body, CastMark, CeremonyFolder, Entry, LogFile, Recovered, T
 use ceremony::progress::Progress;
 use cli::{Exit, Failure, Outcome, now};
 use key_metadata::Digest;
-use key_metadata::store::{clear_unfinished, read_bytes, replace};
+use key_metadata::store::{clear_unfinished_in, read_bytes, replace};
 
 use super::anchors::{Anchors, Held, digests};
 use super::log_key::LogKey;
@@ -27,7 +27,7 @@ impl<'s> Ceremony<'s> {
         begin::prepare(&folder, setting.text, &setting.root)?;
         let (mut log, tail) = LogFile::open(&folder.log())?;
         for place in [folder.path(), &folder.file("evidence")] {
-            clear_unfinished(place, |_| true)?;
+            clear_unfinished_in(place)?;
         }
         keep_torn(&folder, &mut log, &tail)?;
         let progress = Progress::of(setting.script, log.entries());
