@@ -6,13 +6,13 @@ STACK ?= softhsm
 # The packages that the suite and its tests run with, by Debian's names.
 PACKAGES = age asciinema bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev \
 	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opendnssec-common \
-	opendnssec-enforcer-sqlite3 opensc openssh-client openssl pkg-config python3 softhsm2 sqlite3 strace swtpm swtpm-tools tpm-tools tpm2-abrmd \
-	tpm2-tools trousers
+	opendnssec-enforcer-sqlite3 opensc openssh-client openssl pkg-config python3 python3-venv softhsm2 sqlite3 strace swtpm swtpm-tools \
+	tpm-tools tpm2-abrmd tpm2-tools trousers
 CARGO_DENY = 0.20.2
 FUZZ_SECONDS ?= 600
 FUZZ_TARGET ?=
 
-.PHONY: help deps build test rehearsal stacks bench fuzz check schema man screenshots clean
+.PHONY: help packages deps build test rehearsal stacks bench fuzz check schema man screenshots clean
 
 screenshots: rehearsal
 	target/debug/keyrite-ceremony report target/rehearsal/site/ceremonies/first-keys
@@ -26,15 +26,18 @@ help:
 	@echo "make check       format, lints, documentation, dependencies"
 	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites and logs to small ones"
 	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
-	@echo "make deps        install what is missing (Debian)"
+	@echo "make deps        install what is missing (Debian), and what the tests compare with (Python), into target/python"
 	@echo "make man         man pages and completions, into target/man"
 	@echo "make screenshots pictures of a rehearsal's report and of its script on paper, into docs/"
 	@echo "make schema      write the JSON Schemas of the site's files anew"
 
-deps:
+packages:
 	@./scripts/deps $(PACKAGES)
 
-build: deps
+deps: packages
+	@./scripts/python
+
+build: packages
 	cargo build --locked --workspace --bins
 
 rehearsal: build
