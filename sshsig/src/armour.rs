@@ -128,10 +128,7 @@ fn remove_armour(armoured: &[u8]) -> Result<Vec<u8>, ArmourError> {
     let within = within.ok_or(ArmourError::Lines)?;
     let blob = STANDARD.decode(within.replace('\n', ""));
     let blob = blob.map_err(|_| ArmourError::Base64)?;
-    let lines = lines_of(&blob);
-    // sshbuf_dtob64 of OpenSSH adds an empty line where the last one is full.
-    let full = lines.len().is_multiple_of(LINE + 1);
-    if within == lines || full && within.strip_suffix('\n') == Some(&lines) {
+    if within == lines_of(&blob) {
         Ok(blob)
     } else {
         Err(ArmourError::Base64)

@@ -296,7 +296,7 @@ fn ways_to_write_it_that_ssh_keygen_does_not_use_are_refused() {
     assert_eq!(wrong, VerifyError::Armour(ArmourError::Long { length: 1 << 20 }));
 }
 
-/// Where the last line of base64 is full, ssh-keygen adds an empty one.
+/// Where the last line of base64 is full, ssh-keygen adds nothing; an empty line after it is another way to write the same.
 #[test]
 fn a_full_last_line_is_read() {
     let desk = Desk::new();
@@ -307,15 +307,22 @@ fn a_full_last_line_is_read() {
         let namespace = "n".repeat(length);
         let signature = desk.sign("key", &namespace, "sha512", MESSAGE);
         full += usize::from(blob_of(&signature).len().is_multiple_of(105));
-        let verified = desk.verify(&Case {
+        let case = Case {
             allowed: &allowed,
             principal: "ada",
             namespace: &namespace,
             at: NOW,
             signature: &signature,
             message: MESSAGE,
+        };
+        desk.verify(&case).good();
+        let text = String::from_utf8(signature.clone()).unwrap();
+        let text = text.replacen("\n-----END", "\n\n-----END", 1);
+        let wrong = desk.verify(&Case {
+            signature: text.as_bytes(),
+            ..case
         });
-        verified.good();
+        assert_eq!(wrong.stricter(), VerifyError::Armour(ArmourError::Base64));
     }
     assert_eq!(full, 1);
 }
