@@ -11,6 +11,4 @@ pub mod report;
 pub mod run;
 pub mod schema;
 pub mod script;
-pub mod signature;
 pub mod verify;
-pub mod words;

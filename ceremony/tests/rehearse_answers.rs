@@ -137,7 +137,7 @@ fn what_no_file_says_is_made_up() {
         sha256,
     };
     let heard = line(&mut answers, "compare-script", heard);
-    assert_eq!(ceremony::words::digest_of(&heard).unwrap(), sha256);
+    assert_eq!(cli::words::digest_of(&heard).unwrap(), sha256);
     assert_eq!(heard.split(' ').count(), 32);
     assert_eq!(line(&mut answers, "way", choice(&["later", "now"])), "later");
     assert_eq!(line(&mut answers, "copy", Ask::Exact("SIGN".to_owned())), "SIGN");

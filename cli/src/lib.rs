@@ -1,5 +1,5 @@
 //! What every Keyrite tool shares with its user: failures and exit codes, results as tables and JSON, PINs, confirmation, progress,
-//! man pages, pages for people.
+//! man pages, pages for people, digests that are read aloud.
 //!
 //! stdout is the result, stderr is talk.
 
@@ -14,6 +14,7 @@ mod output;
 pub mod page;
 mod pin;
 mod run;
+pub mod words;
 mod zones;
 
 pub use arguments::{ReportArguments, SiteArguments};

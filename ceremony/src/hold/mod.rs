@@ -274,7 +274,7 @@ impl Ceremony<'_> {
     fn farewell(&mut self, number: u64, outcome: EndOutcome) -> Outcome {
         let path = self.folder.file(ceremony::log::names::checkpoint(number));
         let checkpoint = Digest::of(&key_metadata::store::read_bytes(&path)?);
-        let words = ceremony::words::words(&checkpoint).join(" ");
+        let words = cli::words::words(&checkpoint).join(" ");
         let how = match outcome {
             EndOutcome::Completed => "over",
             EndOutcome::Aborted => "broken off",

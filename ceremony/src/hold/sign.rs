@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use ceremony::log::{Did, names};
 use ceremony::run::Ask;
 use ceremony::script::{Seat, Sign, Word};
-use ceremony::signature::{AllowedSigners, Expected, KeyPlace, OpenSsh};
 use cli::{Exit, Failure, Outcome, now};
 use key_metadata::Digest;
 use key_metadata::Time;
 use key_metadata::store::{read_bytes, replace};
+use sshsig::{AllowedSigners, Expected, KeyPlace, OpenSsh};
 
 use super::Ceremony;
 use super::stop::Go;

@@ -299,7 +299,7 @@ impl Ceremony<'_> {
         let mut mistyped = 0;
         loop {
             let line = self.ask(step, ask.clone(), "\nheard: ")?;
-            match ceremony::words::digest_of(&line) {
+            match cli::words::digest_of(&line) {
                 Ok(heard) if heard == sha256 => break,
                 Ok(_) => self
                     .screen

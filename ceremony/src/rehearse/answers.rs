@@ -13,7 +13,7 @@ use super::people::{self, Extra};
 use super::value::{self, ValueError};
 use crate::run::{Ask, Asked, PersonField, Question, SheetField};
 use crate::script::{Script, Seat, Step, Word};
-use crate::words::words;
+use cli::words::words;
 
 /// How often the same question may come in a row before its answer counts as refused; our choice.
 const PATIENCE: u32 = 8;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::people::PersonSeen;
 use crate::log::{Body, Did, Entry, SealState, names};
 use crate::script::Seat;
-use crate::signature::SignerSeen;
+use sshsig::SignerSeen;
 
 /// A seal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

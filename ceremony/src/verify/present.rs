@@ -9,7 +9,7 @@ use super::look::{Look, not_checked};
 use super::record::Record;
 use crate::log::{Body, CeremonyFolder, Did, Entry, Exception, Person, Seal};
 use crate::script::{Action, Planned, Role, Script, Seat, Which, Who, Word};
-use crate::signature::AllowedSigners;
+use sshsig::AllowedSigners;
 
 const CLAIMS: [(&str, &str, &str); 4] = [
     (

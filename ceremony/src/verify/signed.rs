@@ -11,7 +11,7 @@ use super::look::{Look, not_checked};
 use super::record::Record;
 use crate::log::{Body, CeremonyFolder, Did, Person, names};
 use crate::script::Seat;
-use crate::signature::{AllowedSigners, Expected, verify};
+use sshsig::{AllowedSigners, Expected, verify};
 
 /// A signature that must be there.
 struct Wanted {

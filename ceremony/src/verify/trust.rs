@@ -8,7 +8,7 @@ use super::files::read;
 use super::look::not_checked;
 use super::record::Record;
 use crate::log::{CeremonyFolder, Genesis};
-use crate::signature::AllowedSigners;
+use sshsig::AllowedSigners;
 
 /// The claim that the keys are those of the people and of the TPM. It is never checked here: whoever writes the whole folder anew, with their own
 /// allowed_signers and attestation key, makes one in which all else holds. The fingerprints are told, for those who know the right ones.

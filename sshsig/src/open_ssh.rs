@@ -8,8 +8,8 @@ use std::process::{Command, Output, Stdio};
 
 use key_metadata::Advice;
 
-use super::key::SignerKey;
-use super::verify::VerifyError;
+use crate::key::SignerKey;
+use crate::verify::VerifyError;
 
 /// Where OpenSSH's programs are looked for. `PATH` is not: who could put a folder there could sign anything.
 const FOLDERS: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/bin"];
@@ -19,7 +19,7 @@ const FOLDERS: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/bin"];
 pub struct OpenSsh {
     folder: PathBuf,
     agent: Option<PathBuf>,
-    pub(super) scratch: PathBuf,
+    pub(crate) scratch: PathBuf,
 }
 
 /// What a program said on stderr.
@@ -161,7 +161,7 @@ impl OpenSsh {
     }
 
     /// Has ssh-keygen sign what it gets on stdin. It asks for passphrase and PIN at /dev/tty, where nobody else reads.
-    pub(super) fn sign_with(
+    pub(crate) fn sign_with(
         &self,
         key: &Path,
         agent: Agent,
@@ -218,7 +218,7 @@ impl OpenSsh {
 
 /// Whether the agent has a say.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Agent {
+pub(crate) enum Agent {
     /// It does.
     Asked,
     /// It does not: the file is meant.
@@ -242,7 +242,7 @@ impl Said {
 }
 
 /// That a file is there and can be read, before ssh-keygen says it in other words.
-pub(super) fn readable(path: &Path) -> Result<(), SignError> {
+pub(crate) fn readable(path: &Path) -> Result<(), SignError> {
     File::open(path).map(|_| ()).map_err(|source| SignError::KeyFile {
         path: path.to_owned(),
         source,

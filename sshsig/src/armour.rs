@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ssh_key::{Algorithm, Signature};
 
-use super::fields::Fields;
-use super::verify::SecurityKey;
+use crate::fields::Fields;
+use crate::verify::SecurityKey;
 
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const END: &str = "-----END SSH SIGNATURE-----\n";
@@ -18,15 +18,15 @@ const LONGEST: usize = 16 * 1024;
 
 /// What a signature says of itself.
 #[derive(Debug)]
-pub(super) struct SignatureFile {
+pub(crate) struct SignatureFile {
     /// The public key, as it is in the file.
-    pub(super) key: Vec<u8>,
+    pub(crate) key: Vec<u8>,
     /// What the signature is for.
-    pub(super) namespace: String,
+    pub(crate) namespace: String,
     /// The hash of the message.
-    pub(super) hash: String,
+    pub(crate) hash: String,
     /// The key's signature; of a security key with flags and counter at the end.
-    pub(super) signature: Signature,
+    pub(crate) signature: Signature,
 }
 
 /// Why a file is no armoured signature.
@@ -61,7 +61,7 @@ pub enum ArmourError {
 
 impl SignatureFile {
     /// Reads the file of a signature.
-    pub(super) fn read(armoured: &[u8]) -> Result<Self, ArmourError> {
+    pub(crate) fn read(armoured: &[u8]) -> Result<Self, ArmourError> {
         let blob = remove_armour(armoured)?;
         let damaged = |field| move || ArmourError::Field { field };
         let mut fields = Fields::of(&blob);
@@ -89,7 +89,7 @@ impl SignatureFile {
     }
 
     /// What a security key says: the last five bytes of its signature (PROTOCOL.u2f).
-    pub(super) fn security_key(&self) -> Option<SecurityKey> {
+    pub(crate) fn security_key(&self) -> Option<SecurityKey> {
         match self.signature.algorithm() {
             Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => {
                 let (flags, counter) = self.signature.as_bytes().last_chunk::<5>()?.split_first()?;
@@ -128,10 +128,7 @@ fn remove_armour(armoured: &[u8]) -> Result<Vec<u8>, ArmourError> {
     let within = within.ok_or(ArmourError::Lines)?;
     let blob = STANDARD.decode(within.replace('\n', ""));
     let blob = blob.map_err(|_| ArmourError::Base64)?;
-    let lines = lines_of(&blob);
-    // sshbuf_dtob64 of OpenSSH adds an empty line where the last one is full.
-    let full = lines.len().is_multiple_of(LINE + 1);
-    if within == lines || full && within.strip_suffix('\n') == Some(&lines) {
+    if within == lines_of(&blob) {
         Ok(blob)
     } else {
         Err(ArmourError::Base64)

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::open_ssh::{Agent, OpenSsh, SignError, readable};
-use super::verify::{Expected, Verified, verify};
+use crate::open_ssh::{Agent, OpenSsh, SignError, readable};
+use crate::verify::{Expected, Verified, verify};
 
 /// Where a private key is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use ceremony::signature::{AllowedSigners, Expected, Verified, VerifyError, verify};
 use key_metadata::Time;
+use sshsig::{AllowedSigners, Expected, Verified, VerifyError, verify};
 use tempfile::TempDir;
 
 pub const NAMESPACE: &str = "checkpoint@keyrite";

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ceremony::signature::{ArmourError, VerifyError};
+use sshsig::{ArmourError, VerifyError};
 
 use crate::desk::{Case, Desk, KINDS, NAMESPACE, NOW};
 
@@ -166,8 +166,8 @@ fn no_byte_of_a_signature_can_be_changed() {
             message: MESSAGE,
         };
         desk.verify(&case).good();
-        let signers = ceremony::signature::AllowedSigners::parse(allowed.as_bytes()).unwrap();
-        let expected = ceremony::signature::Expected {
+        let signers = sshsig::AllowedSigners::parse(allowed.as_bytes()).unwrap();
+        let expected = sshsig::Expected {
             allowed: &signers,
             principal: "ada",
             namespace: NAMESPACE,
@@ -177,16 +177,16 @@ fn no_byte_of_a_signature_can_be_changed() {
             for bit in 0..8 {
                 let mut changed = signature.clone();
                 changed[place] ^= 1 << bit;
-                let ours = ceremony::signature::verify(&expected, &changed, MESSAGE);
+                let ours = sshsig::verify(&expected, &changed, MESSAGE);
                 assert!(ours.is_err(), "byte {place}, bit {bit}");
             }
             let mut less = signature.clone();
             less.remove(place);
             let mut more = signature.clone();
             more.insert(place, signature[place]);
-            let ours = ceremony::signature::verify(&expected, &more, MESSAGE);
+            let ours = sshsig::verify(&expected, &more, MESSAGE);
             assert!(ours.is_err(), "byte {place} twice");
-            let ours = ceremony::signature::verify(&expected, &less, MESSAGE);
+            let ours = sshsig::verify(&expected, &less, MESSAGE);
             assert!(ours.is_err(), "without byte {place}");
         }
         // The referee takes none of them in which the signature itself is another one.
@@ -296,7 +296,7 @@ fn ways_to_write_it_that_ssh_keygen_does_not_use_are_refused() {
     assert_eq!(wrong, VerifyError::Armour(ArmourError::Long { length: 1 << 20 }));
 }
 
-/// Where the last line of base64 is full, ssh-keygen adds an empty one.
+/// Where the last line of base64 is full, ssh-keygen adds nothing; an empty line after it is another way to write the same.
 #[test]
 fn a_full_last_line_is_read() {
     let desk = Desk::new();
@@ -307,15 +307,22 @@ fn a_full_last_line_is_read() {
         let namespace = "n".repeat(length);
         let signature = desk.sign("key", &namespace, "sha512", MESSAGE);
         full += usize::from(blob_of(&signature).len().is_multiple_of(105));
-        let verified = desk.verify(&Case {
+        let case = Case {
             allowed: &allowed,
             principal: "ada",
             namespace: &namespace,
             at: NOW,
             signature: &signature,
             message: MESSAGE,
+        };
+        desk.verify(&case).good();
+        let text = String::from_utf8(signature.clone()).unwrap();
+        let text = text.replacen("\n-----END", "\n\n-----END", 1);
+        let wrong = desk.verify(&Case {
+            signature: text.as_bytes(),
+            ..case
         });
-        verified.good();
+        assert_eq!(wrong.stricter(), VerifyError::Armour(ArmourError::Base64));
     }
     assert_eq!(full, 1);
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ssh_key::{Algorithm, HashAlg, PublicKey};
 
-use super::fields::Fields;
+use crate::fields::Fields;
 
 /// A public key that can stand in `allowed_signers`: Ed25519, ECDSA, RSA from 2048 to 4096 bits, or a security key (`sk-`).
 #[derive(Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum KeyError {
 
 impl SignerKey {
     /// The types that are known, by the names that stand in front of keys.
-    pub(super) fn is_type(word: &str) -> bool {
+    pub(crate) fn is_type(word: &str) -> bool {
         Algorithm::new(word).is_ok_and(|algorithm| takes(&algorithm))
     }
 
@@ -62,11 +62,11 @@ impl SignerKey {
         )
     }
 
-    pub(super) fn key(&self) -> &PublicKey {
+    pub(crate) fn key(&self) -> &PublicKey {
         &self.key
     }
 
-    pub(super) fn blob(&self) -> &[u8] {
+    pub(crate) fn blob(&self) -> &[u8] {
         &self.blob
     }
 }

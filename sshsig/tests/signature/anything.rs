@@ -1,7 +1,7 @@
 //! Files that nobody meant: they are refused, and nothing else happens.
 
-use ceremony::signature::{AllowedSigners, Expected, VerifyError, verify};
 use proptest::prelude::*;
+use sshsig::{AllowedSigners, Expected, VerifyError, verify};
 
 use crate::desk::{NAMESPACE, NOW};
 use crate::verify::armoured;

@@ -4,8 +4,8 @@ use key_metadata::{Advice, Time};
 use serde::Serialize;
 use ssh_key::{Algorithm, HashAlg, SshSig};
 
-use super::allowed_signers::{AllowedKey, AllowedSigners};
-use super::armour::{ArmourError, SignatureFile};
+use crate::allowed_signers::{AllowedKey, AllowedSigners};
+use crate::armour::{ArmourError, SignatureFile};
 
 /// What a signature must be.
 #[derive(Clone, Copy, Debug)]

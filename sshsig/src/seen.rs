@@ -1,10 +1,10 @@
-//! What a signature's file says of the key that made it. Whether the signature holds is for [`verify`](super::verify()) to say.
+//! What a signature's file says of the key that made it. Whether the signature holds is for [`verify`](crate::verify()) to say.
 
 use serde::Serialize;
 use ssh_key::{HashAlg, PublicKey};
 
-use super::armour::SignatureFile;
-use super::verify::SecurityKey;
+use crate::armour::SignatureFile;
+use crate::verify::SecurityKey;
 
 /// The key of a signature, by what its file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

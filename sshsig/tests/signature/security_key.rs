@@ -1,9 +1,9 @@
 //! Security keys (FIDO), without one: signatures as PROTOCOL.u2f has them, by a key in software. ssh-keygen says that they are right.
 
-use ceremony::signature::{SecurityKey, VerifyError};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use sha2::{Digest, Sha256, Sha512};
+use sshsig::{SecurityKey, VerifyError};
 
 use crate::desk::{Case, Desk, NAMESPACE, NOW};
 use crate::verify::armoured;

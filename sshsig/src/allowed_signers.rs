@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use key_metadata::Time;
 
-use super::key::SignerKey;
-use super::line::{AllowedSignersError, Line};
-use super::pattern::list_matches;
+use crate::key::SignerKey;
+use crate::line::{AllowedSignersError, Line};
+use crate::pattern::list_matches;
 
 /// The file. It is all good or refused: a line that cannot be read is one that might have been meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

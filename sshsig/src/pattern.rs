@@ -1,7 +1,7 @@
 //! OpenSSH's pattern lists (ssh_config(5), PATTERNS), as the option `namespaces` has them.
 
 /// Whether the list matches: one pattern does, and none with a `!` in front.
-pub(super) fn list_matches(list: &str, text: &str) -> bool {
+pub(crate) fn list_matches(list: &str, text: &str) -> bool {
     let mut found = false;
     for pattern in list.split(',') {
         match pattern.strip_prefix('!') {

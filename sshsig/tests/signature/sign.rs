@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ceremony::signature::{AllowedSigners, Expected, KeyPlace, OpenSsh, SignError, VerifyError};
 use key_metadata::Advice;
+use sshsig::{AllowedSigners, Expected, KeyPlace, OpenSsh, SignError, VerifyError};
 
 use crate::agent::SshAgent;
 use crate::desk::{Case, Desk, KINDS, NAMESPACE, NOW};

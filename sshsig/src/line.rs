@@ -2,22 +2,22 @@
 
 use key_metadata::{Advice, Time};
 
-use super::key::{KeyError, SignerKey};
+use crate::key::{KeyError, SignerKey};
 
 /// Principals, options and key of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) principals: Vec<String>,
-    pub(super) options: Options,
-    pub(super) key: SignerKey,
+pub(crate) struct Line {
+    pub(crate) principals: Vec<String>,
+    pub(crate) options: Options,
+    pub(crate) key: SignerKey,
 }
 
 /// What a key may sign, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Options {
-    pub(super) namespaces: Option<String>,
-    pub(super) valid_after: Option<Time>,
-    pub(super) valid_before: Option<Time>,
+pub(crate) struct Options {
+    pub(crate) namespaces: Option<String>,
+    pub(crate) valid_after: Option<Time>,
+    pub(crate) valid_before: Option<Time>,
 }
 
 /// Why a file of allowed signers cannot be used.
@@ -111,7 +111,7 @@ impl Advice for AllowedSignersError {
 
 impl Line {
     /// Reads a line; `None` for an empty one and for a comment.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, LineError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, LineError> {
         let text = std::str::from_utf8(bytes).map_err(|_| LineError::Text)?;
         let text = text.trim_start_matches([' ', '\t']);
         if text.is_empty() || text.starts_with('#') {

@@ -1,6 +1,6 @@
 //! Files of allowed signers.
 
-use ceremony::signature::{AllowedSigners, KeyError, LineError};
+use sshsig::{AllowedSigners, KeyError, LineError};
 
 use crate::desk::{Case, Desk, KINDS, NAMESPACE, NOW};
 
