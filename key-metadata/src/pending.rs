@@ -44,6 +44,12 @@ pub enum Operation {
     },
     /// A software key is being put into the token; what is there of it is taken out again, since its file still has it.
     Import,
+    /// A key of the zone is being restored from a backup; unless its record refers to this token already, what is there of it is taken out
+    /// again, since the bundle still has it.
+    Restore {
+        /// The bundle.
+        bundle: String,
+    },
     /// A key of the zone is being destroyed, which is carried to its end.
     Destroy {
         /// Why, where a reason was given.

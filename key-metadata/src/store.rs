@@ -223,6 +223,11 @@ impl SiteFolder {
         lock_beside(&self.signed_path(zone))
     }
 
+    /// Keeps other processes from changing the site's backups until the lock is dropped.
+    pub fn lock_backups(&self) -> Result<Lock, StoreError> {
+        lock_beside(&self.path("backups/bundles"))
+    }
+
     /// Replaces the keys of a zone. The lock is the one of [`Self::lock_keys`].
     pub fn write_keys(&self, keys: &ZoneKeys, _lock: &Lock) -> Result<(), StoreError> {
         write_yaml(&self.keys_path(keys.zone()), keys)

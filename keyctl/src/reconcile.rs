@@ -146,7 +146,7 @@ fn line(keys: &ZoneKeys, pending: &Pending, outcome: Ending) -> Mended {
     let key = keys.key(pending.id);
     let to_be = match &pending.operation {
         Operation::Generate { role, .. } => Some(*role),
-        Operation::Import | Operation::Destroy { .. } => None,
+        Operation::Import | Operation::Restore { .. } | Operation::Destroy { .. } => None,
     };
     Mended {
         zone: keys.zone().clone(),
@@ -215,6 +215,10 @@ impl Mender<'_> {
                 },
             },
             (Operation::Import, None) => discard(),
+            (Operation::Restore { .. }, Some(key)) if *tokens.token_of(&key)? == pending.token => {
+                Ok(Ending::Adopted)
+            }
+            (Operation::Restore { .. }, _) => discard(),
             // What is in use is not destroyed, whatever stands here.
             (Operation::Destroy { .. }, Some(key)) if key.state.in_zone() => {
                 let (role, tag, state) = (key.role, key.key_tag(), key.state);
@@ -288,7 +292,10 @@ impl Mender<'_> {
         );
         let begun = match &pending.operation {
             Operation::Destroy { reason: Some(reason) } => format!("{reason}; {begun}"),
-            Operation::Generate { .. } | Operation::Import | Operation::Destroy { reason: None } => begun,
+            Operation::Generate { .. }
+            | Operation::Import
+            | Operation::Restore { .. }
+            | Operation::Destroy { reason: None } => begun,
         };
         Change {
             reason: Some(

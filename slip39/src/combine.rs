@@ -138,7 +138,12 @@ impl Advice for CombineError {
 /// The specification takes exactly as many shares and groups as the thresholds say. More are taken here, and must then agree with each
 /// other; a group of which some shares are there must be complete. Nothing tells a wrong passphrase: it gives another secret. The time
 /// that it takes doubles with the shares' iteration exponent, which is theirs to say: milliseconds at 0, a minute or more at 15.
-pub fn combine(shares: &[Share], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, CombineError> {
+pub fn combine<'s>(
+    shares: impl IntoIterator<Item = &'s Share>,
+    passphrase: &Passphrase,
+) -> Result<Zeroizing<Vec<u8>>, CombineError> {
+    let shares: Vec<&Share> = shares.into_iter().collect();
+    let shares = shares.as_slice();
     let set = most_of(shares).ok_or(CombineError::Empty)?;
     of_one_set(shares, set)?;
     let groups = groups(shares)?;
@@ -178,14 +183,14 @@ struct Member<'a> {
 }
 
 /// The first share of the set that most shares are of; of two sets that are as large, the one that comes first.
-fn most_of(shares: &[Share]) -> Option<&Share> {
+fn most_of<'s>(shares: &[&'s Share]) -> Option<&'s Share> {
     let count = |share: &Share| shares.iter().filter(|other| other.common == share.common).count();
     // The last of several largest ones, so the first.
-    shares.iter().rev().max_by_key(|share| count(share))
+    shares.iter().rev().copied().max_by_key(|share| count(share))
 }
 
 /// Whether all shares are of that set, and as long.
-fn of_one_set(shares: &[Share], set: &Share) -> Result<(), CombineError> {
+fn of_one_set(shares: &[&Share], set: &Share) -> Result<(), CombineError> {
     for (position, share) in shares.iter().enumerate() {
         if share.common != set.common {
             return Err(CombineError::Foreign { position });
@@ -198,8 +203,8 @@ fn of_one_set(shares: &[Share], set: &Share) -> Result<(), CombineError> {
 }
 
 /// The shares by their groups, after a look whether any two of a group stand against each other.
-fn groups(shares: &[Share]) -> Result<BTreeMap<u8, Vec<Member<'_>>>, CombineError> {
-    let mut groups: BTreeMap<u8, Vec<Member<'_>>> = BTreeMap::new();
+fn groups<'s>(shares: &[&'s Share]) -> Result<BTreeMap<u8, Vec<Member<'s>>>, CombineError> {
+    let mut groups: BTreeMap<u8, Vec<Member<'s>>> = BTreeMap::new();
     for (position, share) in shares.iter().enumerate() {
         let members = groups.entry(share.place.group_index).or_default();
         for other in members.iter() {

@@ -1,0 +1,134 @@
+//! `parent`: the recovery parent of a TPM, for which its keys can leave it.
+
+use backup::manifest::ParentEntry;
+use backup::{BundleKind, Bundles, ParentCopy};
+use clap::Args;
+use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
+use dnssec::{RecoverySecret, SiteTokens};
+use key_metadata::{TokenAddress, TokenName};
+
+use crate::arguments::CustodyArguments;
+use crate::create::{nothing_chosen, tell};
+use crate::make::{Contents, Maker};
+use crate::mend::Bench;
+
+/// The options of `parent`.
+#[derive(Args)]
+pub struct Arguments {
+    /// The TPM, by its name in site.yaml
+    #[arg(long, value_name = "NAME")]
+    token: TokenName,
+    /// Also where it has one already: keys that were made for that one still leave for it alone
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    custody: CustodyArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+impl Arguments {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let folder = site.open()?;
+        let token = folder.site().tokens.get(&self.token).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("the site has no token named '{}'", self.token))
+        })?;
+        if let TokenAddress::Pkcs11(_) = token.address {
+            let failure = Failure::new(Exit::Usage, format!("token '{}' is no TPM: its keys are wrapped, and need no parent", self.token));
+            return Err(failure.hint("keyrite-backup create".to_owned()));
+        }
+        let now = cli::now();
+        if self.dry_run {
+            let custody = self.custody.custody(&folder)?;
+            return output.line(format!(
+                "TPM '{}' would get a recovery parent, in a bundle that {} shares open",
+                self.token, custody.threshold
+            ));
+        }
+        let bench = Bench {
+            site,
+            folder: &folder,
+            change: &self.change,
+            now,
+        };
+        let lock = bench.take(output)?;
+        let mut tokens = SiteTokens::new(&folder);
+        let there = tokens.recovery_parent(&self.token)?;
+        let bundle = match &there {
+            Some(parent) => self.bundle_of(&parent.name().to_string(), &folder)?,
+            None => None,
+        };
+        match (&there, bundle, self.again) {
+            (Some(parent), Some(bundle), false) => {
+                let failure = Failure::new(
+                    Exit::Failed,
+                    format!("TPM '{}' has the recovery parent {}, in bundle {bundle}", self.token, parent.name()),
+                );
+                return Err(failure.hint("--again makes another one, for keys that are made from then on".to_owned()));
+            }
+            (Some(_) | None, _, true) | (None, _, false) => {}
+            (Some(parent), None, false) => {
+                let failure = Failure::new(
+                    Exit::Failed,
+                    format!("TPM '{}' has the recovery parent {}, and no bundle of the site holds it", self.token, parent.name()),
+                );
+                return Err(failure.hint("put its bundle back into backups/, or make another one with --again".to_owned()));
+            }
+        }
+        let secret = RecoverySecret::generate(|bytes| getrandom::fill(bytes))
+            .map_err(|error| Failure::of(Exit::Failed, &error).within("the system's generator failed"))?;
+        let parent = secret.parent();
+        let contents = Contents {
+            kind: BundleKind::RecoveryParent,
+            replaces: None,
+            kek: None,
+            keys: Vec::new(),
+            parents: vec![(
+                ParentEntry {
+                    token: self.token.clone(),
+                    name: parent.name().to_string(),
+                },
+                ParentCopy {
+                    token: self.token.clone(),
+                    private_key: secret.to_pem(),
+                    public: parent.to_bytes(),
+                },
+            )],
+            opened_with: Vec::new(),
+            tokens: self.signing_token(&folder),
+        };
+        let mut maker = Maker {
+            site,
+            folder: &folder,
+            tokens: &mut tokens,
+            custody: &self.custody,
+            now,
+        };
+        let made = maker.make(contents, output, &lock)?;
+        // The bundle first: a parent whose private part is nowhere would let keys leave for nobody.
+        tokens.set_recovery_parent(&self.token, &parent).map_err(|error| Failure::from(error).part_way())?;
+        tell(&made, &nothing_chosen(), self.report.json, output)
+    }
+
+    fn bundle_of(&self, name: &str, folder: &key_metadata::SiteFolder) -> Outcome<Option<String>> {
+        for bundle in Bundles::of(folder).all()?.into_iter().flatten() {
+            let mut parents = bundle.manifest.header.recovery_parents.iter();
+            if parents.any(|parent| parent.name == name) {
+                return Ok(Some(bundle.id().to_string()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A PKCS#11 token of the site, if there is one, whose log key signs the bundle.
+    fn signing_token(&self, folder: &key_metadata::SiteFolder) -> Vec<TokenName> {
+        let tokens = folder.site().tokens.iter();
+        let pkcs11 = tokens.filter(|(_, token)| matches!(token.address, TokenAddress::Pkcs11(_)));
+        pkcs11.map(|(name, _)| name.clone()).take(1).collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! `rewrap`: new shares, from the live token. The old bundle and its shares stay as they are until every custodian has shown to hold a new one.
+
+use std::fs;
+
+use backup::{BundleFolder, BundleId, BundleKind, Bundles};
+use clap::{Args, Subcommand};
+use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
+use dnssec::SiteTokens;
+use key_metadata::{KeyRecord, KeyState, SiteFolder, TokenAddress, ZoneName};
+
+use crate::arguments::CustodyArguments;
+use crate::create::{nothing_chosen, replacing, tell};
+use crate::given::OptionalShares;
+use crate::make::{Contents, Maker};
+use crate::mend::Bench;
+use crate::named::BundleArgument;
+use crate::officers::allowed_signers;
+use crate::owner::OwnerArguments;
+use crate::restoring;
+use crate::taken::take;
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Make a bundle that is to take the place of another, with a new secret and new shares
+    Start(Start),
+    /// Set the old bundle aside, once every custodian of the new one has proved to hold the share
+    Finish(Finish),
+}
+
+/// The options of `start`.
+#[derive(Args)]
+pub struct Start {
+    #[command(flatten)]
+    bundle: BundleArgument,
+    #[command(flatten)]
+    custody: CustodyArguments,
+    /// For the bundle of a recovery parent, which is in no token: enough of its old shares
+    #[command(flatten)]
+    shares: OptionalShares,
+    #[command(flatten)]
+    owner: OwnerArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// The options of `finish`.
+#[derive(Args)]
+pub struct Finish {
+    #[command(flatten)]
+    bundle: BundleArgument,
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Verb {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        match self {
+            Self::Start(verb) => verb.run(site, output),
+            Self::Finish(verb) => verb.run(site, output),
+        }
+    }
+}
+
+impl Start {
+    fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let folder = site.open()?;
+        let old = self.bundle.open(Some(&folder))?;
+        let now = cli::now();
+        if self.dry_run {
+            let custody = self.custody.custody(&folder)?;
+            return output.line(format!(
+                "bundle {} would get a successor, which {} shares open; it stays valid until all of these are acknowledged",
+                old.id(),
+                custody.threshold
+            ));
+        }
+        let bench = Bench {
+            site,
+            folder: &folder,
+            change: &self.change,
+            now,
+        };
+        let lock = bench.take(output)?;
+        if let Some(new) = successor(&old, &folder)? {
+            let failure = Failure::new(Exit::Failed, format!("bundle {new} was made to take the place of {} already", old.id()));
+            return Err(failure.hint(format!(
+                "go on with it: keyrite-backup check-proof --bundle {new} --challenge; or rewrap that one"
+            )));
+        }
+        self.custody.custody(&folder)?;
+        let mut tokens = SiteTokens::new(&folder);
+        let contents = match old.manifest.header.kind {
+            BundleKind::Keys => {
+                let keys = live(&old, &folder, output)?;
+                let owner = self.owner.read(&folder, &tokens, &keys)?;
+                take(&keys, site, &folder, &mut tokens, owner.as_ref(), output)?
+            }
+            BundleKind::RecoveryParent => self.parent(&old, &folder, now, output)?,
+            BundleKind::Canary => {
+                return Err(Failure::new(Exit::Usage, format!("bundle {} is a drill's, and over with it", old.id())));
+            }
+        };
+        let mut maker = Maker {
+            site,
+            folder: &folder,
+            tokens: &mut tokens,
+            custody: &self.custody,
+            now,
+        };
+        let made = maker.make(replacing(contents, old.id()), output, &lock)?;
+        bench.record(&made.bundle).map_err(Failure::part_way)?;
+        tell(&made, &nothing_chosen(), self.report.json, output)?;
+        output.say(format!(
+            "bundle {} and its shares stay valid until every custodian has acknowledged the new share, and keyrite-backup rewrap finish was run",
+            old.id()
+        ));
+        Ok(())
+    }
+
+    /// What a recovery parent's bundle holds is in no token: only its old shares give it.
+    fn parent(&self, old: &BundleFolder, folder: &SiteFolder, now: key_metadata::Time, output: &Output) -> Outcome<Contents> {
+        let given = self.shares.read()?;
+        if given.is_empty() {
+            let failure = Failure::new(
+                Exit::Credential,
+                format!("bundle {} holds a recovery parent, which is in no token: it takes {} of its old shares", old.id(), old.manifest.header.needed),
+            );
+            return Err(failure.hint(
+                "give them with --share; where they are lost, make another parent (keyrite-backup parent --again) and roll the keys".to_owned(),
+            ));
+        }
+        let opened = restoring::open(old, given, folder, true, now, output)?;
+        let signers = folder.site().tokens.iter();
+        let signers = signers.filter(|(_, token)| matches!(token.address, TokenAddress::Pkcs11(_)));
+        Ok(Contents {
+            kind: BundleKind::RecoveryParent,
+            replaces: None,
+            kek: None,
+            keys: Vec::new(),
+            parents: old.manifest.header.recovery_parents.iter().cloned().zip(opened.payload.parents).collect(),
+            opened_with: Vec::new(),
+            tokens: signers.map(|(name, _)| name.clone()).take(1).collect(),
+        })
+    }
+}
+
+/// The bundle that is to take the place of this one, if there is one.
+fn successor(old: &BundleFolder, folder: &SiteFolder) -> Outcome<Option<BundleId>> {
+    let all = Bundles::of(folder).all()?;
+    let mut successors = all.into_iter().flatten().filter(|new| new.manifest.header.replaces == Some(old.id()));
+    Ok(successors.next().map(|new| new.id()))
+}
+
+/// The keys of a bundle as the site has them now; those that were destroyed since are left out.
+fn live(old: &BundleFolder, folder: &SiteFolder, output: &Output) -> Outcome<Vec<(ZoneName, KeyRecord)>> {
+    let mut keys = Vec::new();
+    for entry in &old.manifest.header.keys {
+        let records = folder.keys(&entry.zone)?;
+        match records.key(entry.id).filter(|record| entry.is(record)) {
+            Some(record) if record.state == KeyState::Destroyed => {
+                output.say(format!("left out: {}, destroyed since", entry.name()));
+            }
+            Some(record) => keys.push((entry.zone.clone(), record.clone())),
+            None => {
+                return Err(Failure::new(Exit::SaysNo, format!("the site's records do not know {} as the bundle has it", entry.name())));
+            }
+        }
+    }
+    match keys.is_empty() {
+        false => Ok(keys),
+        true => Err(Failure::new(Exit::Failed, format!("every key of bundle {} was destroyed since", old.id()))),
+    }
+}
+
+impl Finish {
+    fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let folder = site.open()?;
+        let bench = Bench {
+            site,
+            folder: &folder,
+            change: &self.change,
+            now: cli::now(),
+        };
+        let _lock = match self.dry_run {
+            true => None,
+            false => Some(bench.take(output)?),
+        };
+        let new = self.bundle.open(Some(&folder))?;
+        let Some(old) = new.manifest.header.replaces else {
+            let failure = Failure::new(Exit::Usage, format!("bundle {} takes no other one's place", new.id()));
+            return Err(failure.hint("name the new bundle, which 'keyrite-backup rewrap start' made".to_owned()));
+        };
+        let allowed = allowed_signers(&folder)?;
+        let complete = new.drills(allowed.as_ref())?.iter().any(backup::DrillState::is_complete);
+        if !complete {
+            let last = new.drills(allowed.as_ref())?.pop();
+            let missing = last.map_or_else(
+                || new.manifest.header.shares.iter().map(|share| share.custodian.to_string()).collect(),
+                |drill| {
+                    let refused = drill.refused.iter().map(|(name, _)| name);
+                    drill.missing.iter().chain(refused).map(ToString::to_string).collect::<Vec<_>>()
+                },
+            );
+            let failure = Failure::new(
+                Exit::SaysNo,
+                format!("bundle {old} stays: not every custodian has acknowledged the share of bundle {}; not yet {}", new.id(), missing.join(", ")),
+            );
+            return Err(failure.hint(format!("keyrite-backup check-proof --bundle {} --challenge", new.id())));
+        }
+        let (from, to) = (folder.path(format!("backups/{old}")), folder.path(format!("backups/superseded/{old}")));
+        if self.dry_run {
+            return output.line(format!("bundle {old} would be set aside, in {}", to.display()));
+        }
+        if from.exists() {
+            let parent = folder.path("backups/superseded");
+            fs::create_dir_all(&parent)
+                .and_then(|()| fs::rename(&from, &to))
+                .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("cannot set {} aside", from.display())))?;
+        }
+        output.line(format!("bundle {old} is set aside, in {}; bundle {} is the one to restore from", to.display(), new.id()))?;
+        output.warn(format!(
+            "whoever has a copy of bundle {old} and {} of its shares can restore its keys for ever: only a rollover of the keys ends that",
+            "enough"
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,344 @@
+//! Keys that leave their token for a backup, and come back.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use key_metadata::store::replace;
+use key_metadata::{
+    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName, TokenUri,
+};
+use pkcs11::{LogKey, Restored, WrapMechanism};
+use secrecy::{ExposeSecret, SecretString};
+use tpm::{AuthValue, Duplicate, KeyBlob, RecoveryParent, RecoverySecret};
+use zeroize::Zeroizing;
+
+use crate::signing_key::SigningKey;
+use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
+
+/// What a token says of itself, for the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Who made it, and what it is.
+    pub make: String,
+    /// Its serial number; of a TPM the Name of its storage root key, which says as much.
+    pub serial: String,
+    /// Its firmware.
+    pub firmware: String,
+}
+
+/// What of a key left its token.
+pub enum Copy {
+    /// PKCS#8, wrapped under a key-encryption key (RFC 5649).
+    Wrapped(Vec<u8>),
+    /// What `TPM2_Duplicate` gave.
+    Duplicate(Duplicate),
+}
+
+/// A key that left its token.
+pub struct LeftToken {
+    /// By what: a PKCS#11 mechanism and its number, or `TPM2_Duplicate`.
+    pub mechanism: String,
+    /// What that gave: `RFC 5649`, or the Name of the recovery parent.
+    pub flavour: String,
+    /// Its label in the token; a native key has none.
+    pub label: String,
+    /// The copy.
+    pub copy: Copy,
+}
+
+/// Takes copies of the keys of one token.
+pub struct Copier<'a> {
+    name: TokenName,
+    way: CopyWay<'a>,
+}
+
+enum CopyWay<'a> {
+    Pkcs11 {
+        wrapping: pkcs11::Wrapping<'a>,
+        /// By what each kind of key was seen to leave and come back.
+        shown: BTreeMap<KeySpec, WrapMechanism>,
+        labels: BTreeMap<CkaId, String>,
+    },
+    Tpm {
+        tokens: &'a SiteTokens<'a>,
+        tpm: tpm::Tpm,
+        parent: RecoveryParent,
+        owner: Option<&'a AuthValue>,
+    },
+}
+
+/// Puts keys of a bundle into one token.
+pub struct Restorer<'a> {
+    name: TokenName,
+    way: RestoreWay<'a>,
+}
+
+enum RestoreWay<'a> {
+    Pkcs11 {
+        token: pkcs11::Token,
+        uri: TokenUri,
+        wrapping: Option<pkcs11::Wrapping<'a>>,
+    },
+    Tpm {
+        tokens: &'a SiteTokens<'a>,
+        tpm: tpm::Tpm,
+        auth: SecretString,
+        /// Native keys are in no token until their file is written.
+        restored: BTreeMap<KeyId, KeyBlob>,
+    },
+}
+
+impl SiteTokens<'_> {
+    /// What an open token says of itself.
+    pub fn facts(&self, name: &TokenName) -> Result<TokenFacts, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => {
+                let info = token.info().map_err(token_error)?;
+                Ok(TokenFacts {
+                    make: format!("{} {}", info.manufacturer, info.model),
+                    serial: info.serial,
+                    firmware: info.firmware,
+                })
+            }
+            OpenToken::Tpm { tpm, .. } => {
+                let info = tpm.info().map_err(token_error)?;
+                Ok(TokenFacts {
+                    make: format!("{} TPM 2.0", info.manufacturer),
+                    serial: tpm.srk_name().map_err(token_error)?.to_string(),
+                    firmware: info.firmware.to_string(),
+                })
+            }
+        }
+    }
+
+    /// That many bytes from an open token's generator.
+    pub fn random(&self, name: &TokenName, count: usize) -> Result<Zeroizing<Vec<u8>>, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => token.random(count).map(Zeroizing::new).map_err(token_error),
+            OpenToken::Tpm { tpm, .. } => {
+                let bytes = tpm.random(count).map_err(token_error)?;
+                Ok(Zeroizing::new(bytes.expose_secret().to_vec()))
+            }
+        }
+    }
+
+    /// The key by which an open token signs what is not DNSSEC's: logs and manifests; made where there is none. `None` for a TPM, which has no
+    /// such key.
+    pub fn log_key_or_new(&self, name: &TokenName) -> Result<Option<LogKey>, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => match token.log_key().map_err(token_error)? {
+                Some(key) => Ok(Some(key)),
+                None => token.make_log_key().map(Some).map_err(token_error),
+            },
+            OpenToken::Tpm { .. } => Ok(None),
+        }
+    }
+
+    /// The recovery parent that the keys of a TPM leave for; `None` where it has none yet.
+    pub fn recovery_parent(&self, name: &TokenName) -> Result<Option<RecoveryParent>, SiteTokenError> {
+        RecoveryParent::of_site(self.site, name).map_err(token_error)
+    }
+
+    /// Sets the recovery parent that keys of a TPM which are made from now on leave for.
+    pub fn set_recovery_parent(&self, name: &TokenName, parent: &RecoveryParent) -> Result<(), SiteTokenError> {
+        parent.write_to_site(self.site, name).map_err(token_error)
+    }
+
+    /// Prepares to take copies of keys in an open token. `owner` is the owner's auth value of a TPM, `None` where it is empty.
+    pub fn copier<'s>(
+        &'s self,
+        name: &TokenName,
+        kek: &'s KeyEncryptionKey,
+        owner: Option<&'s AuthValue>,
+    ) -> Result<Copier<'s>, SiteTokenError> {
+        let way = match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => CopyWay::Pkcs11 {
+                wrapping: token.wrapping(kek).map_err(token_error)?,
+                shown: BTreeMap::new(),
+                labels: labels(token)?,
+            },
+            OpenToken::Tpm { tpm, .. } => CopyWay::Tpm {
+                tokens: self,
+                tpm: tpm.clone(),
+                parent: self
+                    .recovery_parent(name)?
+                    .ok_or_else(|| SiteTokenError::NoRecoveryParent(name.clone()))?,
+                owner,
+            },
+        };
+        let name = name.clone();
+        Ok(Copier { name, way })
+    }
+
+    /// Prepares to restore keys into an open token. `kek` is the key-encryption key that they were wrapped under, where any was.
+    pub fn restorer<'s>(
+        &'s self,
+        name: &TokenName,
+        kek: Option<&'s KeyEncryptionKey>,
+    ) -> Result<Restorer<'s>, SiteTokenError> {
+        let way = match self.opened(name)? {
+            OpenToken::Pkcs11 { token, uri } => RestoreWay::Pkcs11 {
+                token: token.clone(),
+                uri: uri.clone(),
+                wrapping: kek.map(|kek| token.wrapping(kek)).transpose().map_err(token_error)?,
+            },
+            OpenToken::Tpm { tpm, auth } => RestoreWay::Tpm {
+                tokens: self,
+                tpm: tpm.clone(),
+                auth: auth.clone(),
+                restored: BTreeMap::new(),
+            },
+        };
+        let name = name.clone();
+        Ok(Restorer { name, way })
+    }
+
+    /// The reference to a key of that id in a token of the site.
+    pub fn reference_in(&self, name: &TokenName, id: KeyId) -> Result<KeyReference, SiteTokenError> {
+        Ok(match self.opened(name)? {
+            OpenToken::Pkcs11 { uri, .. } => KeyReference::Pkcs11(uri.of_key(id)),
+            OpenToken::Tpm { .. } => KeyReference::Tpm(name.clone()),
+        })
+    }
+}
+
+/// The labels of the keys of a token.
+fn labels(token: &pkcs11::Token) -> Result<BTreeMap<CkaId, String>, SiteTokenError> {
+    let keys = token.keys().map_err(token_error)?;
+    let labels = keys.into_iter().filter_map(|key| Some((key.id()?.clone(), key.label().to_owned())));
+    Ok(labels.collect())
+}
+
+impl Copier<'_> {
+    /// A copy of a key: opened again, or bound to the recovery parent, before it is given out.
+    pub fn copy(&mut self, key: &KeyRecord) -> Result<LeftToken, SiteTokenError> {
+        let algorithm = key.algorithm();
+        let spec = algorithm
+            .made()
+            .and_then(|algorithm| KeySpec::new(algorithm, Some(key.public_key.bits())).ok());
+        let spec = spec.ok_or(SiteTokenError::Legacy(algorithm))?;
+        match &mut self.way {
+            CopyWay::Pkcs11 { wrapping, shown, labels } => {
+                let mechanism = match shown.get(&spec) {
+                    Some(mechanism) => *mechanism,
+                    None => {
+                        let mechanism = wrapping.prove(spec).map_err(token_error)?.mechanism;
+                        shown.insert(spec, mechanism);
+                        mechanism
+                    }
+                };
+                let id = key.cka_id();
+                let wrapped = wrapping.wrap(id.clone(), &key.public_key, mechanism).map_err(token_error)?;
+                Ok(LeftToken {
+                    mechanism: mechanism.to_string(),
+                    flavour: "RFC 5649".to_owned(),
+                    label: labels.get(&id).map_or_else(String::new, Clone::clone),
+                    copy: Copy::Wrapped(wrapped),
+                })
+            }
+            CopyWay::Tpm {
+                tokens,
+                tpm,
+                parent,
+                owner,
+            } => {
+                let path = tokens.site.tpm_key_path(key.id);
+                let bytes = fs::read(&path).map_err(|source| SiteTokenError::Blob {
+                    id: key.id,
+                    path: path.clone(),
+                    source,
+                })?;
+                let blob = KeyBlob::from_bytes(&bytes).map_err(|source| SiteTokenError::BlobContent { path, source })?;
+                if !blob.leaves_to(parent) {
+                    return Err(SiteTokenError::OtherRecoveryParent {
+                        token: self.name.clone(),
+                        id: key.id,
+                    });
+                }
+                let duplicate = tpm.duplicate(&blob, parent, *owner).map_err(token_error)?;
+                Ok(LeftToken {
+                    mechanism: "TPM2_Duplicate".to_owned(),
+                    flavour: parent.name().to_string(),
+                    label: String::new(),
+                    copy: Copy::Duplicate(duplicate),
+                })
+            }
+        }
+    }
+}
+
+impl Restorer<'_> {
+    /// Restores a copy of a key, which must be that of the record, under the record's id: never over a key that is there. Tells by what it came
+    /// in. A native key is in the TPM only when [`Self::settle`] was called.
+    pub fn restore(
+        &mut self,
+        copy: &Copy,
+        parent: Option<&RecoverySecret>,
+        key: &KeyRecord,
+        label: &str,
+    ) -> Result<String, SiteTokenError> {
+        match (&mut self.way, copy) {
+            (
+                RestoreWay::Pkcs11 {
+                    wrapping: Some(wrapping),
+                    ..
+                },
+                Copy::Wrapped(wrapped),
+            ) => {
+                let restored = wrapping
+                    .restore(wrapped, &key.public_key, key.id, label, Extractability::Wrapped)
+                    .map_err(token_error)?;
+                Ok(match restored {
+                    Restored::Unwrapped(mechanism) => format!("C_UnwrapKey, {mechanism}"),
+                    Restored::Imported => "C_CreateObject".to_owned(),
+                })
+            }
+            (RestoreWay::Tpm { tpm, auth, restored, .. }, Copy::Duplicate(duplicate)) => {
+                let parent = parent.ok_or_else(|| SiteTokenError::NoRecoveryParent(self.name.clone()))?;
+                let blob = tpm.restore(duplicate, parent, Some(auth)).map_err(token_error)?;
+                restored.insert(key.id, blob);
+                Ok("TPM2_Import".to_owned())
+            }
+            (RestoreWay::Pkcs11 { .. }, _) => Err(SiteTokenError::OtherKind {
+                token: self.name.clone(),
+                copy: "a key of a TPM",
+            }),
+            (RestoreWay::Tpm { .. }, Copy::Wrapped(_)) => Err(SiteTokenError::OtherKind {
+                token: self.name.clone(),
+                copy: "a key of a PKCS#11 token",
+            }),
+        }
+    }
+
+    /// The private part of a key that was restored.
+    pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
+        match &self.way {
+            RestoreWay::Pkcs11 { token, .. } => Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?)),
+            RestoreWay::Tpm {
+                tpm, auth, restored, ..
+            } => {
+                let blob = restored.get(&key.id).ok_or_else(|| SiteTokenError::NoBlob {
+                    token: self.name.clone(),
+                    id: key.id.into(),
+                })?;
+                Ok(SigningKey::Tpm(tpm.load(blob, Some(auth)).map_err(token_error)?))
+            }
+        }
+    }
+
+    /// Lets a key that was restored stay: the file of a native key is written. One of another TPM that has its name is kept beside it.
+    pub fn settle(&mut self, id: KeyId) -> Result<(), SiteTokenError> {
+        let RestoreWay::Tpm { tokens, restored, .. } = &mut self.way else {
+            return Ok(());
+        };
+        let Some(blob) = restored.get(&id) else {
+            return Ok(());
+        };
+        let path = tokens.site.tpm_key_path(id);
+        if let Ok(old) = fs::read(&path) {
+            let kept = tokens.site.path(format!("keys/tpm/replaced/{id}.{}", key_metadata::Digest::of(&old)));
+            replace(&kept, |out| out.write_all(&old))?;
+        }
+        Ok(replace(&path, |out| out.write_all(&blob.to_bytes()))?)
+    }
+}
