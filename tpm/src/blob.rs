@@ -9,7 +9,7 @@ use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::structures::{EccParameter, Private, Public};
 use tss_esapi::traits::{Marshall, UnMarshall};
 
-use crate::exit::{Exit, attributes};
+use crate::exit::{Exit, attributes, policy};
 use crate::name::Name;
 use crate::recovery::RecoveryParent;
 
@@ -287,9 +287,9 @@ impl KeyBlob {
         Exit::by_owner(parent).is_of(&self.public)
     }
 
-    /// Whether the key never leaves its TPM.
+    /// Whether the key never leaves its TPM: it is fixed there, or has no policy that would let it go.
     pub(crate) fn stays(&self) -> bool {
-        attributes(&self.public).fixed_tpm()
+        attributes(&self.public).fixed_tpm() || policy(&self.public).is_empty()
     }
 
     pub(crate) fn public(&self) -> &Public {

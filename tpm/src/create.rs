@@ -15,7 +15,7 @@ use tss_esapi::{Error, WrapperErrorKind};
 use crate::blob::{KeyBlob, KeyBlobError};
 use crate::command::CommandError;
 use crate::engine::Engine;
-use crate::exit::Exit;
+use crate::exit::{Exit, Origin, attributes};
 use crate::recovery::RecoveryParent;
 use crate::response::NOT_OFFERED;
 use crate::session::{Protect, auth_value};
@@ -144,7 +144,9 @@ impl Tpm {
         })?;
         let made = KeyBlob::new(srk.name, made.out_public, made.out_private).and_then(|blob| {
             blob.public_key(spec.algorithm())?;
-            let as_asked = exit.map_or(blob.stays(), |exit| exit.is_of(blob.public()));
+            let as_asked = exit.map_or(attributes(blob.public()).fixed_tpm(), |exit| {
+                exit.is_of(blob.public())
+            });
             as_asked.then_some(blob).ok_or(KeyBlobError::OtherExit)
         });
         made.map_err(|source| CreateError::Wrong { tcti, spec, source })
@@ -210,7 +212,10 @@ fn ecc(curve: EccCurve) -> PublicParameters {
 /// What a TPM makes a key from: one that stays, where it has no exit.
 fn template(spec: KeySpec, exit: Option<&Exit>) -> Result<Public, Error> {
     let (attributes, policy) = match exit {
-        Some(exit) => (Exit::attributes()?, Digest::try_from(exit.policy().as_slice())?),
+        Some(exit) => (
+            Exit::attributes(Origin::Tpm)?,
+            Digest::try_from(exit.policy().as_slice())?,
+        ),
         None => (staying()?, Digest::default()),
     };
     let (modulus, point) = (PublicKeyRsa::default(), EccPoint::default());

@@ -221,6 +221,7 @@ mod tests {
     use super::*;
     use crate::create::public_area;
     use crate::ek_template::Strength;
+    use crate::exit::Origin;
     use crate::import::{ECC, RSA, sensitive_area};
     use crate::public_key::EkPublicKey;
 
@@ -242,7 +243,14 @@ mod tests {
                 (PublicKeyRsa::default(), EccPoint::new(number(x), number(y)))
             }
         };
-        public_area(spec, Exit::attributes().unwrap(), policy, modulus, point).unwrap()
+        public_area(
+            spec,
+            Exit::attributes(Origin::Tpm).unwrap(),
+            policy,
+            modulus,
+            point,
+        )
+        .unwrap()
     }
 
     /// A backup made in software, as whoever has the parent's public half could: that private half with that public one.

@@ -25,13 +25,13 @@ use crate::tpm::Tpm;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DuplicateError {
-    /// The key is fixedTPM (TPM2_Duplicate would answer TPM_RC_ATTRIBUTES, 0x182, or without a policy TPM_RC_POLICY_FAIL, 0x99d).
+    /// The key is fixedTPM or has no policy: TPM2_Duplicate would answer TPM_RC_ATTRIBUTES (0x182) or TPM_RC_POLICY_FAIL (0x99d).
     #[error("this key was made to stay in the TPM at {tcti}, and never leaves it")]
     Stays {
         /// The TPM.
         tcti: Tcti,
     },
-    /// The key's policy names another parent, or none (TPM2_Duplicate would answer TPM_RC_POLICY_FAIL, 0x99d).
+    /// The key's policy names another parent (TPM2_Duplicate would answer TPM_RC_POLICY_FAIL, 0x99d).
     #[error("this key does not leave the TPM at {tcti} to the recovery parent {parent}")]
     OtherParent {
         /// The TPM.

@@ -25,6 +25,15 @@ pub(crate) enum Consent {
     Nobody,
 }
 
+/// Where a key was made.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin {
+    /// In a TPM, whose random numbers it is (sensitiveDataOrigin).
+    Tpm,
+    /// Elsewhere.
+    Outside,
+}
+
 /// To whom a key may leave, and who has to agree. Whoever may only use the key, such as a signer with its auth value, cannot take it out.
 #[derive(Clone)]
 pub(crate) struct Exit {
@@ -68,9 +77,13 @@ impl Exit {
     }
 
     /// The attributes of a signing key that leaves so. Without encryptedDuplication, which its parent would need too.
-    pub(crate) fn attributes() -> Result<ObjectAttributes, Error> {
+    pub(crate) fn attributes(origin: Origin) -> Result<ObjectAttributes, Error> {
+        let of_tpm = match origin {
+            Origin::Tpm => true,
+            Origin::Outside => false,
+        };
         ObjectAttributesBuilder::new()
-            .with_sensitive_data_origin(true)
+            .with_sensitive_data_origin(of_tpm)
             .with_user_with_auth(true)
             .with_sign_encrypt(true)
             .build()
@@ -78,7 +91,9 @@ impl Exit {
 
     /// Whether that is the public area of a key that leaves so, and in no other way.
     pub(crate) fn is_of(&self, public: &Public) -> bool {
-        let same = Self::attributes().is_ok_and(|wanted| wanted == attributes(public));
+        let attributes = attributes(public);
+        let mut origins = [Origin::Tpm, Origin::Outside].into_iter();
+        let same = origins.any(|origin| Self::attributes(origin).is_ok_and(|wanted| wanted == attributes));
         same && policy(public).as_slice() == self.policy()
     }
 }
@@ -104,7 +119,7 @@ pub(crate) fn attributes(public: &Public) -> ObjectAttributes {
     }
 }
 
-fn policy(public: &Public) -> &Digest {
+pub(crate) fn policy(public: &Public) -> &Digest {
     match public {
         Public::Rsa { auth_policy, .. }
         | Public::Ecc { auth_policy, .. }

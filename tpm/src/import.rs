@@ -7,7 +7,6 @@ use key_metadata::{
 use rsa::rand_core::{OsRng, RngCore};
 use secrecy::{ExposeSecret, SecretString};
 use tss_esapi::Error;
-use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::structures::{
     Digest, EccParameter, EccPoint, EncryptedSecret, Private, Public, PublicKeyRsa, SymmetricDefinitionObject,
 };
@@ -18,10 +17,12 @@ use crate::blob::{KeyBlob, KeyBlobError, with_size};
 use crate::command::CommandError;
 use crate::create::{MAX_AUTH, list, public_area};
 use crate::ek_template::Strength;
+use crate::exit::{Exit, Origin};
 use crate::load::{LoadError, SignError};
 use crate::name::name_of;
 use crate::outer_wrap::{Purpose, Wrapped};
 use crate::public_key::{EkPublicKey, spki_of};
+use crate::recovery::RecoveryParent;
 use crate::session::Protect;
 use crate::srk::SrkError;
 use crate::tpm::Tpm;
@@ -161,12 +162,31 @@ impl Advice for ImportError {
 }
 
 impl Tpm {
-    /// Takes a signing key from outside under the SRK, with that auth value, and gives it once it has signed and the signature verifies under the
-    /// public half that it came with.
+    /// Takes a signing key from outside under the SRK, with that auth value, and gives it once it has signed and the signature verifies
+    /// under the public half that it came with.
     ///
-    /// The private half crosses the bus encrypted for the SRK, whose Name should be pinned ([`Tpm::pin_srk`]). The key is neither fixedTPM nor
-    /// fixedParent, as TPM2_Import wants it; it has no policy, and without one TPM2_Duplicate does not let it go.
+    /// The private half crosses the bus encrypted for the SRK, whose Name should be pinned ([`Tpm::pin_srk`]). The key is neither fixedTPM
+    /// nor fixedParent, as TPM2_Import wants it; it has no policy, and without one TPM2_Duplicate does not let it go.
     pub fn import_key(&self, key: &SoftwareKey, auth: Option<&SecretString>) -> Result<KeyBlob, ImportError> {
+        self.import(key, auth, None)
+    }
+
+    /// The same for a key that is to leave the TPM as one does that was made by [`Self::create_duplicable_key`].
+    pub fn import_duplicable_key(
+        &self,
+        key: &SoftwareKey,
+        auth: Option<&SecretString>,
+        parent: &RecoveryParent,
+    ) -> Result<KeyBlob, ImportError> {
+        self.import(key, auth, Some(&Exit::by_owner(parent)))
+    }
+
+    fn import(
+        &self,
+        key: &SoftwareKey,
+        auth: Option<&SecretString>,
+        exit: Option<&Exit>,
+    ) -> Result<KeyBlob, ImportError> {
         fits(auth)?;
         let public_key = &key.public_key;
         let algorithm = public_key.algorithm();
@@ -181,7 +201,7 @@ impl Tpm {
         let other_kind = || ImportError::OtherKind { algorithm };
         self.takes(spec)?;
         let sensitive = sensitive(key, spec, auth).ok_or_else(other_kind)?;
-        let public = public(public_key, spec).map_err(|_| other_kind())?;
+        let public = public(public_key, spec, exit).map_err(|_| other_kind())?;
         let blob = self.wrap_and_import(spec, public, &sensitive)?;
         self.has_sign(blob, algorithm, auth, public_key)
     }
@@ -279,35 +299,26 @@ pub(crate) fn fits(auth: Option<&SecretString>) -> Result<(), ImportError> {
     }
 }
 
-/// The public area of a key from outside.
-fn public(key: &PublicKey, spec: KeySpec) -> Result<Public, Error> {
-    let attributes = ObjectAttributesBuilder::new()
-        .with_user_with_auth(true)
-        .with_sign_encrypt(true)
-        .build()?;
-    match key.rsa_parts() {
-        Some((modulus, _)) => public_area(
-            spec,
-            attributes,
-            Digest::default(),
-            PublicKeyRsa::try_from(modulus)?,
-            EccPoint::default(),
-        ),
+/// The public area of a key from outside: with no policy, where it has no exit.
+fn public(key: &PublicKey, spec: KeySpec, exit: Option<&Exit>) -> Result<Public, Error> {
+    let attributes = Exit::attributes(Origin::Outside)?;
+    let policy = match exit {
+        Some(exit) => Digest::try_from(exit.policy().as_slice())?,
+        None => Digest::default(),
+    };
+    let (modulus, point) = match key.rsa_parts() {
+        Some((modulus, _)) => (PublicKeyRsa::try_from(modulus)?, EccPoint::default()),
         None => {
             let (x, y) = key.as_dnskey().split_at(key.as_dnskey().len() / 2);
             let point = EccPoint::new(EccParameter::try_from(x)?, EccParameter::try_from(y)?);
-            public_area(
-                spec,
-                attributes,
-                Digest::default(),
-                PublicKeyRsa::default(),
-                point,
-            )
+            (PublicKeyRsa::default(), point)
         }
-    }
+    };
+    public_area(spec, attributes, policy, modulus, point)
 }
 
-/// TPMT_SENSITIVE (part 2, 12.3.2.4): type, auth value, an empty seed, and one prime or the scalar; `None` where that is not of the key's kind.
+/// TPMT_SENSITIVE (part 2, 12.3.2.4): type, auth value, an empty seed, and one prime or the scalar; `None` where that is not of the key's
+/// kind.
 fn sensitive(key: &SoftwareKey, spec: KeySpec, auth: Option<&SecretString>) -> Option<Zeroizing<Vec<u8>>> {
     let bytes = usize::from(spec.bits()) / 8;
     let (kind, secret) = match (&key.secret, key.public_key.rsa_parts()) {

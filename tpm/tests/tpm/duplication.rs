@@ -9,7 +9,7 @@ use keyrite_tpm::{
     Duplicate, DuplicateError, DuplicateFormError, Hierarchy, HierarchyError, KeyBlob, OpenError,
     RecoveryParent, RecoverySecret, RestoreError, SignError, Tpm,
 };
-use sandbox::{Swtpm, Tap};
+use sandbox::{Swtpm, Tap, software_key};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -97,6 +97,27 @@ fn keys_of_every_kind_go_to_another_tpm_and_from_there_again() {
                 let home = old.restore(&again, &recovery, Some(&pin)).unwrap();
                 signs(old, &home, spec, &pin, &public);
             });
+        }
+    });
+}
+
+#[test]
+fn keys_from_outside_leave_in_the_same_way() {
+    with_tpm(|tpm, _| {
+        let recovery = recovery(tpm);
+        let pin = secret("a PIN");
+        for (algorithm, bits) in KEYS {
+            let outside = software_key(algorithm, bits).unwrap();
+            let key = tpm
+                .import_duplicable_key(&outside, Some(&pin), recovery.parent())
+                .unwrap();
+            assert!(key.leaves_to(recovery.parent()));
+            let backup = tpm.duplicate(&key, recovery.parent(), None).unwrap();
+            let restored = tpm.restore(&backup, &recovery, Some(&pin)).unwrap();
+            signs(tpm, &restored, spec(algorithm, bits), &pin, &outside.public_key);
+            let stays = tpm.import_key(&outside, None).unwrap();
+            let error = tpm.duplicate(&stays, recovery.parent(), None).unwrap_err();
+            assert!(matches!(error, DuplicateError::Stays { .. }), "{error}");
         }
     });
 }
