@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use key_metadata::{CkaId, KeyId, KeyRecord, KeyReference, PublicKey, TokenName};
 use pkcs11::{Family, FoundKey, Likeness};
+use tpm::RecoveryParent;
 
 use crate::blobs::{self, BlobFile};
 use crate::signing_key::SigningKey;
@@ -33,7 +34,8 @@ pub struct TokenKey {
     pub has_public: bool,
     /// Whether its token keeps the private half from being read (CKA_SENSITIVE), where the token tells.
     pub sensitive: Option<bool>,
-    /// Whether the private half can leave the token under wrapping (CKA_EXTRACTABLE), where the token tells.
+    /// Whether the private half can leave the token under wrapping (CKA_EXTRACTABLE), or the TPM to its recovery parent, where the token
+    /// tells.
     pub extractable: Option<bool>,
     source: Source,
 }
@@ -74,7 +76,8 @@ impl TokenKey {
         }
     }
 
-    fn native(file: BlobFile) -> Self {
+    /// A key of a TPM whose keys leave to that recovery parent.
+    fn native(file: BlobFile, recovery_parent: Option<&RecoveryParent>) -> Self {
         Self {
             place: KeyPlace::Tpm {
                 path: file.path.clone(),
@@ -86,14 +89,14 @@ impl TokenKey {
                 .map_or(Family::Other, |key| Family::of_key(&key)),
             has_private: true,
             has_public: true,
-            // No native key of ours has a policy by which TPM2_Duplicate would let it go.
             sensitive: Some(true),
-            extractable: Some(false),
+            extractable: Some(recovery_parent.is_some_and(|parent| file.blob.leaves_to(parent))),
             source: Source::Tpm(file),
         }
     }
 
-    /// Whether this is that key, by its public values. Where the token does not tell, [`SiteTokens::signing_key_in`] finds it by a signature.
+    /// Whether this is that key, by its public values. Where the token does not tell, [`SiteTokens::signing_key_in`] finds it by a
+    /// signature.
     pub fn is_of(&self, public_key: &PublicKey) -> Likeness {
         match &self.source {
             Source::Pkcs11(key) => key.is_of(public_key),
@@ -131,9 +134,12 @@ impl SiteTokens<'_> {
             }
             OpenToken::Tpm { tpm, .. } => {
                 let parent = tpm.srk_name().map_err(token_error)?;
+                let recovery_parent = RecoveryParent::of_site(self.site, name).map_err(token_error)?;
                 for file in blobs::all(self.site)? {
                     match file {
-                        Ok(file) if *file.blob.parent() == parent => found.keys.push(TokenKey::native(file)),
+                        Ok(file) if *file.blob.parent() == parent => {
+                            found.keys.push(TokenKey::native(file, recovery_parent.as_ref()));
+                        }
                         Ok(file) => found.of_other_tpms.push(file.path),
                         Err(error) => found.unreadable.push(error),
                     }
@@ -143,11 +149,11 @@ impl SiteTokens<'_> {
         Ok(found)
     }
 
-    /// The private part of a key in an open token, which may be another than its reference says, and where it may have another id: it is found by
-    /// its public key. `None` where it is not there.
+    /// The private part of a key in an open token, which may be another than its reference says, and where it may have another id: it is
+    /// found by its public key. `None` where it is not there.
     ///
-    /// In a PKCS#11 token a key without CKA_ID is not found. A file of `keys/tpm` that cannot be read is told if its name says that it is this key,
-    /// and is otherwise left to [`Self::keys_in`].
+    /// In a PKCS#11 token a key without CKA_ID is not found. A file of `keys/tpm` that cannot be read is told if its name says that it is
+    /// this key, and is otherwise left to [`Self::keys_in`].
     pub fn signing_key_in(
         &self,
         name: &TokenName,
@@ -181,7 +187,8 @@ impl SiteTokens<'_> {
         }
     }
 
-    /// The ids, sorted, of the private keys of an open token that have that CKA_LABEL, by which BIND names keys. A TPM's native keys have none.
+    /// The ids, sorted, of the private keys of an open token that have that CKA_LABEL, by which BIND names keys. A TPM's native keys have
+    /// none.
     pub fn find_labelled(&self, name: &TokenName, label: &str) -> Result<Vec<CkaId>, SiteTokenError> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => token.find_labelled(label).map_err(token_error),

@@ -5,6 +5,7 @@
 //! and no file is touched.
 
 mod apex;
+mod backup_proof;
 mod balance;
 mod blobs;
 mod check;
@@ -21,8 +22,9 @@ mod trust_anchor;
 mod zone;
 mod zone_reader;
 
-pub use pkcs11::{BackupProof, Family, Likeness, Presence, WrapMechanism};
+pub use pkcs11::{Family, Likeness, Presence, WrapMechanism};
 
+pub use backup_proof::BackupProof;
 pub use check::{CheckError, Checked, check};
 pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};

@@ -12,9 +12,10 @@ use key_metadata::{
     Advice, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
 };
-use pkcs11::BackupProof;
 use secrecy::SecretString;
+use tpm::RecoveryParent;
 
+use crate::backup_proof::BackupProof;
 use crate::blobs;
 use crate::signing_key::SigningKey;
 
@@ -50,9 +51,6 @@ pub enum SiteTokenError {
         /// Its reference.
         reference: Box<KeyReference>,
     },
-    /// A TPM's keys cannot be extracted under wrapping.
-    #[error("a key in TPM '{0}' cannot be made extractable")]
-    TpmExtractable(TokenName),
     /// A native key cannot be backed up.
     #[error("a native key in TPM '{0}' leaves it only to a recovery parent, and this site has none")]
     NoRecoveryParent(TokenName),
@@ -128,10 +126,9 @@ impl Advice for SiteTokenError {
             Self::Token(TokenFailure(error)) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Elsewhere { .. } => Some("list the token under 'tokens' in site.yaml".to_owned()),
-            Self::TpmExtractable(_) => Some("make it with --backup none".to_owned()),
-            Self::NoRecoveryParent(_) => Some(
-                "choose another token, or --backup none: who loses the TPM then loses the key".to_owned(),
-            ),
+            Self::NoRecoveryParent(token) => Some(format!(
+                "make one first: keyrite-backup parent --token {token}; or choose --backup none: who loses the TPM then loses the key"
+            )),
             Self::BlobContent { source, .. } => source.hint(),
             Self::NoBlob { .. } => Some("check that this is the TPM that the key was made in".to_owned()),
             Self::File { .. } => Some("check who may read it".to_owned()),
@@ -154,11 +151,9 @@ impl Advice for SiteTokenError {
             | Self::File { .. }
             | Self::BlobThere { .. }
             | Self::NoBlob { .. } => false,
-            Self::TpmExtractable(_)
-            | Self::NoRecoveryParent(_)
-            | Self::Blob { .. }
-            | Self::BlobContent { .. }
-            | Self::Store(_) => false,
+            Self::NoRecoveryParent(_) | Self::Blob { .. } | Self::BlobContent { .. } | Self::Store(_) => {
+                false
+            }
         }
     }
 }
@@ -234,15 +229,38 @@ impl<'a> SiteTokens<'a> {
         spec: KeySpec,
     ) -> Result<BackupProof, SiteTokenError> {
         let mut shown = self.shown.iter();
-        if let Some((_, proof)) = shown.find(|(token, proof)| token == name && proof.spec == spec) {
+        if let Some((_, proof)) = shown.find(|(token, proof)| token == name && proof.spec() == spec) {
             return Ok(*proof);
         }
         let proof = match self.opened(name)? {
-            OpenToken::Pkcs11 { token, .. } => token.proves_backup(spec).map_err(token_error)?,
-            OpenToken::Tpm { .. } => return Err(SiteTokenError::NoRecoveryParent(name.clone())),
+            OpenToken::Pkcs11 { token, .. } => {
+                BackupProof::Wrapped(token.proves_backup(spec).map_err(token_error)?)
+            }
+            OpenToken::Tpm { tpm, .. } => {
+                self.recovery_parent(name)?;
+                BackupProof::Duplicated(tpm.proves_duplication(spec).map_err(token_error)?)
+            }
         };
         self.shown.push((name.clone(), proof));
         Ok(proof)
+    }
+
+    /// The recovery parent that the keys of a TPM leave to.
+    fn recovery_parent(&self, name: &TokenName) -> Result<RecoveryParent, SiteTokenError> {
+        let parent = RecoveryParent::of_site(self.site, name).map_err(token_error)?;
+        parent.ok_or_else(|| SiteTokenError::NoRecoveryParent(name.clone()))
+    }
+
+    /// The one of a key that is to leave its TPM.
+    fn parent_for(
+        &self,
+        name: &TokenName,
+        extractability: Extractability,
+    ) -> Result<Option<RecoveryParent>, SiteTokenError> {
+        match extractability {
+            Extractability::Never => Ok(None),
+            Extractability::Wrapped => self.recovery_parent(name).map(Some),
+        }
     }
 
     /// Makes a key pair in an open token. `label` is what other tools show of it.
@@ -262,12 +280,13 @@ impl<'a> SiteTokens<'a> {
                 Ok((public_key, KeyReference::Pkcs11(uri.of_key(id))))
             }
             OpenToken::Tpm { tpm, auth } => {
-                match extractability {
-                    Extractability::Never => {}
-                    Extractability::Wrapped => return Err(SiteTokenError::TpmExtractable(name.clone())),
-                }
+                let parent = self.parent_for(name, extractability)?;
                 self.check_auth(tpm, auth)?;
-                let blob = tpm.create_key(spec, Some(auth)).map_err(token_error)?;
+                let made = match &parent {
+                    Some(parent) => tpm.create_duplicable_key(spec, Some(auth), parent),
+                    None => tpm.create_key(spec, Some(auth)),
+                };
+                let blob = made.map_err(token_error)?;
                 let public_key = blob.public_key(spec.algorithm()).map_err(token_error)?;
                 replace(&self.site.tpm_key_path(id), |out| out.write_all(&blob.to_bytes()))?;
                 Ok((public_key, KeyReference::Tpm(name.clone())))
@@ -292,16 +311,17 @@ impl<'a> SiteTokens<'a> {
                 KeyReference::Pkcs11(uri.of_key(id))
             }
             OpenToken::Tpm { tpm, auth } => {
-                match extractability {
-                    Extractability::Never => {}
-                    Extractability::Wrapped => return Err(SiteTokenError::TpmExtractable(name.clone())),
-                }
+                let parent = self.parent_for(name, extractability)?;
                 let path = self.site.tpm_key_path(id);
                 if path.exists() {
                     return Err(SiteTokenError::BlobThere { id, path });
                 }
                 self.check_auth(tpm, auth)?;
-                let blob = tpm.import_key(key, Some(auth)).map_err(token_error)?;
+                let taken = match &parent {
+                    Some(parent) => tpm.import_duplicable_key(key, Some(auth), parent),
+                    None => tpm.import_key(key, Some(auth)),
+                };
+                let blob = taken.map_err(token_error)?;
                 replace(&path, |out| out.write_all(&blob.to_bytes()))?;
                 KeyReference::Tpm(name.clone())
             }

@@ -14,7 +14,7 @@ use crate::time::Time;
 pub enum Extractability {
     /// Never: if the token is lost, so is the key.
     Never,
-    /// Wrapped by another key of the token (CKA_EXTRACTABLE, with CKA_SENSITIVE).
+    /// Wrapped by another key of the token (CKA_EXTRACTABLE, with CKA_SENSITIVE), or for the recovery parent of its TPM.
     Wrapped,
 }
 

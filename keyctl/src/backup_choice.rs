@@ -6,7 +6,7 @@ use key_metadata::Extractability;
 /// The values of `--backup`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BackupChoice {
-    /// Wrapped by another key of its token, which must show first that it can
+    /// Wrapped by another key of its token, or for a TPM's recovery parent; the token must show first that it can
     Wrap,
     /// Not at all: who loses the token loses the key
     None,

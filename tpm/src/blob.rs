@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use key_metadata::algorithm::KeySpecError;
 use key_metadata::public_key::PublicKeyError;
-use key_metadata::{Advice, Algorithm, PublicKey};
+use key_metadata::{Advice, Algorithm, KeySpec, PublicKey};
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::structures::{EccParameter, Private, Public};
 use tss_esapi::traits::{Marshall, UnMarshall};
 
+use crate::exit::{Exit, attributes, policy};
 use crate::name::Name;
+use crate::recovery::RecoveryParent;
 
 const MAGIC: &[u8; 16] = b"keyrite-tpm-key\0";
 const VERSION: u16 = 1;
@@ -76,6 +79,9 @@ pub enum KeyBlobError {
         /// What the key is.
         kind: String,
     },
+    /// A key that does not leave the TPM in the way that was asked for.
+    #[error("this TPM key does not leave its TPM as it should")]
+    OtherExit,
     /// The key's numbers make no public key.
     #[error("the public key in this TPM key file is not usable")]
     PublicKey(#[source] PublicKeyError),
@@ -90,7 +96,11 @@ impl Advice for KeyBlobError {
             Self::Version { .. } => {
                 Some("use the version of Keyrite that wrote it, or a later one".to_owned())
             }
-            Self::Magic | Self::NotASigningKey | Self::Algorithm { .. } | Self::PublicKey(_) => None,
+            Self::Magic
+            | Self::NotASigningKey
+            | Self::Algorithm { .. }
+            | Self::OtherExit
+            | Self::PublicKey(_) => None,
         }
     }
 
@@ -108,7 +118,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(public: &Public) -> Result<Self, KeyBlobError> {
+    pub(crate) fn of(public: &Public) -> Result<Self, KeyBlobError> {
         match public {
             Public::Rsa {
                 object_attributes,
@@ -130,6 +140,44 @@ impl Kind {
             Public::Rsa { .. } | Public::Ecc { .. } | Public::KeyedHash { .. } | Public::SymCipher { .. } => {
                 Err(KeyBlobError::NotASigningKey)
             }
+        }
+    }
+
+    /// The public key in the area of such a key.
+    pub(crate) fn public_key(self, public: &Public, algorithm: Algorithm) -> Result<PublicKey, KeyBlobError> {
+        if !self.serves(algorithm) {
+            return Err(KeyBlobError::Algorithm {
+                algorithm,
+                kind: self.to_string(),
+            });
+        }
+        match public {
+            Public::Rsa {
+                unique, parameters, ..
+            } => {
+                // 0 stands for the default (TPM 2.0 part 2, 12.2.3.5).
+                let exponent = match parameters.exponent().value() {
+                    0 => 65_537,
+                    given => given,
+                };
+                PublicKey::rsa(algorithm, unique, &exponent.to_be_bytes())
+            }
+            Public::Ecc { unique, .. } => {
+                let coordinate = |number: &EccParameter| left_padded(number, self.coordinate());
+                let point = [coordinate(unique.x()), coordinate(unique.y())].concat();
+                PublicKey::from_dnskey(algorithm, &point)
+            }
+            Public::KeyedHash { .. } | Public::SymCipher { .. } => return Err(KeyBlobError::NotASigningKey),
+        }
+        .map_err(KeyBlobError::PublicKey)
+    }
+
+    /// The first algorithm that such a key signs with, and its size; an error where no key of ours has that size.
+    pub(crate) fn spec(self) -> Result<KeySpec, KeySpecError> {
+        match self {
+            Self::Rsa { bits } => KeySpec::new(Algorithm::RsaSha256, Some(bits)),
+            Self::P256 => KeySpec::new(Algorithm::EcdsaP256Sha256, None),
+            Self::P384 => KeySpec::new(Algorithm::EcdsaP384Sha384, None),
         }
     }
 
@@ -231,31 +279,21 @@ impl KeyBlob {
 
     /// The public key; an RSA key serves two algorithms, so it is named.
     pub fn public_key(&self, algorithm: Algorithm) -> Result<PublicKey, KeyBlobError> {
-        if !self.kind.serves(algorithm) {
-            return Err(KeyBlobError::Algorithm {
-                algorithm,
-                kind: self.kind.to_string(),
-            });
-        }
-        match &self.public {
-            Public::Rsa {
-                unique, parameters, ..
-            } => {
-                // 0 stands for the default (TPM 2.0 part 2, 12.2.3.5).
-                let exponent = match parameters.exponent().value() {
-                    0 => 65_537,
-                    given => given,
-                };
-                PublicKey::rsa(algorithm, unique, &exponent.to_be_bytes())
-            }
-            Public::Ecc { unique, .. } => {
-                let coordinate = |number: &EccParameter| left_padded(number, self.kind.coordinate());
-                let point = [coordinate(unique.x()), coordinate(unique.y())].concat();
-                PublicKey::from_dnskey(algorithm, &point)
-            }
-            Public::KeyedHash { .. } | Public::SymCipher { .. } => return Err(KeyBlobError::NotASigningKey),
-        }
-        .map_err(KeyBlobError::PublicKey)
+        self.kind.public_key(&self.public, algorithm)
+    }
+
+    /// Whether the key leaves its TPM to that parent, with the owner's authorisation, and in no other way.
+    pub fn leaves_to(&self, parent: &RecoveryParent) -> bool {
+        Exit::by_owner(parent).is_of(&self.public)
+    }
+
+    /// Whether the key never leaves its TPM: it is fixed there, or has no policy that would let it go.
+    pub(crate) fn stays(&self) -> bool {
+        attributes(&self.public).fixed_tpm() || policy(&self.public).is_empty()
+    }
+
+    pub(crate) fn public(&self) -> &Public {
+        &self.public
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -293,10 +331,20 @@ pub(crate) fn left_padded(number: &[u8], length: usize) -> Vec<u8> {
 
 /// A TPM2B: two bytes of length, and as many bytes.
 fn sized<'b>(bytes: &'b [u8], part: &'static str) -> Result<(&'b [u8], &'b [u8]), KeyBlobError> {
-    let truncated = KeyBlobError::Truncated { part };
-    let (length, rest) = bytes.split_first_chunk().ok_or(truncated.clone())?;
+    split_sized(bytes).ok_or(KeyBlobError::Truncated { part })
+}
+
+/// The same, and what follows it.
+pub(crate) fn split_sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-        .ok_or(truncated)
+}
+
+/// What a TPM2B holds that is all of `bytes`.
+pub(crate) fn only_sized(bytes: &[u8]) -> Option<&[u8]> {
+    split_sized(bytes)
+        .filter(|(_, rest)| rest.is_empty())
+        .map(|(content, _)| content)
 }
 
 pub(crate) fn with_size(bytes: &[u8]) -> Vec<u8> {

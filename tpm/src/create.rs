@@ -7,7 +7,7 @@ use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::key_bits::RsaKeyBits;
 use tss_esapi::structures::{
-    EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder, PublicEccParameters,
+    Digest, EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder, PublicEccParameters,
     PublicKeyRsa, PublicParameters, PublicRsaParameters, RsaExponent, RsaScheme, SymmetricDefinitionObject,
 };
 use tss_esapi::{Error, WrapperErrorKind};
@@ -15,6 +15,8 @@ use tss_esapi::{Error, WrapperErrorKind};
 use crate::blob::{KeyBlob, KeyBlobError};
 use crate::command::CommandError;
 use crate::engine::Engine;
+use crate::exit::{Exit, Origin, attributes};
+use crate::recovery::RecoveryParent;
 use crate::response::NOT_OFFERED;
 use crate::session::{Protect, auth_value};
 use crate::srk::SrkError;
@@ -94,6 +96,26 @@ pub(crate) fn list(specs: &[KeySpec]) -> String {
 impl Tpm {
     /// Makes a signing key under the SRK. It never leaves this TPM, and a wrong auth value counts towards the TPM's lockout.
     pub fn create_key(&self, spec: KeySpec, auth: Option<&SecretString>) -> Result<KeyBlob, CreateError> {
+        self.create(spec, auth, None)
+    }
+
+    /// Makes a signing key under the SRK that leaves this TPM to one recovery parent, with the owner's authorisation ([`Self::duplicate`]),
+    /// and in no other way. A wrong auth value counts towards the TPM's lockout.
+    pub fn create_duplicable_key(
+        &self,
+        spec: KeySpec,
+        auth: Option<&SecretString>,
+        parent: &RecoveryParent,
+    ) -> Result<KeyBlob, CreateError> {
+        self.create(spec, auth, Some(&Exit::by_owner(parent)))
+    }
+
+    pub(crate) fn create(
+        &self,
+        spec: KeySpec,
+        auth: Option<&SecretString>,
+        exit: Option<&Exit>,
+    ) -> Result<KeyBlob, CreateError> {
         let length = auth.map_or(0, |auth| auth.expose_secret().len());
         if length > MAX_AUTH {
             return Err(CreateError::AuthLength { length });
@@ -107,23 +129,27 @@ impl Tpm {
                 offered: engine.offered()?,
             });
         }
+        engine.free_slots();
         let session = engine.salted()?;
         let srk = engine.srk()?;
         let made = engine.run_in(session, Protect::Both, "TPM2_Create", |context| {
             context.create(
                 srk.handle,
-                template(spec)?,
+                template(spec, exit)?,
                 Some(auth_value(auth)?),
                 None,
                 None,
                 None,
             )
         })?;
-        let blob = KeyBlob::new(srk.name, made.out_public, made.out_private);
-        match blob.and_then(|blob| blob.public_key(spec.algorithm()).map(|_| blob)) {
-            Ok(blob) => Ok(blob),
-            Err(source) => Err(CreateError::Wrong { tcti, spec, source }),
-        }
+        let made = KeyBlob::new(srk.name, made.out_public, made.out_private).and_then(|blob| {
+            blob.public_key(spec.algorithm())?;
+            let as_asked = exit.map_or(attributes(blob.public()).fixed_tpm(), |exit| {
+                exit.is_of(blob.public())
+            });
+            as_asked.then_some(blob).ok_or(KeyBlobError::OtherExit)
+        });
+        made.map_err(|source| CreateError::Wrong { tcti, spec, source })
     }
 
     /// The keys for DNSSEC that the TPM makes, found by asking it (TPM2_TestParms).
@@ -183,27 +209,42 @@ fn ecc(curve: EccCurve) -> PublicParameters {
     PublicParameters::Ecc(PublicEccParameters::new(symmetric, EccScheme::Null, curve, kdf))
 }
 
-fn template(spec: KeySpec) -> Result<Public, Error> {
-    let attributes = ObjectAttributesBuilder::new()
+/// What a TPM makes a key from: one that stays, where it has no exit.
+fn template(spec: KeySpec, exit: Option<&Exit>) -> Result<Public, Error> {
+    let (attributes, policy) = match exit {
+        Some(exit) => (
+            Exit::attributes(Origin::Tpm)?,
+            Digest::try_from(exit.policy().as_slice())?,
+        ),
+        None => (staying()?, Digest::default()),
+    };
+    let (modulus, point) = (PublicKeyRsa::default(), EccPoint::default());
+    public_area(spec, attributes, policy, modulus, point)
+}
+
+/// The attributes of a key that never leaves.
+fn staying() -> Result<ObjectAttributes, Error> {
+    ObjectAttributesBuilder::new()
         .with_fixed_tpm(true)
         .with_fixed_parent(true)
         .with_sensitive_data_origin(true)
         .with_user_with_auth(true)
         .with_sign_encrypt(true)
-        .build()?;
-    public_area(spec, attributes, PublicKeyRsa::default(), EccPoint::default())
+        .build()
 }
 
 /// The public area of a signing key; of the two values only the one of the key's kind is used.
 pub(crate) fn public_area(
     spec: KeySpec,
     attributes: ObjectAttributes,
+    policy: Digest,
     modulus: PublicKeyRsa,
     point: EccPoint,
 ) -> Result<Public, Error> {
     let builder = PublicBuilder::new()
         .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
-        .with_object_attributes(attributes);
+        .with_object_attributes(attributes)
+        .with_auth_policy(policy);
     match parameters(spec)? {
         PublicParameters::Rsa(parameters) => builder
             .with_public_algorithm(PublicAlgorithm::Rsa)

@@ -220,7 +220,7 @@ impl Engine {
     }
 
     /// What a command that a hierarchy authorised failed with.
-    fn by_hierarchy(&mut self, hierarchy: Hierarchy, error: CommandError) -> HierarchyError {
+    pub(crate) fn by_hierarchy(&mut self, hierarchy: Hierarchy, error: CommandError) -> HierarchyError {
         let tcti = self.tcti.clone();
         match hierarchy {
             _ if error.is(BAD_AUTH) || error.is(AUTH_FAIL) => HierarchyError::Refused { tcti, hierarchy },

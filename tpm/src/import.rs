@@ -4,11 +4,11 @@ use key_metadata::algorithm::KeySpecError;
 use key_metadata::{
     Advice, Algorithm, KeyAlgorithm, KeySpec, PublicKey, SoftwareKey, SoftwareSecret, Tcti, verifies,
 };
+use rsa::rand_core::{OsRng, RngCore};
 use secrecy::{ExposeSecret, SecretString};
 use tss_esapi::Error;
-use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::structures::{
-    EccParameter, EccPoint, EncryptedSecret, Private, Public, PublicKeyRsa, SymmetricDefinitionObject,
+    Digest, EccParameter, EccPoint, EncryptedSecret, Private, Public, PublicKeyRsa, SymmetricDefinitionObject,
 };
 use tss_esapi::traits::Marshall;
 use zeroize::Zeroizing;
@@ -17,23 +17,25 @@ use crate::blob::{KeyBlob, KeyBlobError, with_size};
 use crate::command::CommandError;
 use crate::create::{MAX_AUTH, list, public_area};
 use crate::ek_template::Strength;
+use crate::exit::{Exit, Origin};
 use crate::load::{LoadError, SignError};
 use crate::name::name_of;
 use crate::outer_wrap::{Purpose, Wrapped};
 use crate::public_key::{EkPublicKey, spki_of};
+use crate::recovery::RecoveryParent;
 use crate::session::Protect;
 use crate::srk::SrkError;
 use crate::tpm::Tpm;
 
-/// What a key signs to show that it is the one that was given.
+/// What a key signs, with a nonce, to show that it is the one that was given.
 const DATA: &[u8] = b"is this the key that came from outside?";
 
 /// The one public exponent of the keys that a TPM makes; others it need not take.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// TPM_ALG_RSA and TPM_ALG_ECC, the types of a sensitive area (TPM 2.0 part 2, 12.3.2.4).
-const RSA: [u8; 2] = [0x00, 0x01];
-const ECC: [u8; 2] = [0x00, 0x23];
+pub(crate) const RSA: [u8; 2] = [0x00, 0x01];
+pub(crate) const ECC: [u8; 2] = [0x00, 0x23];
 
 /// Why a TPM did not take a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,16 +162,32 @@ impl Advice for ImportError {
 }
 
 impl Tpm {
-    /// Takes a signing key from outside under the SRK, with that auth value, and gives it once it has signed and the signature verifies under the
-    /// public half that it came with.
+    /// Takes a signing key from outside under the SRK, with that auth value, and gives it once it has signed and the signature verifies
+    /// under the public half that it came with.
     ///
-    /// The private half crosses the bus encrypted for the SRK, whose Name should be pinned ([`Tpm::pin_srk`]). The key is neither fixedTPM nor
-    /// fixedParent, as TPM2_Import wants it; it has no policy, and without one TPM2_Duplicate does not let it go.
+    /// The private half crosses the bus encrypted for the SRK, whose Name should be pinned ([`Tpm::pin_srk`]). The key is neither fixedTPM
+    /// nor fixedParent, as TPM2_Import wants it; it has no policy, and without one TPM2_Duplicate does not let it go.
     pub fn import_key(&self, key: &SoftwareKey, auth: Option<&SecretString>) -> Result<KeyBlob, ImportError> {
-        let length = auth.map_or(0, |auth| auth.expose_secret().len());
-        if length > MAX_AUTH {
-            return Err(ImportError::AuthLength { length });
-        }
+        self.import(key, auth, None)
+    }
+
+    /// The same for a key that is to leave the TPM as one does that was made by [`Self::create_duplicable_key`].
+    pub fn import_duplicable_key(
+        &self,
+        key: &SoftwareKey,
+        auth: Option<&SecretString>,
+        parent: &RecoveryParent,
+    ) -> Result<KeyBlob, ImportError> {
+        self.import(key, auth, Some(&Exit::by_owner(parent)))
+    }
+
+    fn import(
+        &self,
+        key: &SoftwareKey,
+        auth: Option<&SecretString>,
+        exit: Option<&Exit>,
+    ) -> Result<KeyBlob, ImportError> {
+        fits(auth)?;
         let public_key = &key.public_key;
         let algorithm = public_key.algorithm();
         let algorithm = algorithm.made().ok_or(ImportError::Legacy(algorithm))?;
@@ -180,10 +198,41 @@ impl Tpm {
         {
             return Err(ImportError::Exponent);
         }
-        let blob = self.wrap_and_import(key, spec, auth)?;
+        let other_kind = || ImportError::OtherKind { algorithm };
+        self.takes(spec)?;
+        let sensitive = sensitive(key, spec, auth).ok_or_else(other_kind)?;
+        let public = public(public_key, spec, exit).map_err(|_| other_kind())?;
+        let blob = self.wrap_and_import(spec, public, &sensitive)?;
+        self.has_sign(blob, algorithm, auth, public_key)
+    }
+
+    /// Whether the TPM signs with such keys.
+    pub(crate) fn takes(&self, spec: KeySpec) -> Result<(), ImportError> {
+        let mut engine = self.engine();
+        if engine.offers(spec)? {
+            return Ok(());
+        }
+        Err(ImportError::Unsupported {
+            tcti: engine.tcti.clone(),
+            spec,
+            offered: engine.offered()?,
+        })
+    }
+
+    /// Has a key that was taken sign a nonce, and gives it if the signature verifies.
+    pub(crate) fn has_sign(
+        &self,
+        blob: KeyBlob,
+        algorithm: Algorithm,
+        auth: Option<&SecretString>,
+        public_key: &PublicKey,
+    ) -> Result<KeyBlob, ImportError> {
+        let mut nonce = [0; 32];
+        OsRng.fill_bytes(&mut nonce);
+        let data = [DATA, &nonce].concat();
         let loaded = self.load(&blob, auth).map_err(ImportError::Load)?;
-        let signature = loaded.sign(algorithm, DATA).map_err(ImportError::Sign)?;
-        match verifies(public_key, DATA, &signature) {
+        let signature = loaded.sign(algorithm, &data).map_err(ImportError::Sign)?;
+        match verifies(public_key, &data, &signature) {
             true => Ok(blob),
             false => Err(ImportError::NotThatKey {
                 tcti: self.tcti().clone(),
@@ -191,24 +240,16 @@ impl Tpm {
         }
     }
 
-    fn wrap_and_import(
+    /// Puts a key under the SRK: its public area and its sensitive area.
+    pub(crate) fn wrap_and_import(
         &self,
-        key: &SoftwareKey,
         spec: KeySpec,
-        auth: Option<&SecretString>,
+        public: Public,
+        sensitive: &[u8],
     ) -> Result<KeyBlob, ImportError> {
         let mut engine = self.engine();
         let tcti = engine.tcti.clone();
-        if !engine.offers(spec)? {
-            return Err(ImportError::Unsupported {
-                tcti,
-                spec,
-                offered: engine.offered()?,
-            });
-        }
-        let algorithm = spec.algorithm();
-        let sensitive = sensitive(key, spec, auth).ok_or(ImportError::OtherKind { algorithm })?;
-        let public = public(&key.public_key, spec).map_err(|_| ImportError::OtherKind { algorithm })?;
+        engine.free_slots();
         let session = engine.salted()?;
         let srk = engine.srk()?;
         let (parent, name) = engine.public(srk.handle.into())?;
@@ -227,7 +268,7 @@ impl Tpm {
             .and_then(|name| {
                 let parent = EkPublicKey::from_spki(&spki_of(&parent)?).ok()?;
                 // Every template of a storage root key has SHA-256 and AES-128.
-                Wrapped::make(Strength::Standard, Purpose::Duplicate, &parent, &name, &sensitive)
+                Wrapped::make(Strength::Standard, Purpose::Duplicate, &parent, &name, sensitive)
             });
         let Some(Wrapped { object, seed }) = wrapped else {
             return Err(ImportError::Unusable { tcti });
@@ -250,28 +291,34 @@ impl Tpm {
     }
 }
 
-/// The public area of a key from outside.
-fn public(key: &PublicKey, spec: KeySpec) -> Result<Public, Error> {
-    let attributes = ObjectAttributesBuilder::new()
-        .with_user_with_auth(true)
-        .with_sign_encrypt(true)
-        .build()?;
-    match key.rsa_parts() {
-        Some((modulus, _)) => public_area(
-            spec,
-            attributes,
-            PublicKeyRsa::try_from(modulus)?,
-            EccPoint::default(),
-        ),
-        None => {
-            let (x, y) = key.as_dnskey().split_at(key.as_dnskey().len() / 2);
-            let point = EccPoint::new(EccParameter::try_from(x)?, EccParameter::try_from(y)?);
-            public_area(spec, attributes, PublicKeyRsa::default(), point)
-        }
+/// Whether a key can have that auth value.
+pub(crate) fn fits(auth: Option<&SecretString>) -> Result<(), ImportError> {
+    match auth.map_or(0, |auth| auth.expose_secret().len()) {
+        0..=MAX_AUTH => Ok(()),
+        length => Err(ImportError::AuthLength { length }),
     }
 }
 
-/// TPMT_SENSITIVE (part 2, 12.3.2.4): type, auth value, an empty seed, and one prime or the scalar; `None` where that is not of the key's kind.
+/// The public area of a key from outside: with no policy, where it has no exit.
+fn public(key: &PublicKey, spec: KeySpec, exit: Option<&Exit>) -> Result<Public, Error> {
+    let attributes = Exit::attributes(Origin::Outside)?;
+    let policy = match exit {
+        Some(exit) => Digest::try_from(exit.policy().as_slice())?,
+        None => Digest::default(),
+    };
+    let (modulus, point) = match key.rsa_parts() {
+        Some((modulus, _)) => (PublicKeyRsa::try_from(modulus)?, EccPoint::default()),
+        None => {
+            let (x, y) = key.as_dnskey().split_at(key.as_dnskey().len() / 2);
+            let point = EccPoint::new(EccParameter::try_from(x)?, EccParameter::try_from(y)?);
+            (PublicKeyRsa::default(), point)
+        }
+    };
+    public_area(spec, attributes, policy, modulus, point)
+}
+
+/// TPMT_SENSITIVE (part 2, 12.3.2.4): type, auth value, an empty seed, and one prime or the scalar; `None` where that is not of the key's
+/// kind.
 fn sensitive(key: &SoftwareKey, spec: KeySpec, auth: Option<&SecretString>) -> Option<Zeroizing<Vec<u8>>> {
     let bytes = usize::from(spec.bits()) / 8;
     let (kind, secret) = match (&key.secret, key.public_key.rsa_parts()) {
@@ -279,12 +326,22 @@ fn sensitive(key: &SoftwareKey, spec: KeySpec, auth: Option<&SecretString>) -> O
         (SoftwareSecret::Scalar(scalar), None) if scalar.len() == bytes => (ECC, scalar),
         (SoftwareSecret::Rsa(_) | SoftwareSecret::Scalar(_), _) => return None,
     };
+    Some(sensitive_area(kind, auth, &[], secret))
+}
+
+/// TPMT_SENSITIVE of those parts.
+pub(crate) fn sensitive_area(
+    kind: [u8; 2],
+    auth: Option<&SecretString>,
+    seed: &[u8],
+    secret: &[u8],
+) -> Zeroizing<Vec<u8>> {
     let auth = auth.map_or(&[][..], |auth| auth.expose_secret().as_bytes());
     // With room for all of it, so that no half of it is left where it was before it grew.
-    let mut area = Zeroizing::new(Vec::with_capacity(8 + auth.len() + secret.len()));
+    let mut area = Zeroizing::new(Vec::with_capacity(8 + auth.len() + seed.len() + secret.len()));
     area.extend_from_slice(&kind);
-    for part in [auth, &[], secret] {
+    for part in [auth, seed, secret] {
         area.extend_from_slice(&Zeroizing::new(with_size(part)));
     }
-    Some(area)
+    area
 }

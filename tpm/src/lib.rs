@@ -6,8 +6,12 @@
 //!
 //! A TPM shows which one it is with an endorsement key ([`Tpm::endorsement_key`]) that its maker certified ([`Tpm::ek_certificates`]); a
 //! credential that it opens ([`Tpm::activate`]) shows that an attestation key is in the same one, and that key signs what happens there
-//! ([`Tpm::attest`]), what the PCRs are ([`Tpm::quote`]) and what a log's anchors hold ([`Tpm::certify_nv`]). Whoever has such a [`Statement`]
-//! verifies it without a TPM.
+//! ([`Tpm::attest`]), what the PCRs are ([`Tpm::quote`]) and what a log's anchors hold ([`Tpm::certify_nv`]). Whoever has such a
+//! [`Statement`] verifies it without a TPM.
+//!
+//! A native key stays in its TPM ([`Tpm::create_key`]), or leaves it to one [`RecoveryParent`] ([`Tpm::create_duplicable_key`]): encrypted
+//! ([`Tpm::duplicate`]), opened in software by whoever has the [`RecoverySecret`] ([`Duplicate::open`]), and put into another TPM
+//! ([`Tpm::restore`]).
 //!
 //! No auth value and no sealed secret crosses the bus in the clear: they travel in a session salted to the storage root key
 //! ([`Tpm::ensure_srk`]), whose Name should be pinned ([`Tpm::pin_srk`]). The one session before there is a storage root key is salted to
@@ -29,11 +33,14 @@ mod command;
 mod contents;
 mod create;
 mod credential;
+mod duplicate;
+mod duplication;
 mod ek_certificate;
 mod ek_template;
 mod endorsement;
 mod engine;
 mod esys;
+mod exit;
 mod guard;
 mod hierarchy;
 mod import;
@@ -43,6 +50,7 @@ mod lockout;
 mod name;
 mod nv;
 mod outer_wrap;
+mod parent_file;
 mod pcr;
 mod pcr_file;
 mod persistent;
@@ -50,8 +58,11 @@ mod policy;
 mod public_key;
 mod quote;
 mod random;
+mod recovery;
 mod response;
+mod restore;
 mod seal;
+mod sensitive;
 mod service;
 mod session;
 mod simulation;
@@ -75,6 +86,8 @@ pub use command::CommandError;
 pub use contents::{NvEntry, PersistentObject, RemoveError};
 pub use create::CreateError;
 pub use credential::{Credential, CredentialError};
+pub use duplicate::{Duplicate, DuplicateFormError, OpenError, OpenedDuplicate};
+pub use duplication::DuplicateError;
 pub use ek_certificate::EkCertificate;
 pub use ek_template::EkTemplate;
 pub use endorsement::{EkOrigin, EndorsementError, EndorsementKey};
@@ -86,13 +99,17 @@ pub use load::{LoadError, LoadedKey, SignError};
 pub use lockout::Lockout;
 pub use name::{Name, NameError};
 pub use nv::{Anchor, AnchorError, AnchorState, Holds};
+pub use parent_file::ParentFileError;
 pub use pcr::{PcrError, PcrValue, PcrValueError, PcrValues, pcr_policy_digest};
 pub use pcr_file::{PcrFileError, pcr_file, read_pcr_file};
 pub use persistent::PersistentKind;
 pub use public_key::{EkPublicKey, EkPublicKeyError};
 pub use quote::{AttestError, Quote};
+pub use recovery::{DrawError, RecoveryParent, RecoveryParentError, RecoverySecret, RecoverySecretError};
 pub use response::ResponseCode;
+pub use restore::{DuplicationError, DuplicationProof, NoEntropy, RestoreError};
 pub use seal::{SealError, UnsealError};
+pub use sensitive::SensitiveError;
 pub use service::{Enabled, Platform, Room, SelfTest};
 pub use simulation::{Simulation, SimulationError};
 pub use site::SiteTpmError;

@@ -198,16 +198,32 @@ impl Engine {
                     self.slots.keys.push((number, handle));
                     return Ok(handle);
                 }
-                Err(LoadError::Command(CommandError::NoRoom { .. })) if !self.slots.keys.is_empty() => {
-                    let (_, oldest) = self.slots.keys.remove(0);
-                    drop(self.hold(oldest.into()));
-                }
+                Err(LoadError::Command(CommandError::NoRoom { .. })) if self.make_room() => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn load(&mut self, blob: &KeyBlob, auth: Option<&SecretString>) -> Result<KeyHandle, LoadError> {
+    /// The key of ours that was not used for the longest time gives up its slot; whether there was one.
+    fn make_room(&mut self) -> bool {
+        if self.slots.keys.is_empty() {
+            return false;
+        }
+        let (_, oldest) = self.slots.keys.remove(0);
+        drop(self.hold(oldest.into()));
+        true
+    }
+
+    /// Lets all our keys give up their slots, for a command that wants some itself; they are loaded again when they are to sign.
+    pub(crate) fn free_slots(&mut self) {
+        while self.make_room() {}
+    }
+
+    pub(crate) fn load(
+        &mut self,
+        blob: &KeyBlob,
+        auth: Option<&SecretString>,
+    ) -> Result<KeyHandle, LoadError> {
         let tcti = self.tcti.clone();
         let session = self.salted()?;
         let srk = self.srk()?;

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use key_metadata::{Advice, ObjectName};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+/// TPM_ALG_SHA256.
+const SHA256: [u8; 2] = [0x00, 0x0b];
+
 /// The Name of an object: its hash algorithm's number and the digest of its public area (TPM 2.0 part 1, 16), written as hex digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name(Vec<u8>);
@@ -31,6 +34,11 @@ impl Name {
     /// The bytes, algorithm first.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The Name of a marshalled public area that says SHA-256.
+    pub(crate) fn of_sha256(area: &[u8]) -> Self {
+        Self([&SHA256[..], &Sha256::digest(area)].concat())
     }
 }
 

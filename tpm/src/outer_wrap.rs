@@ -1,11 +1,12 @@
-//! What is encrypted in software so that only one key of a TPM opens it: a credential, or a key that goes under it.
+//! What is encrypted in software so that only one key of a TPM opens it: a credential, or a key that goes under it; and what a TPM
+//! encrypted so for a key that is in none.
 //!
-//! Both are alike (TPM 2.0 part 1, 23.3.2 and 24, with annexes B.10 for RSA and C.6 for ECC): a seed for the key, and under keys that are derived
-//! from the seed and a Name, the content encrypted and its HMAC.
+//! Both are alike (TPM 2.0 part 1, 23.3.2 and 24, with annexes B.10 for RSA and C.6 for ECC): a seed for the key, and under keys that are
+//! derived from the seed and a Name, the content encrypted and its HMAC.
 
 use aes::cipher::{AsyncStreamCipher, KeyIvInit};
 use aes::{Aes128, Aes256};
-use cfb_mode::Encryptor;
+use cfb_mode::{Decryptor, Encryptor};
 use ring::agreement::{
     Algorithm, ECDH_P256, ECDH_P384, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral,
 };
@@ -16,10 +17,11 @@ use rsa::{BigUint, Oaep, RsaPublicKey};
 use sha2::{Sha256, Sha384};
 use zeroize::Zeroizing;
 
-use crate::blob::with_size;
+use crate::blob::{left_padded, only_sized, split_sized, with_size};
 use crate::ek_template::Strength;
 use crate::name::Name;
 use crate::public_key::EkPublicKey;
+use crate::recovery::{FIELD, RecoverySecret};
 
 /// The labels of part 1, 23.3.2, 24.4 and 24.5; each ends with a zero byte.
 const STORAGE: &[u8] = b"STORAGE\0";
@@ -70,6 +72,30 @@ impl Wrapped {
             object: protect(strength, &seed, name, content)?,
             seed: encrypted,
         })
+    }
+
+    /// The content, for the holder of the key, a P-256 one of the standard strength; `None` where the whole is not as it was made for that
+    /// key, purpose and Name.
+    pub(crate) fn open(
+        &self,
+        key: &RecoverySecret,
+        purpose: Purpose,
+        name: &Name,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let (x, rest) = split_sized(&self.seed)?;
+        let y = only_sized(rest)?;
+        // A TPM may leave out leading zeros; more than the field's length is no coordinate.
+        let point = [&[4], &left_padded(x, FIELD)[..], &left_padded(y, FIELD)].concat();
+        let (x, _) = coordinates(&point)?;
+        let shared = key.agree(&point)?;
+        let seed = kdf_e(
+            Strength::Standard,
+            purpose,
+            shared.raw_secret_bytes(),
+            x,
+            key.parent().x(),
+        );
+        unprotect(&seed, name, &self.object)
     }
 }
 
@@ -145,6 +171,24 @@ fn protect(strength: Strength, seed: &[u8], name: &Name, content: &[u8]) -> Opti
     let mut object = with_size(tag.as_ref());
     object.append(&mut encrypted);
     Some(object)
+}
+
+/// The reverse of [`protect`] for the standard strength; `None` where the HMAC is another.
+fn unprotect(seed: &[u8], name: &Name, object: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let strength = Strength::Standard;
+    let (tag, encrypted) = split_sized(object)?;
+    let key = kdf_a(strength, seed, INTEGRITY, &[], 256);
+    let covered = [encrypted, name.as_bytes()].concat();
+    hmac::verify(&hmac::Key::new(mac(strength), &key), &covered, tag).ok()?;
+    let key = kdf_a(strength, seed, STORAGE, name.as_bytes(), 128);
+    let mut content = Zeroizing::new(encrypted.to_vec());
+    Decryptor::<Aes128>::new_from_slices(&key, &[0; 16])
+        .ok()?
+        .decrypt(&mut content);
+    let prefix = content.len() - only_sized(&content)?.len();
+    // In its place, so that there is one copy.
+    content.drain(..prefix);
+    Some(content)
 }
 
 fn mac(strength: Strength) -> hmac::Algorithm {

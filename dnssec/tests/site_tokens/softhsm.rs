@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use key_metadata::{Advice, Algorithm, CkaId, Extractability, KeySpec, SiteFolder};
-use keyrite_dnssec::{Family, KeyPlace, Likeness, Presence, SiteTokens, WrapMechanism};
+use keyrite_dnssec::{BackupProof, Family, KeyPlace, Likeness, Presence, SiteTokens, WrapMechanism};
 
 use sandbox::software_key;
 
@@ -178,6 +178,9 @@ fn backup(folder: &Path) -> Outcome {
     let mut tokens = open(&site)?;
     let one = name("one")?;
     let proof = tokens.backup_capability(&one, KeySpec::new(Algorithm::EcdsaP256Sha256, None)?)?;
+    let BackupProof::Wrapped(proof) = proof else {
+        return Err("SoftHSM wraps".into());
+    };
     assert_eq!(proof.mechanism, WrapMechanism::AesKeyWrapPad);
     let Err(error) = tokens.backup_capability(&one, KeySpec::new(Algorithm::Ed25519, None)?) else {
         return Err("SoftHSM wraps no Ed25519 key".into());

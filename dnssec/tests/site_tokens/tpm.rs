@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use key_metadata::{Advice, Algorithm, Extractability, KeySpec, SiteFolder};
-use keyrite_dnssec::{Family, KeyPlace, Likeness, Presence, SiteTokenError, SiteTokens};
+use key_metadata::{Advice, Algorithm, Extractability, KeySpec, SiteFolder, verifies};
+use keyrite_dnssec::{BackupProof, Family, KeyPlace, Likeness, Presence, SiteTokenError, SiteTokens};
 use sandbox::{Swtpm, software_key};
 
 use crate::{Body, Outcome, id, name, pin, proves, record, site};
@@ -13,7 +13,18 @@ pub const TESTS: &[(&str, Body)] = &[
     ("tpm: an inventory has the files that belong to it", listed),
     ("tpm: what a killed program left is told and destroyed", recovered),
     ("tpm: a key from outside is taken, once", imported),
-    ("tpm: no native key can be backed up", backup),
+    (
+        "tpm: without a recovery parent no key is made for a backup",
+        no_parent,
+    ),
+    (
+        "tpm: keys leave to the recovery parent, and a spare TPM signs with them",
+        backup,
+    ),
+    (
+        "tpm: the recovery parent's file is read strictly and not replaced",
+        parent_file,
+    ),
 ];
 
 /// A TPM with a storage root key.
@@ -135,7 +146,7 @@ fn imported(folder: &Path) -> Outcome {
         let import = |extractability| tokens.import(&one, &outside, id(number), "zsk", extractability);
         assert!(matches!(
             import(Extractability::Wrapped),
-            Err(SiteTokenError::TpmExtractable(_))
+            Err(SiteTokenError::NoRecoveryParent(_))
         ));
         let (public, reference) = import(Extractability::Never)?;
         assert_eq!(tokens.public_key_of(&one, &id(number).into(), algorithm)?, public);
@@ -151,18 +162,115 @@ fn imported(folder: &Path) -> Outcome {
     Ok(())
 }
 
-fn backup(folder: &Path) -> Outcome {
+fn no_parent(folder: &Path) -> Outcome {
     let (_swtpm, site) = one_tpm(folder)?;
     let one = name("one")?;
     let mut tokens = SiteTokens::new(&site);
     tokens.open(&one, pin())?;
     let Err(error) = tokens.backup_capability(&one, KeySpec::ALL[0]) else {
-        return Err("a recovery parent is not there yet".into());
+        return Err("there is no recovery parent".into());
     };
     assert_eq!(
         error.to_string(),
         "a native key in TPM 'one' leaves it only to a recovery parent, and this site has none"
     );
-    assert!(error.hint().is_some_and(|hint| hint.contains("--backup none")));
+    assert!(error.hint().is_some_and(
+        |hint| hint.contains("keyrite-backup parent --token one") && hint.contains("--backup none")
+    ));
+    let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
+    let made = tokens.generate(&one, spec, id(1), "zsk", Extractability::Wrapped);
+    assert!(
+        matches!(made, Err(SiteTokenError::NoRecoveryParent(_))),
+        "{made:?}"
+    );
+    assert!(!site.tpm_key_path(id(1)).exists());
+    Ok(())
+}
+
+fn recovery(byte: u8) -> Result<tpm::RecoverySecret, Box<dyn std::error::Error>> {
+    Ok(tpm::RecoverySecret::from_bytes(vec![byte; 32].into())?)
+}
+
+/// With a recovery parent keys leave the TPM, and a second TPM of the site signs with them.
+fn backup(folder: &Path) -> Outcome {
+    let (swtpm, spare) = (started(&folder.join("tpm"))?, started(&folder.join("spare"))?);
+    let addresses = [&swtpm, &spare].map(|tpm| format!("tpm2:{}", tpm.tcti()));
+    let [first, second] = addresses;
+    let site = site(folder, &[("one", first), ("spare", second)])?;
+    let (one, secret) = (name("one")?, recovery(7)?);
+    secret
+        .parent()
+        .write_to_site(&site, &one, &site.lock_tpm(&one)?)?;
+    let mut keys = Vec::new();
+    {
+        let mut tokens = SiteTokens::new(&site);
+        tokens.open(&one, pin())?;
+        for (number, algorithm) in [(1, Algorithm::RsaSha256), (2, Algorithm::EcdsaP256Sha256)] {
+            let spec = KeySpec::new(algorithm, None)?;
+            let proof = tokens.backup_capability(&one, spec)?;
+            assert!(matches!(proof, BackupProof::Duplicated(_)) && proof.spec() == spec);
+            assert_eq!(tokens.backup_capability(&one, spec)?, proof);
+            let (public, reference) =
+                tokens.generate(&one, spec, id(number), "zsk", Extractability::Wrapped)?;
+            keys.push(record(id(number), public, reference)?);
+        }
+        let outside = software_key(Algorithm::EcdsaP256Sha256, 256)?;
+        let (public, reference) = tokens.import(&one, &outside, id(3), "zsk", Extractability::Wrapped)?;
+        keys.push(record(id(3), public, reference)?);
+        let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
+        tokens.generate(&one, spec, id(4), "zsk", Extractability::Never)?;
+        let listed = tokens.keys_in(&one)?;
+        let extractable: Vec<_> = listed.keys.iter().map(|key| key.extractable).collect();
+        assert_eq!(extractable, [Some(true), Some(true), Some(true), Some(false)]);
+        assert!(
+            tokens
+                .backup_capability(&one, KeySpec::new(Algorithm::Ed25519, None)?)
+                .is_err()
+        );
+    }
+    let (there, here) = (
+        tpm::Tpm::connect(&swtpm.tcti().parse()?)?,
+        tpm::Tpm::connect(&spare.tcti().parse()?)?,
+    );
+    for key in keys {
+        let blob = tpm::KeyBlob::from_bytes(&fs::read(site.tpm_key_path(key.id))?)?;
+        let backup = there.duplicate(&blob, secret.parent(), None)?;
+        let auth = pin();
+        let restored = here.restore(&backup, &secret, Some(&auth))?;
+        let algorithm = key.public_key.algorithm().made().ok_or("a key of ours")?;
+        let signature = here.load(&restored, Some(&auth))?.sign(algorithm, b"data")?;
+        assert!(verifies(&key.public_key, b"data", &signature));
+    }
+    Ok(())
+}
+
+/// The file of the recovery parent.
+fn parent_file(folder: &Path) -> Outcome {
+    let (_swtpm, site) = one_tpm(folder)?;
+    let (one, first, other) = (name("one")?, recovery(7)?, recovery(8)?);
+    assert_eq!(tpm::RecoveryParent::of_site(&site, &one)?, None);
+    let lock = site.lock_tpm(&one)?;
+    for _ in 0..2 {
+        first.parent().write_to_site(&site, &one, &lock)?;
+        let there = tpm::RecoveryParent::of_site(&site, &one)?;
+        assert_eq!(there.as_ref(), Some(first.parent()));
+    }
+    let path = site.tpm_path(&one, "recovery-parent.tpm");
+    assert_eq!(fs::read(&path)?, first.parent().to_bytes());
+    let Err(error) = other.parent().write_to_site(&site, &one, &lock) else {
+        return Err("another one is there".into());
+    };
+    assert!(
+        matches!(error, tpm::ParentFileError::AnotherThere { .. }) && error.hint().is_some(),
+        "{error}"
+    );
+    fs::write(&path, "damaged")?;
+    let Err(error) = tpm::RecoveryParent::of_site(&site, &one) else {
+        return Err("it is damaged".into());
+    };
+    assert_eq!(error.to_string(), format!("cannot use {}", path.display()));
+    let mut tokens = SiteTokens::new(&site);
+    tokens.open(&one, pin())?;
+    assert!(tokens.backup_capability(&one, KeySpec::ALL[0]).is_err());
     Ok(())
 }

@@ -13,6 +13,7 @@ mod authority_key;
 mod bus;
 mod clock;
 mod connect;
+mod duplication;
 mod endorsement;
 mod hierarchy;
 mod import;
