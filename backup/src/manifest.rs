@@ -151,6 +151,9 @@ pub struct ParentEntry {
     pub token: TokenName,
     /// Its Name, in hex.
     pub name: String,
+    /// Its public area, TPM2B_PUBLIC.
+    #[serde(with = "binary")]
+    pub public: Vec<u8>,
 }
 
 /// Who signed a manifest.

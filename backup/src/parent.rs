@@ -4,7 +4,7 @@ use backup::manifest::ParentEntry;
 use backup::{BundleKind, Bundles, ParentCopy};
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use dnssec::{RecoverySecret, SiteTokens};
+use dnssec::{RecoveryParent, RecoverySecret, SiteTokens};
 use key_metadata::{TokenAddress, TokenName};
 
 use crate::arguments::CustodyArguments;
@@ -18,9 +18,6 @@ pub struct Arguments {
     /// The TPM, by its name in site.yaml
     #[arg(long, value_name = "NAME")]
     token: TokenName,
-    /// Also where it has one already: keys that were made for that one still leave for it alone
-    #[arg(long)]
-    again: bool,
     #[command(flatten)]
     custody: CustodyArguments,
     #[command(flatten)]
@@ -59,26 +56,22 @@ impl Arguments {
         let lock = bench.take(output)?;
         let mut tokens = SiteTokens::new(&folder);
         let there = tokens.recovery_parent(&self.token)?;
-        let bundle = match &there {
-            Some(parent) => self.bundle_of(&parent.name().to_string(), &folder)?,
-            None => None,
-        };
-        match (&there, bundle, self.again) {
-            (Some(parent), Some(bundle), false) => {
-                let failure = Failure::new(
-                    Exit::Failed,
-                    format!("TPM '{}' has the recovery parent {}, in bundle {bundle}", self.token, parent.name()),
-                );
-                return Err(failure.hint("--again makes another one, for keys that are made from then on".to_owned()));
-            }
-            (Some(_) | None, _, true) | (None, _, false) => {}
-            (Some(parent), None, false) => {
-                let failure = Failure::new(
-                    Exit::Failed,
-                    format!("TPM '{}' has the recovery parent {}, and no bundle of the site holds it", self.token, parent.name()),
-                );
-                return Err(failure.hint("put its bundle back into backups/, or make another one with --again".to_owned()));
-            }
+        if let Some(parent) = there {
+            let name = parent.name().to_string();
+            let failure = Failure::new(Exit::Failed, format!("TPM '{}' has a recovery parent: {name}", self.token));
+            return Err(failure.hint(match bundle_of(&name, &folder)? {
+                Some(bundle) => format!("its private part is in bundle {bundle}; keyrite-backup rewrap start deals new shares of that"),
+                None => "no bundle of the site holds its private part: put that bundle back into backups/".to_owned(),
+            }));
+        }
+        if let Some((bundle, public)) = self.unfinished(&folder)? {
+            let parent = RecoveryParent::from_bytes(&public)?;
+            tokens.set_recovery_parent(&self.token, &parent)?;
+            return output.line(format!(
+                "TPM '{}' has the recovery parent {} of bundle {bundle}, which a run that was interrupted had made",
+                self.token,
+                parent.name()
+            ));
         }
         let secret = RecoverySecret::generate(|bytes| getrandom::fill(bytes))
             .map_err(|error| Failure::of(Exit::Failed, &error).within("the system's generator failed"))?;
@@ -92,11 +85,11 @@ impl Arguments {
                 ParentEntry {
                     token: self.token.clone(),
                     name: parent.name().to_string(),
+                    public: parent.to_bytes(),
                 },
                 ParentCopy {
                     token: self.token.clone(),
-                    private_key: secret.to_pem(),
-                    public: parent.to_bytes(),
+                    private_key: secret.to_pem().as_str().into(),
                 },
             )],
             opened_with: Vec::new(),
@@ -115,11 +108,12 @@ impl Arguments {
         tell(&made, &nothing_chosen(), self.report.json, output)
     }
 
-    fn bundle_of(&self, name: &str, folder: &key_metadata::SiteFolder) -> Outcome<Option<String>> {
+    /// The bundle of a recovery parent of this TPM that a run made before it was killed; with the parent's public area.
+    fn unfinished(&self, folder: &key_metadata::SiteFolder) -> Outcome<Option<(String, Vec<u8>)>> {
         for bundle in Bundles::of(folder).all()?.into_iter().flatten() {
             let mut parents = bundle.manifest.header.recovery_parents.iter();
-            if parents.any(|parent| parent.name == name) {
-                return Ok(Some(bundle.id().to_string()));
+            if let Some(parent) = parents.find(|parent| parent.token == self.token) {
+                return Ok(Some((bundle.id().to_string(), parent.public.clone())));
             }
         }
         Ok(None)
@@ -131,4 +125,15 @@ impl Arguments {
         let pkcs11 = tokens.filter(|(_, token)| matches!(token.address, TokenAddress::Pkcs11(_)));
         pkcs11.map(|(name, _)| name.clone()).take(1).collect()
     }
+}
+
+/// The bundle that has the private part of a recovery parent.
+fn bundle_of(name: &str, folder: &key_metadata::SiteFolder) -> Outcome<Option<String>> {
+    for bundle in Bundles::of(folder).all()?.into_iter().flatten() {
+        let mut parents = bundle.manifest.header.recovery_parents.iter();
+        if parents.any(|parent| parent.name == name) {
+            return Ok(Some(bundle.id().to_string()));
+        }
+    }
+    Ok(None)
 }

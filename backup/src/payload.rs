@@ -66,8 +66,6 @@ pub struct ParentCopy {
     pub token: TokenName,
     /// Its private key as PEM, which `openssl` and `tpm2_import` take.
     pub private_key: SecretString,
-    /// Its public area, TPM2B_PUBLIC.
-    pub public: Vec<u8>,
 }
 
 /// Why bytes are no payload of a bundle.
@@ -148,7 +146,6 @@ struct Parent<'a> {
     /// The PEM's lines, so that no line's end is escaped, and the reader needs no copy.
     #[serde(borrow)]
     private_key: Vec<&'a str>,
-    public: String,
 }
 
 impl Payload {
@@ -203,11 +200,7 @@ impl Payload {
             bundle: document.bundle,
             kek,
             keys: document.keys.into_iter().map(Key::read).collect::<Result<_, _>>()?,
-            parents: document
-                .recovery_parents
-                .into_iter()
-                .map(Parent::read)
-                .collect::<Result<_, _>>()?,
+            parents: document.recovery_parents.into_iter().map(Parent::read).collect(),
         };
         payload.agrees_with(manifest)?;
         Ok(payload)
@@ -312,22 +305,20 @@ impl<'a> Parent<'a> {
         Self {
             token: copy.token.clone(),
             private_key: copy.private_key.expose_secret().lines().collect(),
-            public: STANDARD.encode(&copy.public),
         }
     }
 
-    fn read(self) -> Result<ParentCopy, PayloadError> {
+    fn read(self) -> ParentCopy {
         let length = self.private_key.iter().map(|line| line.len() + 1).sum();
         let mut pem = String::with_capacity(length);
         for line in &self.private_key {
             pem.push_str(line);
             pem.push('\n');
         }
-        Ok(ParentCopy {
+        ParentCopy {
             token: self.token,
             private_key: SecretString::from(pem),
-            public: decode("public", &self.public)?,
-        })
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use backup::{BundleFolder, BundleId, Bundles, GivenShare, Payload, Verdict, chec
 use cli::{Exit, Failure, Outcome, Output};
 use dnssec::RecoverySecret;
 use key_metadata::{SiteFolder, Time};
+use secrecy::ExposeSecret;
 
 use crate::make::opened;
 use crate::officers::allowed_signers;
@@ -87,7 +88,7 @@ fn beside(bundle: &BundleFolder, id: BundleId, folder: &SiteFolder) -> Outcome<B
 fn parents_in(bundle: &BundleFolder, payload: &Payload) -> Outcome<Vec<(String, RecoverySecret)>> {
     let entries = bundle.manifest.header.recovery_parents.iter().zip(&payload.parents);
     let read = |(entry, copy): (&backup::manifest::ParentEntry, &backup::ParentCopy)| {
-        let secret = RecoverySecret::from_pem(&copy.private_key)?;
+        let secret = RecoverySecret::from_pem(copy.private_key.expose_secret())?;
         match secret.parent().name().to_string() == entry.name {
             true => Ok((entry.name.clone(), secret)),
             false => Err(Failure::new(

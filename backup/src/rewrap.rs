@@ -134,7 +134,7 @@ impl Start {
                 format!("bundle {} holds a recovery parent, which is in no token: it takes {} of its old shares", old.id(), old.manifest.header.needed),
             );
             return Err(failure.hint(
-                "give them with --share; where they are lost, make another parent (keyrite-backup parent --again) and roll the keys".to_owned(),
+                "give them with --share; where they are lost, its keys can be backed up for nobody else: roll them into another token".to_owned(),
             ));
         }
         let opened = restoring::open(old, given, folder, true, now, output)?;

@@ -110,13 +110,18 @@ fn taken(zone: &ZoneName, key: &KeyRecord, copier: &mut Copier<'_>, token: &Toke
     let form = match copy {
         dnssec::Copy::Wrapped(wrapped) => CopyForm::Wrapped(wrapped),
         dnssec::Copy::Duplicate(duplicate) => {
-            let (public, private, seed) = duplicate.parts();
-            CopyForm::Duplicate { public, private, seed }
+            CopyForm::Duplicate {
+                public: duplicate.public_part(),
+                private: duplicate.duplicate_part(),
+                seed: duplicate.seed_part(),
+            }
         }
     };
     let spki = key.public_key.spki_sha256().map_err(|error| Failure::of(Exit::Failed, &error))?;
     let ds = match key.role.signs_dnskey() {
-        true => Some(KeyRecords::new(zone, key, 0).ds_data(DsDigest::Sha256)?),
+        true => KeyRecords::new(zone, key)
+            .and_then(|records| records.ds(0, DsDigest::Sha256))
+            .and_then(|record| Some(record.split_once(" DS ")?.1.to_owned())),
         false => None,
     };
     let entry = KeyEntry {

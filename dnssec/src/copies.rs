@@ -141,7 +141,8 @@ impl SiteTokens<'_> {
 
     /// Sets the recovery parent that keys of a TPM which are made from now on leave for.
     pub fn set_recovery_parent(&self, name: &TokenName, parent: &RecoveryParent) -> Result<(), SiteTokenError> {
-        parent.write_to_site(self.site, name).map_err(token_error)
+        let lock = self.site.lock_tpm(name)?;
+        parent.write_to_site(self.site, name, &lock).map_err(token_error)
     }
 
     /// Prepares to take copies of keys in an open token. `owner` is the owner's auth value of a TPM, `None` where it is empty.

@@ -9,6 +9,7 @@ mod backup_proof;
 mod balance;
 mod blobs;
 mod check;
+mod copies;
 mod denial_check;
 mod inventory;
 mod key_records;
@@ -25,6 +26,11 @@ mod zone_reader;
 pub use pkcs11::{Family, Likeness, Presence, WrapMechanism};
 
 pub use backup_proof::BackupProof;
+pub use copies::{Copier, Copy, LeftToken, Restorer, TokenFacts};
+pub use key_metadata::KeyEncryptionKey;
+pub use pkcs11::LogKey;
+pub use tpm::{AuthValue, Duplicate, RecoveryParent, RecoverySecret};
+
 pub use check::{CheckError, Checked, check};
 pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
+    Advice, CkaId, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
     SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
@@ -54,6 +54,25 @@ pub enum SiteTokenError {
     /// A native key cannot be backed up.
     #[error("a native key in TPM '{0}' leaves it only to a recovery parent, and this site has none")]
     NoRecoveryParent(TokenName),
+    /// A native key that leaves to another recovery parent than the site's.
+    #[error("key {id} in TPM '{token}' leaves to another recovery parent than the one of tpm/{token}/recovery-parent.tpm, or to none")]
+    OtherRecoveryParent {
+        /// The TPM.
+        token: TokenName,
+        /// The key.
+        id: KeyId,
+    },
+    /// A copy of one kind for a token of the other.
+    #[error("what left as {copy} does not go into token '{token}'")]
+    OtherKind {
+        /// The token.
+        token: TokenName,
+        /// What it is a copy of.
+        copy: &'static str,
+    },
+    /// A key of an algorithm that is only read.
+    #[error("Keyrite does not sign with {0}")]
+    Legacy(KeyAlgorithm),
     /// A native key's blob is not there.
     #[error("cannot read {}, which holds key {id}", path.display())]
     Blob {
@@ -138,7 +157,11 @@ impl Advice for SiteTokenError {
             Self::BlobThere { .. } => {
                 Some("it may be there from an earlier import; list the token's keys".to_owned())
             }
-            Self::NoToken(_) | Self::NotOpen(_) => None,
+            Self::OtherRecoveryParent { .. } => {
+                Some("a key can leave only to the parent that it was made for: put the file of that one back".to_owned())
+            }
+            Self::OtherKind { .. } => Some("name a token of the kind that the key was in".to_owned()),
+            Self::NoToken(_) | Self::NotOpen(_) | Self::Legacy(_) => None,
         }
     }
 
@@ -151,9 +174,13 @@ impl Advice for SiteTokenError {
             | Self::File { .. }
             | Self::BlobThere { .. }
             | Self::NoBlob { .. } => false,
-            Self::NoRecoveryParent(_) | Self::Blob { .. } | Self::BlobContent { .. } | Self::Store(_) => {
-                false
-            }
+            Self::NoRecoveryParent(_)
+            | Self::OtherRecoveryParent { .. }
+            | Self::OtherKind { .. }
+            | Self::Legacy(_)
+            | Self::Blob { .. }
+            | Self::BlobContent { .. }
+            | Self::Store(_) => false,
         }
     }
 }

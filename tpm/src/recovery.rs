@@ -246,6 +246,22 @@ impl RecoverySecret {
         pem
     }
 
+    /// The one that [`Self::to_pem`] wrote, and no other form of it.
+    pub fn from_pem(pem: &str) -> Result<Self, RecoverySecretError> {
+        let mut text = Zeroizing::new(String::with_capacity(pem.len()));
+        pem.lines()
+            .filter(|line| !line.starts_with("-----"))
+            .for_each(|line| text.push_str(line));
+        let der = Zeroizing::new(STANDARD.decode(&*text).map_err(|_| RecoverySecretError)?);
+        let scalar = der.get(BEFORE_SCALAR.len()..BEFORE_SCALAR.len() + FIELD);
+        let scalar = Zeroizing::new(scalar.ok_or(RecoverySecretError)?.to_vec());
+        let secret = Self::from_bytes(scalar)?;
+        match *secret.to_pem() == pem {
+            true => Ok(secret),
+            false => Err(RecoverySecretError),
+        }
+    }
+
     /// What is agreed on with the holder of that point's private half (TPM 2.0 part 1, C.6.1); `None` for what is no point.
     pub(crate) fn agree(&self, point: &[u8]) -> Option<SharedSecret> {
         let key = SecretKey::from_slice(&self.scalar).ok()?;
