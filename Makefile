@@ -55,6 +55,7 @@ bench: deps
 	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tests --bench ceremony_log
 	cargo bench --locked --package keyrite-tpm --bench sign
+	cargo bench --locked --package keyrite-pkcs11 --bench wrap
 
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)

@@ -50,6 +50,24 @@ impl CallError {
         )
     }
 
+    /// Whether the token says that the key was made never to leave it.
+    pub(crate) fn is_unextractable(&self) -> bool {
+        matches!(self.answer(), Some(RvError::KeyUnextractable))
+    }
+
+    /// Whether it is the attributes of an object that the token does not like.
+    pub(crate) fn refuses_template(&self) -> bool {
+        matches!(
+            self.answer(),
+            Some(
+                RvError::TemplateInconsistent
+                    | RvError::AttributeValueInvalid
+                    | RvError::AttributeTypeInvalid
+                    | RvError::AttributeReadOnly
+            )
+        )
+    }
+
     pub(crate) fn into_error(self) -> Error {
         self.0
     }

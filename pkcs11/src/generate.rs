@@ -1,6 +1,6 @@
 //! Generating a key pair inside a token.
 
-use cryptoki::error::{Result as CallResult, RvError};
+use cryptoki::error::Result as CallResult;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 use key_metadata::{Advice, CkaId, Extractability, KeySpec, PublicKey, TokenLabel};
@@ -295,13 +295,8 @@ fn check(
 }
 
 fn refuses_template(error: &AccessError) -> bool {
-    matches!(
-        error.answer(),
-        Some(
-            RvError::TemplateInconsistent
-                | RvError::AttributeValueInvalid
-                | RvError::AttributeTypeInvalid
-                | RvError::AttributeReadOnly
-        )
-    )
+    match error {
+        AccessError::Call(call) => call.refuses_template(),
+        AccessError::Lock(_) => false,
+    }
 }

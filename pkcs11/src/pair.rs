@@ -86,8 +86,8 @@ pub(crate) fn make_wrapping(session: &Session, name: &[Attribute]) -> Result<Pai
 }
 
 /// CKA_KEY_TYPE.
-pub(crate) fn key_type(spec: KeySpec) -> KeyType {
-    match spec.algorithm() {
+pub(crate) const fn key_type(algorithm: Algorithm) -> KeyType {
+    match algorithm {
         Algorithm::RsaSha256 | Algorithm::RsaSha512 => KeyType::RSA,
         Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 => KeyType::EC,
         Algorithm::Ed25519 => KeyType::EC_EDWARDS,

@@ -14,6 +14,7 @@ use crate::throwaway::{Storage, count, remove_leftovers};
 use crate::token::Token;
 use crate::trial::Trial;
 use crate::wrap::WrapMechanism;
+use crate::wrapping::OpenedError;
 
 /// What a token was seen to do.
 #[derive(Debug)]
@@ -73,6 +74,8 @@ pub enum Lie {
     NotGivenBack(CallError),
     /// It wraps a key, and another key comes back.
     OtherKey,
+    /// It wraps a key, and what it wrapped is not that key when it is opened in software.
+    NotOpened(OpenedError),
 }
 
 impl ProbeVerdict {
@@ -109,6 +112,7 @@ impl fmt::Display for Lie {
             Self::NoPublicKey => f.write_str("the public half of the pair is none"),
             Self::BadSignature => f.write_str("the signature does not verify"),
             Self::NotGivenBack(call) => write!(f, "what was wrapped does not come back: {call}"),
+            Self::NotOpened(error) => write!(f, "what was wrapped is not the key: {error}"),
             Self::OtherKey => f.write_str("another key comes back than was wrapped"),
         }
     }
@@ -218,7 +222,7 @@ impl Token {
     }
 
     /// A session apart from the others: what is made in it ends with it.
-    fn session(&self) -> Result<Session, AccessError> {
+    pub(crate) fn session(&self) -> Result<Session, AccessError> {
         let lock = self.0.module.lock()?;
         Ok(open(&self.0.module, self.0.slot, &lock)?)
     }

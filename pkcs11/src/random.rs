@@ -39,14 +39,19 @@ impl Token {
     /// That many bytes from the token's generator (C_GenerateRandom). Most give them without a login.
     pub fn random(&self, count: usize) -> Result<Vec<u8>, RandomError> {
         let mut bytes = vec![0; count];
+        self.fill_random(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        let count = bytes.len();
         self.0
             .pool
-            .with(|session| session.generate_random_slice(&mut bytes))
+            .with(|session| session.generate_random_slice(bytes))
             .map_err(|source| RandomError {
                 label: self.label().clone(),
                 count,
                 source,
-            })?;
-        Ok(bytes)
+            })
     }
 }

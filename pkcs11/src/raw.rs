@@ -9,7 +9,7 @@ use std::path::Path;
 use std::ptr::{from_mut, null_mut};
 
 use cryptoki::context::Function;
-use cryptoki::error::{Error, Result, Rv};
+use cryptoki::error::{Error, Result, Rv, RvError};
 use cryptoki::mechanism::MechanismInfo;
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
@@ -21,6 +21,9 @@ use cryptoki_sys::{
 };
 
 use crate::wrap::WrapMechanism;
+
+/// Room for an RSA-4096 key that was wrapped, which takes 2384 bytes.
+const USUAL_LENGTH: usize = 4096;
 
 /// The function list of a module that cryptoki has loaded and initialised.
 pub(crate) struct Raw {
@@ -94,7 +97,7 @@ impl Raw {
         Ok(MechanismInfo::from(info))
     }
 
-    /// C_WrapKey.
+    /// C_WrapKey, asked once where the answer has the usual length: some tokens wrap the key to tell the length, and again to give it out.
     pub(crate) fn wrap(
         &self,
         session: &Session,
@@ -105,26 +108,36 @@ impl Raw {
         let call = self.functions.C_WrapKey.ok_or(Error::NullFunctionPointer)?;
         let (session, wrapping, key) = (session.handle(), wrapping.handle(), key.handle());
         with_parameters(mechanism, |mechanism| {
-            let mut length = 0;
-            // SAFETY: `mechanism` and its parameters live in `with_parameters`; without a buffer C_WrapKey only writes the length.
-            Rv::from(unsafe { call(session, mechanism, wrapping, key, null_mut(), &mut length) })
-                .into_result(Function::WrapKey)?;
-            let mut wrapped = vec![0; length.try_into()?];
-            // SAFETY: as above, and `wrapped` has room for `length` bytes.
-            Rv::from(unsafe {
-                call(
-                    session,
-                    mechanism,
-                    wrapping,
-                    key,
-                    wrapped.as_mut_ptr(),
-                    &mut length,
-                )
-            })
-            .into_result(Function::WrapKey)?;
-            // The first answer may be an upper bound.
-            wrapped.truncate(length.try_into()?);
-            Ok(wrapped)
+            let mut ask = |room: usize| {
+                let (mut wrapped, mut length) = (vec![0; room], room.try_into()?);
+                // SAFETY: `mechanism` and its parameters live in `with_parameters`, and `wrapped` has room for `length` bytes.
+                let answer = unsafe {
+                    call(
+                        session,
+                        mechanism,
+                        wrapping,
+                        key,
+                        wrapped.as_mut_ptr(),
+                        &mut length,
+                    )
+                };
+                let length = length.try_into()?;
+                match Rv::from(answer).into_result(Function::WrapKey) {
+                    Ok(()) => {
+                        wrapped.truncate(length);
+                        Ok((wrapped, length))
+                    }
+                    // `length` is what it takes.
+                    Err(Error::Pkcs11(RvError::BufferTooSmall, _)) if length > room => {
+                        Ok((Vec::new(), length))
+                    }
+                    Err(error) => Err(error),
+                }
+            };
+            match ask(USUAL_LENGTH)? {
+                (wrapped, length) if wrapped.is_empty() => Ok(ask(length)?.0),
+                (wrapped, _) => Ok(wrapped),
+            }
         })
     }
 
@@ -144,8 +157,8 @@ impl Raw {
         let mut wrapped = wrapped.to_vec();
         with_parameters(mechanism, |mechanism| {
             let mut key = 0;
-            // SAFETY: `mechanism` and its parameters live in `with_parameters`, the template borrows from the caller's attributes, `wrapped`
-            // is of that length, and `key` is a place for the one handle that is written.
+            // SAFETY: `mechanism` and its parameters live in `with_parameters`, the template borrows from the caller's attributes,
+            // `wrapped` is of that length, and `key` is a place for the one handle that is written.
             let answer = unsafe {
                 call(
                     session.handle(),

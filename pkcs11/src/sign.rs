@@ -1,9 +1,11 @@
 //! Signatures as an RRSIG record carries them.
 
-use cryptoki::error::RvError;
+use cryptoki::error::{Result as CallResult, RvError};
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use key_metadata::{Advice, Algorithm, CkaId, TokenLabel};
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use key_metadata::{Advice, Algorithm, CkaId, PublicKey, TokenLabel, verifies};
 
 use crate::key::{Key, PublicKeyError};
 use crate::mechanism::{Mechanism as Offered, MechanismsError, signs_with};
@@ -144,12 +146,26 @@ impl Key {
     }
 }
 
-/// How a token signs data for that algorithm, and what it is given.
-pub(crate) fn operation(
+/// Whether that private key makes signatures of the public key.
+pub(crate) fn signs_as(
+    session: &Session,
     mechanisms: &[Offered],
-    algorithm: Algorithm,
+    private: ObjectHandle,
+    public_key: &PublicKey,
     data: &[u8],
-) -> (Mechanism<'static>, Vec<u8>) {
+) -> CallResult<bool> {
+    let Some(algorithm) = public_key.algorithm().made() else {
+        return Ok(false);
+    };
+    let (mechanism, input) = operation(mechanisms, algorithm, data);
+    let answer = session.sign(&mechanism, private, &input)?;
+    let length = signature::length(algorithm, public_key.bits());
+    let field = signature::field(algorithm, &answer, length);
+    Ok(field.is_some_and(|signature| verifies(public_key, data, &signature)))
+}
+
+/// How a token signs data for that algorithm, and what it is given.
+fn operation(mechanisms: &[Offered], algorithm: Algorithm, data: &[u8]) -> (Mechanism<'static>, Vec<u8>) {
     let hashing = match algorithm {
         Algorithm::RsaSha256 => Some(Mechanism::Sha256RsaPkcs),
         Algorithm::RsaSha512 => Some(Mechanism::Sha512RsaPkcs),

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use crate::family;
 
-/// The attributes of a private half; wiped when dropped.
+/// The attributes of an object with a secret in it, which is wiped when dropped.
 pub(crate) struct Secret(pub(crate) Vec<Attribute>);
 
 impl Drop for Secret {
@@ -86,6 +86,18 @@ pub(crate) fn public(key: &PublicKey, algorithm: Algorithm, name: &[Attribute]) 
         None => Attribute::EcPoint(ec_point(algorithm, key.as_dnskey())),
     });
     attributes
+}
+
+/// The public values of a key, each of which tells it apart: a point also as tokens write it that leave out the OCTET STRING.
+pub(crate) fn public_values(key: &PublicKey, algorithm: Algorithm) -> Vec<Attribute> {
+    match key.rsa_parts() {
+        Some((modulus, _)) => vec![Attribute::Modulus(modulus.to_vec())],
+        None => {
+            let point = ec_point(algorithm, key.as_dnskey());
+            let bare = point.get(2..).map_or_else(Vec::new, <[u8]>::to_vec);
+            vec![Attribute::EcPoint(point), Attribute::EcPoint(bare)]
+        }
+    }
 }
 
 /// What both halves tell of the key.

@@ -8,8 +8,8 @@ use key_metadata::{Extractability, KeySpec};
 
 use crate::pair::{self, Pair};
 
-/// The CKA_LABEL, and the CKA_ID, of every object of a probe, and of nothing else.
-const NAME: &[u8] = b"keyrite probe";
+/// The CKA_LABEL, and the CKA_ID, of every object that is made to be thrown away, and of nothing else.
+pub(crate) const NAME: &[u8] = b"keyrite probe";
 
 /// Where a probe makes its objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl<'s> Throwaway<'s> {
     ) -> Result<ObjectHandle> {
         let template = [
             Attribute::Class(ObjectClass::PRIVATE_KEY),
-            Attribute::KeyType(pair::key_type(spec)),
+            Attribute::KeyType(pair::key_type(spec.algorithm())),
             Attribute::Private(true),
             Attribute::Sensitive(true),
             Attribute::Extractable(false),

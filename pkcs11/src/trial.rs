@@ -3,7 +3,7 @@
 use cryptoki::error::{Error, Result};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use key_metadata::{Algorithm, Extractability, KeySpec, PublicKey, verifies};
+use key_metadata::{Algorithm, Extractability, KeySpec, PublicKey};
 
 use crate::call::CallError;
 use crate::material::Material;
@@ -11,13 +11,12 @@ use crate::mechanism::Mechanism;
 use crate::pair::Pair;
 use crate::probe::{KeyProbe, Lie, ProbeVerdict, WrapProbe};
 use crate::raw::Raw;
-use crate::sign::operation;
-use crate::signature;
+use crate::sign::signs_as;
 use crate::throwaway::{Storage, Throwaway};
 use crate::wrap::WrapMechanism;
 
 /// What the keys of a probe sign.
-const DATA: &[u8] = b"a probe of Keyrite";
+pub(crate) const DATA: &[u8] = b"a probe of Keyrite";
 
 /// The key that wraps and the one that takes back: of AES the same, of RSA the two halves.
 #[derive(Clone, Copy)]
@@ -86,10 +85,10 @@ impl<'a> Trial<'a> {
     }
 
     fn pair_signs(&self, pair: Pair, spec: KeySpec) -> Result<ProbeVerdict> {
-        let Some(public) = self.public_key(pair, spec)? else {
+        let Some(public) = public_key(self.session, pair, spec)? else {
             return Ok(ProbeVerdict::Lies(Lie::NoPublicKey));
         };
-        match self.signs(pair.private, &public, spec) {
+        match self.signs(pair.private, &public) {
             Ok(true) => Ok(ProbeVerdict::Works),
             Ok(false) => Ok(ProbeVerdict::Lies(Lie::BadSignature)),
             Err(error) => refused(error),
@@ -121,40 +120,6 @@ impl<'a> Trial<'a> {
             }
         }
         Ok(probes)
-    }
-
-    /// The ways to wrap, on one pair of that kind, until one works; or why there is no such pair that can be wrapped.
-    pub(crate) fn backup(&self, spec: KeySpec) -> Result<std::result::Result<Vec<WrapProbe>, ProbeVerdict>> {
-        let mut throwaway = Throwaway::new(self.session, self.storage);
-        let pair = match throwaway.pair(spec, Extractability::Wrapped) {
-            Ok(pair) => pair,
-            Err(error) => return refused(error).map(Err),
-        };
-        let Some(public) = self.public_key(pair, spec)? else {
-            return Ok(Err(ProbeVerdict::Lies(Lie::NoPublicKey)));
-        };
-        let mut probes: Vec<WrapProbe> = Vec::new();
-        for mechanism in WrapMechanism::ALL
-            .into_iter()
-            .filter(|mechanism| mechanism.keeps_integrity())
-        {
-            if probes.iter().any(|probe| probe.verdict.works()) {
-                break;
-            }
-            let tried = self.with_wrapping(mechanism, |wrapping| {
-                self.wrap(mechanism, wrapping, pair, &public, spec)
-            })?;
-            let verdict = match tried {
-                Ok(verdict) | Err(verdict) => verdict,
-            };
-            probes.push(WrapProbe {
-                mechanism,
-                spec: Some(spec),
-                verdict,
-            });
-        }
-        throwaway.destroy()?;
-        Ok(Ok(probes))
     }
 
     /// Runs `work` with what wraps and what takes back, new for each mechanism; or tells why the token makes no such keys.
@@ -208,7 +173,7 @@ impl<'a> Trial<'a> {
             Ok(pair) => pair,
             Err(error) => return refused(error),
         };
-        let Some(public) = self.public_key(pair, spec)? else {
+        let Some(public) = public_key(self.session, pair, spec)? else {
             return Ok(ProbeVerdict::Lies(Lie::NoPublicKey));
         };
         let verdict = self.wrap(mechanism, wrapping, pair, &public, spec)?;
@@ -234,7 +199,7 @@ impl<'a> Trial<'a> {
                 self.raw
                     .take_back(self.session, mechanism, takes_back, &wrapped, template)
             })
-            .and_then(|key| self.signs(key, public, spec));
+            .and_then(|key| self.signs(key, public));
         throwaway.destroy()?;
         match verdict {
             Ok(true) => Ok(ProbeVerdict::Works),
@@ -243,22 +208,9 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn public_key(&self, pair: Pair, spec: KeySpec) -> Result<Option<PublicKey>> {
-        let material = Material::read(self.session, pair.public)?;
-        let public = material.or(Material::read(self.session, pair.private)?);
-        Ok(public
-            .public_key(spec.algorithm())
-            .filter(|key| key.bits() == spec.bits()))
-    }
-
     /// Whether the private key makes signatures of that public key.
-    fn signs(&self, private: ObjectHandle, public: &PublicKey, spec: KeySpec) -> Result<bool> {
-        let algorithm = spec.algorithm();
-        let (mechanism, input) = operation(self.mechanisms, algorithm, DATA);
-        let answer = self.session.sign(&mechanism, private, &input)?;
-        let length = signature::length(algorithm, spec.bits());
-        let field = signature::field(algorithm, &answer, length);
-        Ok(field.is_some_and(|signature| verifies(public, DATA, &signature)))
+    fn signs(&self, private: ObjectHandle, public: &PublicKey) -> Result<bool> {
+        signs_as(self.session, self.mechanisms, private, public, DATA)
     }
 }
 
@@ -280,18 +232,27 @@ fn storage(session: &Session, claimed: &[KeySpec]) -> Storage {
     }
 }
 
+/// The public half of a new pair; `None` where it is none of that kind.
+pub(crate) fn public_key(session: &Session, pair: Pair, spec: KeySpec) -> Result<Option<PublicKey>> {
+    let material = Material::read(session, pair.public)?;
+    let public = material.or(Material::read(session, pair.private)?);
+    Ok(public
+        .public_key(spec.algorithm())
+        .filter(|key| key.bits() == spec.bits()))
+}
+
 /// Whether one pair signs for both.
 fn same_pair(one: KeySpec, other: KeySpec) -> bool {
     let is_rsa = |spec: KeySpec| matches!(spec.algorithm(), Algorithm::RsaSha256 | Algorithm::RsaSha512);
     one == other || (is_rsa(one) && is_rsa(other) && one.bits() == other.bits())
 }
 
-fn refused(error: Error) -> Result<ProbeVerdict> {
+pub(crate) fn refused(error: Error) -> Result<ProbeVerdict> {
     told(error).map(ProbeVerdict::Refused)
 }
 
 /// The token's answer, where it is one about the operation and not that it has gone away.
-fn told(error: Error) -> Result<CallError> {
+pub(crate) fn told(error: Error) -> Result<CallError> {
     match CallError::of(error) {
         call if call.is_about_the_operation() => Ok(call),
         call => Err(call.into_error()),

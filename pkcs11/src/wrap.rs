@@ -28,6 +28,13 @@ impl WrapMechanism {
         Self::AesCbcPad,
     ];
 
+    /// Those that a backup rests on, in the order in which they are tried: both are RFC 5649 under an AES key, so that a blob made by one
+    /// is taken back by the other, and is opened without a token.
+    ///
+    /// Not CKM_RSA_AES_KEY_WRAP, which keeps integrity too: it wants an RSA pair for a key-encryption key, and none of the tokens that this
+    /// is tested with offers it. A probe tries it, and nothing is promised of it.
+    pub const BACKUP: [Self; 2] = [Self::AesKeyWrapKwp, Self::AesKeyWrapPad];
+
     /// Whether a change to what was wrapped is found when it is taken back (RFC 5649 2); a backup wants that.
     pub const fn keeps_integrity(self) -> bool {
         match self {

@@ -22,7 +22,7 @@ pub use abrmd::Abrmd;
 pub use ek_ca::EkCa;
 pub use opencryptoki::Opencryptoki;
 pub use softhsm::SoftHsm;
-pub use software_key::software_key;
+pub use software_key::{software_key, wrapped_key};
 pub use swtpm::Swtpm;
 pub use tap::{Cut, Ended, Tap};
 

@@ -10,15 +10,49 @@ use zeroize::Zeroizing;
 
 /// A new key by `openssl`; `bits` is the size of an RSA key.
 pub fn software_key(algorithm: Algorithm, bits: u16) -> io::Result<SoftwareKey> {
+    parts(algorithm, &new(algorithm, bits)?)
+}
+
+/// A new key that `openssl` has wrapped by RFC 5649 under that AES-256 key, and its public half.
+///
+/// The AES key is seen in the process table: it is to wrap nothing else.
+pub fn wrapped_key(algorithm: Algorithm, bits: u16, kek: &[u8; 32]) -> io::Result<(Vec<u8>, PublicKey)> {
+    let key = new(algorithm, bits)?;
+    let pkcs8 = ["pkcs8", "-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER"];
+    let hex: String = kek.iter().map(|byte| format!("{byte:02x}")).collect();
+    let wrap = ["enc", "-id-aes256-wrap-pad", "-iv", "A65959A6", "-K", &hex];
+    let wrapped = openssl(&wrap, &openssl(&pkcs8, &key)?)?;
+    Ok((wrapped, parts(algorithm, &key)?.public_key))
+}
+
+/// A private key in the DER that is usual for its kind: PKCS#1, SEC 1 or PKCS#8.
+fn new(algorithm: Algorithm, bits: u16) -> io::Result<Vec<u8>> {
+    let curve = |name| {
+        openssl(
+            &["ecparam", "-name", name, "-genkey", "-noout", "-outform", "DER"],
+            &[],
+        )
+    };
+    match algorithm {
+        Algorithm::RsaSha256 | Algorithm::RsaSha512 => {
+            let pem = openssl(&["genrsa", &bits.to_string()], &[])?;
+            openssl(&["rsa", "-traditional", "-outform", "DER"], &pem)
+        }
+        Algorithm::EcdsaP256Sha256 => curve("prime256v1"),
+        Algorithm::EcdsaP384Sha384 => curve("secp384r1"),
+        Algorithm::Ed25519 => openssl(&["genpkey", "-algorithm", "ed25519", "-outform", "DER"], &[]),
+    }
+}
+
+fn parts(algorithm: Algorithm, key: &[u8]) -> io::Result<SoftwareKey> {
     let (public_key, secret) = match algorithm {
-        Algorithm::RsaSha256 | Algorithm::RsaSha512 => return rsa(algorithm, bits),
-        Algorithm::EcdsaP256Sha256 => curve("prime256v1", 7, 32, 64)?,
-        Algorithm::EcdsaP384Sha384 => curve("secp384r1", 8, 48, 96)?,
+        Algorithm::RsaSha256 | Algorithm::RsaSha512 => return rsa(algorithm, key),
+        Algorithm::EcdsaP256Sha256 => curve(key, 7, 32, 64)?,
+        Algorithm::EcdsaP384Sha384 => curve(key, 8, 48, 96)?,
         Algorithm::Ed25519 => {
-            let key = openssl(&["genpkey", "-algorithm", "ed25519", "-outform", "DER"], &[])?;
-            let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &key)?;
+            let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], key)?;
             // PKCS#8 and SubjectPublicKeyInfo of RFC 8410 both end with the 32 bytes.
-            (end(&public, 32)?, end(&key, 32)?)
+            (end(&public, 32)?, end(key, 32)?)
         }
     };
     Ok(SoftwareKey {
@@ -27,10 +61,8 @@ pub fn software_key(algorithm: Algorithm, bits: u16) -> io::Result<SoftwareKey> 
     })
 }
 
-fn rsa(algorithm: Algorithm, bits: u16) -> io::Result<SoftwareKey> {
-    let pem = openssl(&["genrsa", &bits.to_string()], &[])?;
-    let der = openssl(&["rsa", "-traditional", "-outform", "DER"], &pem)?;
-    let key = RsaPrivateKey::from_der(&der).map_err(|error| io::Error::other(error.to_string()))?;
+fn rsa(algorithm: Algorithm, key: &[u8]) -> io::Result<SoftwareKey> {
+    let key = RsaPrivateKey::from_der(key).map_err(|error| io::Error::other(error.to_string()))?;
     let number = |number: pkcs1::UintRef<'_>| Zeroizing::new(number.as_bytes().to_vec());
     Ok(SoftwareKey {
         public_key: PublicKey::rsa(algorithm, key.modulus.as_bytes(), key.public_exponent.as_bytes())
@@ -47,15 +79,11 @@ fn rsa(algorithm: Algorithm, bits: u16) -> io::Result<SoftwareKey> {
 }
 
 /// Point and scalar of SEC 1's ECPrivateKey: the scalar is at `place`, the point at the end.
-fn curve(name: &str, place: usize, scalar: usize, point: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let key = openssl(
-        &["ecparam", "-name", name, "-genkey", "-noout", "-outform", "DER"],
-        &[],
-    )?;
+fn curve(key: &[u8], place: usize, scalar: usize, point: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let found = key
         .get(place..place + scalar)
         .ok_or_else(|| io::Error::other("the key is too short"))?;
-    Ok((end(&key, point)?, found.to_vec()))
+    Ok((end(key, point)?, found.to_vec()))
 }
 
 fn end(bytes: &[u8], count: usize) -> io::Result<Vec<u8>> {

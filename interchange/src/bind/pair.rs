@@ -2,12 +2,7 @@
 
 use std::path::Path;
 
-use key_metadata::{Algorithm, KeyAlgorithm, PublicKey, Role, SoftwareKey, SoftwareSecret};
-use ring::rand::SystemRandom;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair,
-};
+use key_metadata::{PublicKey, Role, SoftwareKey, SoftwareSecret};
 
 use super::key_file::KeyFile;
 use super::metadata::TIMES;
@@ -234,30 +229,15 @@ fn part(
             SoftwareSecret::Rsa(integers.secret)
         }
         PrivateKey::Scalar(scalar) => {
-            if !is_of(public_key, &scalar) {
+            let secret = SoftwareSecret::Scalar(scalar);
+            if !secret.is_of(public_key) {
                 return Err(other());
             }
-            SoftwareSecret::Scalar(scalar)
+            secret
         }
     };
     Ok(PrivatePart::Software(SoftwareKey {
         public_key: public_key.clone(),
         secret,
     }))
-}
-
-/// Whether the public key follows from the scalar or seed.
-fn is_of(public_key: &PublicKey, scalar: &[u8]) -> bool {
-    let ecdsa = |curve: &'static EcdsaSigningAlgorithm| {
-        let point = [&[0x04], public_key.as_dnskey()].concat();
-        EcdsaKeyPair::from_private_key_and_public_key(curve, scalar, &point, &SystemRandom::new()).is_ok()
-    };
-    match public_key.algorithm() {
-        KeyAlgorithm::Made(Algorithm::EcdsaP256Sha256) => ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),
-        KeyAlgorithm::Made(Algorithm::EcdsaP384Sha384) => ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING),
-        KeyAlgorithm::Made(Algorithm::Ed25519) => {
-            Ed25519KeyPair::from_seed_and_public_key(scalar, public_key.as_dnskey()).is_ok()
-        }
-        KeyAlgorithm::Made(Algorithm::RsaSha256 | Algorithm::RsaSha512) | KeyAlgorithm::Legacy(_) => false,
-    }
 }

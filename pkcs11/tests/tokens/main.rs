@@ -13,6 +13,7 @@ mod probe;
 mod race;
 mod softhsm;
 mod tpm2_pkcs11;
+mod wrapping;
 
 use std::error::Error;
 use std::path::Path;
@@ -35,6 +36,9 @@ const PARTS: &[(&str, Body)] = &[
     ("sign", race::sign),
     ("initialise", killed::initialise),
     ("make the log key", log_key::make),
+    ("make a key that leaves", wrapping::prepare),
+    ("restore", wrapping::restore),
+    ("restore again", wrapping::restore_again),
 ];
 
 fn main() -> ExitCode {
@@ -75,6 +79,10 @@ fn main() -> ExitCode {
         Trial::test(
             "softhsm: a log key whose making was killed anywhere is made by the next run",
             || Ok(log_key::killed()?),
+        ),
+        Trial::test(
+            "softhsm: a restore killed anywhere leaves what is told and removed, and the next is whole",
+            || Ok(wrapping::killed()?),
         ),
     ];
     libtest_mimic::run(

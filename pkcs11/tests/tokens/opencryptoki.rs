@@ -10,7 +10,7 @@ use keyrite_pkcs11::{
 };
 
 use crate::softhsm::sign_in_threads;
-use crate::{Body, Outcome, id, log_key, pin, probe, uri};
+use crate::{Body, Outcome, id, log_key, pin, probe, uri, wrapping};
 
 pub const SOFT: &[(&str, Body)] = &[
     (
@@ -33,6 +33,10 @@ pub const SOFT: &[(&str, Body)] = &[
     ("a locked PIN is replaced by the security officer", unlocked),
     ("four threads sign with one key in opencryptoki", threads),
     ("a probe finds what was measured of opencryptoki", probe::soft),
+    (
+        "opencryptoki wraps nothing, and imports what is restored",
+        wrapping::in_opencryptoki,
+    ),
 ];
 
 pub const TPM12: &[(&str, Body)] = &[
@@ -52,6 +56,10 @@ pub const TPM12: &[(&str, Body)] = &[
     (
         "a probe finds what was measured of a TPM 1.2, and its lie",
         probe::tpm12,
+    ),
+    (
+        "a TPM 1.2 wraps nothing, and imports what is restored",
+        wrapping::in_opencryptoki,
     ),
 ];
 

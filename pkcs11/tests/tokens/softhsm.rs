@@ -11,7 +11,9 @@ use keyrite_pkcs11::{
     LoginError, Module, OpenError, PinState, SignError, Token, verifies,
 };
 
-use crate::{Body, Outcome, id, import, inventory, log_key, pin, pins, probe, ready, softhsm_module, uri};
+use crate::{
+    Body, Outcome, id, import, inventory, log_key, pin, pins, probe, ready, softhsm_module, uri, wrapping,
+};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -48,6 +50,24 @@ pub const TESTS: &[(&str, Body)] = &[
     (
         "a key without a name is not taken for one that was never finished",
         inventory::nameless_stays,
+    ),
+    (
+        "RSA and ECDSA keys leave wrapped, come back, and sign",
+        wrapping::there_and_back,
+    ),
+    ("what openssl wrapped is restored", wrapping::of_openssl),
+    ("no key is restored over another, or twice", wrapping::occupied),
+    (
+        "a private half alone is known for the key that it is",
+        wrapping::lone_half,
+    ),
+    (
+        "a blob with a byte changed, or of another key, is not put in",
+        wrapping::changed,
+    ),
+    (
+        "what cannot leave is told, and what never left is imported",
+        wrapping::refused,
     ),
     (
         "keys of every algorithm are taken from outside",

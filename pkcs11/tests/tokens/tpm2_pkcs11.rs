@@ -5,7 +5,7 @@ use keyrite_pkcs11::{FindError, GenerateError, Initialised, LoginError, Token, v
 
 use crate::softhsm::sign_in_threads;
 
-use crate::{Body, Outcome, id, import, log_key, pin, pins, probe, ready, tpm_module, uri};
+use crate::{Body, Outcome, id, import, log_key, pin, pins, probe, ready, tpm_module, uri, wrapping};
 
 pub const TESTS: &[(&str, Body)] = &[
     ("RSA and both curves are generated, sign, and verify", supported),
@@ -32,6 +32,10 @@ pub const TESTS: &[(&str, Body)] = &[
     (
         "no key in a TPM can be backed up, which is told before",
         probe::backup_in_tpm,
+    ),
+    (
+        "a TPM takes no key to wrap with, and what to do instead is said",
+        wrapping::in_tpm,
     ),
 ];
 

@@ -1,0 +1,231 @@
+//! Keys leaving a token, and coming back, under a key-encryption key that is in it for as long as a session lasts.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use cryptoki::error::{Error, Result as CallResult, RvError};
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+use key_metadata::{Advice, CkaId, KeyEncryptionKey, Pkcs8Error, PublicKey, SoftwareKey};
+
+use crate::call::CallError;
+use crate::key::FindError;
+use crate::list::FoundKey;
+use crate::object::{Halves, id_of, is_logged_in};
+use crate::session::AccessError;
+use crate::template::Secret;
+use crate::throwaway::NAME;
+use crate::token::Token;
+use crate::wrap::WrapMechanism;
+use crate::wrap_error::WrapError;
+
+/// A key-encryption key in a token, as an object of one session: it ends with this, and with the process, however that ends.
+///
+/// For one thread; another one makes its own.
+pub struct Wrapping<'k> {
+    // Closed before the token's sessions are, and the module with the last of them.
+    pub(crate) session: Session,
+    pub(crate) token: Token,
+    /// The same key in software.
+    pub(crate) kek: &'k KeyEncryptionKey,
+    /// And in the token.
+    pub(crate) inside: ObjectHandle,
+    /// The private keys by their ids, as they were when the first was asked for: a search for each would cost more than to wrap it.
+    private: OnceCell<BTreeMap<CkaId, Vec<ObjectHandle>>>,
+    /// The keys without a public half, which only a signature can tell.
+    pub(crate) lone: OnceCell<Vec<FoundKey>>,
+}
+
+/// Why what a token wrapped is not the key that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenedError {
+    /// It does not open.
+    #[error(transparent)]
+    Wrapped(#[from] key_metadata::OpenWrappedError),
+    /// It opens, and is another private key, or none.
+    #[error(transparent)]
+    Key(#[from] Pkcs8Error),
+}
+
+impl Advice for OpenedError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Wrapped(source) => source.hint(),
+            Self::Key(source) => source.hint(),
+        }
+    }
+
+    fn is_credential(&self) -> bool {
+        match self {
+            Self::Wrapped(source) => source.is_credential(),
+            Self::Key(source) => source.is_credential(),
+        }
+    }
+}
+
+impl Token {
+    /// Puts the key-encryption key into the token for as long as what is given back lives (CKA_TOKEN false), to wrap keys and take them
+    /// back. The user is logged in.
+    ///
+    /// It is sensitive and never extractable there. A token that takes no such key may still take private keys as they are: opened by
+    /// [`KeyEncryptionKey::open`] and put in by [`Self::import`].
+    pub fn wrapping<'k>(&self, kek: &'k KeyEncryptionKey) -> Result<Wrapping<'k>, WrapError> {
+        let failed = |source| WrapError::Access {
+            label: self.label().clone(),
+            source,
+        };
+        let session = self.session().map_err(failed)?;
+        let call = |error| AccessError::from(CallError::of(error));
+        if !is_logged_in(&session).map_err(|error| failed(call(error)))? {
+            return Err(WrapError::NotLoggedIn {
+                label: self.label().clone(),
+            });
+        }
+        let inside = session.create_object(&template(kek).0).map_err(|error| {
+            let call = CallError::of(error);
+            match call.is_about_the_operation() {
+                true => WrapError::NoSessionKey {
+                    label: self.label().clone(),
+                    source: call.into(),
+                },
+                false => failed(call.into()),
+            }
+        })?;
+        Ok(Wrapping {
+            session,
+            token: self.clone(),
+            kek,
+            inside,
+            private: OnceCell::new(),
+            lone: OnceCell::new(),
+        })
+    }
+}
+
+impl Wrapping<'_> {
+    /// The private key of that id, wrapped by a mechanism that [`Self::prove`] has shown: opened again in software, and shown to be the
+    /// private half of that public key, before it is given out.
+    pub fn wrap(
+        &self,
+        id: impl Into<CkaId>,
+        public_key: &PublicKey,
+        mechanism: WrapMechanism,
+    ) -> Result<Vec<u8>, WrapError> {
+        let id = id.into();
+        let wrapped = match self.known(&id)? {
+            Some(private) => match self.raw_wrap(mechanism, private) {
+                Err(Error::Pkcs11(RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid, _)) => {
+                    self.raw_wrap(mechanism, self.found(&id)?)
+                }
+                answer => answer,
+            },
+            None => self.raw_wrap(mechanism, self.found(&id)?),
+        };
+        let wrapped = wrapped.map_err(|error| self.refused(CallError::of(error), &id, mechanism))?;
+        match self.opened(&wrapped, public_key) {
+            Ok(_) => Ok(wrapped),
+            Err(source) => Err(WrapError::NotThatKey {
+                label: self.token.label().clone(),
+                id,
+                mechanism,
+                source,
+            }),
+        }
+    }
+
+    pub(crate) fn raw_wrap(&self, mechanism: WrapMechanism, private: ObjectHandle) -> CallResult<Vec<u8>> {
+        let raw = self.token.0.module.raw();
+        raw.wrap(&self.session, mechanism, self.inside, private)
+    }
+
+    /// What was wrapped, in software.
+    pub(crate) fn opened(&self, wrapped: &[u8], public_key: &PublicKey) -> Result<SoftwareKey, OpenedError> {
+        Ok(SoftwareKey::from_pkcs8(&self.kek.open(wrapped)?, public_key)?)
+    }
+
+    fn refused(&self, call: CallError, id: &CkaId, mechanism: WrapMechanism) -> WrapError {
+        let (label, id) = (self.token.label().clone(), id.clone());
+        if call.is_unextractable() {
+            return WrapError::NotExtractable { label, id };
+        }
+        match call.is_about_the_operation() {
+            true => WrapError::Refused {
+                label,
+                id,
+                mechanism,
+                source: call.into(),
+            },
+            false => WrapError::Access {
+                label,
+                source: call.into(),
+            },
+        }
+    }
+
+    /// The one private key of that id, if it was there when the first key was wrapped.
+    fn known(&self, id: &CkaId) -> Result<Option<ObjectHandle>, WrapError> {
+        let known = match self.private.get() {
+            Some(known) => known,
+            None => {
+                let found = self.privates().map_err(|error| self.failed(error))?;
+                self.private.get_or_init(|| found)
+            }
+        };
+        Ok(match known.get(id).map(Vec::as_slice) {
+            Some([private]) => Some(*private),
+            Some(_) | None => None,
+        })
+    }
+
+    /// The one private key of that id now.
+    fn found(&self, id: &CkaId) -> Result<ObjectHandle, WrapError> {
+        let halves = Halves::find(&self.session, id).map_err(|error| self.failed(error))?;
+        let (label, id) = (self.token.label().clone(), id.clone());
+        match halves.private.as_slice() {
+            [private] => Ok(*private),
+            [] if halves.public.is_empty() => Err(FindError::NoKey { label, id }.into()),
+            [] => Err(FindError::PrivateMissing { label, id }.into()),
+            several => Err(FindError::Several {
+                label,
+                id,
+                count: several.len(),
+            }
+            .into()),
+        }
+    }
+
+    fn failed(&self, error: Error) -> WrapError {
+        WrapError::Access {
+            label: self.token.label().clone(),
+            source: CallError::of(error).into(),
+        }
+    }
+
+    fn privates(&self) -> CallResult<BTreeMap<CkaId, Vec<ObjectHandle>>> {
+        let mut found: BTreeMap<CkaId, Vec<ObjectHandle>> = BTreeMap::new();
+        let private = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
+        for object in self.session.find_objects(&private)? {
+            if let Some(id) = id_of(&self.session, object)? {
+                found.entry(id).or_default().push(object);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The key-encryption key, as C_CreateObject is given it.
+fn template(kek: &KeyEncryptionKey) -> Secret {
+    Secret(vec![
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::Token(false),
+        Attribute::Private(true),
+        Attribute::Label(NAME.to_vec()),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Wrap(true),
+        Attribute::Unwrap(true),
+        Attribute::Value(kek.expose().to_vec()),
+    ])
+}
