@@ -85,7 +85,10 @@ impl CustodyArguments {
                 let failure = Failure::new(Exit::Usage, format!("the site has no custodian {name}"));
                 failure.hint(format!("keyrite-backup custodian add {name} RECIPIENT"))
             })?;
-            if let Some((other, _)) = custodians.iter().find(|(other, there)| other == name || there == recipient) {
+            if let Some((other, _)) = custodians
+                .iter()
+                .find(|(other, there)| other == name || there == recipient)
+            {
                 return Err(Failure::new(
                     Exit::Usage,
                     format!("{name} and {other} are the same custodian: one person would have two shares"),
@@ -99,7 +102,10 @@ impl CustodyArguments {
             failure.hint("name custodians with 'keyrite-backup custodian add', and --needed".to_owned())
         })?;
         self.check_folder(site)?;
-        Ok(Custody { threshold, custodians })
+        Ok(Custody {
+            threshold,
+            custodians,
+        })
     }
 
     /// Shares never lie beside the bundle that they open.
@@ -109,16 +115,25 @@ impl CustodyArguments {
             failure.within(format!("cannot use {} for the shares", self.shares.display()))
         };
         let folder = self.shares.canonicalize().map_err(|error| {
-            unreadable(error).hint(format!("mkdir {}, on a medium that leaves the room", self.shares.display()))
+            unreadable(error).hint(format!(
+                "mkdir {}, on a medium that leaves the room",
+                self.shares.display()
+            ))
         })?;
         let site = site.path(".").canonicalize().map_err(unreadable)?;
         if !folder.is_dir() {
-            return Err(Failure::new(Exit::Usage, format!("{} is no folder", folder.display())));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{} is no folder", folder.display()),
+            ));
         }
         if folder.starts_with(&site) {
             let failure = Failure::new(
                 Exit::Usage,
-                format!("{} lies within the site, beside the bundles", self.shares.display()),
+                format!(
+                    "{} lies within the site, beside the bundles",
+                    self.shares.display()
+                ),
             );
             return Err(failure.hint("shares go to another medium than the bundle".to_owned()));
         }

@@ -27,7 +27,7 @@ const SHARES_AT: &str = "shares-at";
 pub enum BundleError {
     /// The site's files.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// A folder.
     #[error("cannot {action} {}", path.display())]
     Folder {
@@ -52,7 +52,7 @@ pub enum BundleError {
         /// What was named.
         path: PathBuf,
         /// Why.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// Its manifest.
     #[error("{} is no manifest", path.display())]
@@ -60,7 +60,7 @@ pub enum BundleError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: ManifestError,
+        source: Box<ManifestError>,
     },
     /// A folder that is named for another bundle.
     #[error("{} is the folder of bundle {found}", path.display())]
@@ -76,6 +76,12 @@ pub enum BundleError {
         /// The folder.
         path: PathBuf,
     },
+}
+
+impl From<StoreError> for BundleError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
 }
 
 impl Advice for BundleError {
@@ -255,7 +261,10 @@ fn shares_of(staged: &Path, id: BundleId) -> Result<Vec<PathBuf>, BundleError> {
     for entry in entries {
         let entry = entry.map_err(folder_error("read", &folder))?;
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(&whole) || name.starts_with(&torn)) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with(&whole) || name.starts_with(&torn))
+        {
             shares.push(entry.path());
         }
     }
@@ -269,7 +278,7 @@ impl BundleFolder {
         let file = path.join(MANIFEST);
         let signed = read_bytes(&file).map_err(|source| BundleError::NotABundle {
             path: path.to_owned(),
-            source,
+            source: Box::new(source),
         })?;
         match Manifest::parse(&signed) {
             Ok(manifest) => Ok(Self {
@@ -277,7 +286,10 @@ impl BundleFolder {
                 manifest,
                 signed,
             }),
-            Err(source) => Err(BundleError::Manifest { path: file, source }),
+            Err(source) => Err(BundleError::Manifest {
+                path: file,
+                source: Box::new(source),
+            }),
         }
     }
 

@@ -70,8 +70,14 @@ impl Arguments {
             return self.tell_challenge(&bundle, challenge, output);
         }
         let Some(open) = last else {
-            let failure = Failure::new(Exit::Failed, format!("nobody was asked for proofs of bundle {}", bundle.id()));
-            return Err(failure.hint(format!("keyrite-backup check-proof --bundle {} --challenge", bundle.id())));
+            let failure = Failure::new(
+                Exit::Failed,
+                format!("nobody was asked for proofs of bundle {}", bundle.id()),
+            );
+            return Err(failure.hint(format!(
+                "keyrite-backup check-proof --bundle {} --challenge",
+                bundle.id()
+            )));
         };
         let mut failures = Vec::new();
         for path in &self.proofs {
@@ -85,7 +91,12 @@ impl Arguments {
 
     fn tell_challenge(&self, bundle: &BundleFolder, challenge: Challenge, output: &mut Output) -> Outcome {
         if self.report.json {
-            let names = bundle.manifest.header.shares.iter().map(|share| share.custodian.to_string());
+            let names = bundle
+                .manifest
+                .header
+                .shares
+                .iter()
+                .map(|share| share.custodian.to_string());
             return output.json(&Report {
                 version: 1,
                 bundle: bundle.id().to_string(),
@@ -138,7 +149,10 @@ impl Arguments {
             output.line(format!("{name}: no proof yet"))?;
         }
         match state.is_complete() {
-            true => output.line(format!("bundle {}: D1 is passed, every custodian holds the share", bundle.id())),
+            true => output.line(format!(
+                "bundle {}: D1 is passed, every custodian holds the share",
+                bundle.id()
+            )),
             false => Ok(()),
         }
     }
@@ -146,13 +160,24 @@ impl Arguments {
 
 fn ask(bundle: &BundleFolder, drill: u8) -> Outcome<Challenge> {
     if drill > DRILLS {
-        let failure = Failure::new(Exit::Failed, format!("bundle {} was made for {DRILLS} drills, and all are over", bundle.id()));
+        let failure = Failure::new(
+            Exit::Failed,
+            format!(
+                "bundle {} was made for {DRILLS} drills, and all are over",
+                bundle.id()
+            ),
+        );
         return Err(failure.hint("keyrite-backup rewrap start deals new shares".to_owned()));
     }
     Ok(bundle.ask(drill, *random()?)?)
 }
 
-fn take(bundle: &BundleFolder, challenge: Challenge, path: &std::path::Path, allowed: &AllowedSigners) -> Outcome {
+fn take(
+    bundle: &BundleFolder,
+    challenge: Challenge,
+    path: &std::path::Path,
+    allowed: &AllowedSigners,
+) -> Outcome {
     let bytes = read_proof(path)?;
     let proof = bundle.judge(challenge, &bytes, Some(allowed)).map_err(|why| {
         let failure = Failure::new(Exit::SaysNo, format!("{} proves nothing", path.display())).because(why);

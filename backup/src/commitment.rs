@@ -53,7 +53,10 @@ mod tests {
     fn each_share_drill_and_bundle_has_its_own() {
         let bundle: BundleId = "0011223344556677".parse().unwrap();
         let other: BundleId = "0011223344556678".parse().unwrap();
-        let (one, two) = (SecretString::from("academic acid"), SecretString::from("academic acne"));
+        let (one, two) = (
+            SecretString::from("academic acid"),
+            SecretString::from("academic acne"),
+        );
         let mut all: BTreeSet<Commitment> = commitments(&one, bundle, 1).into_iter().collect();
         all.extend(commitments(&one, bundle, 2));
         all.extend(commitments(&two, bundle, 1));
@@ -66,6 +69,9 @@ mod tests {
     fn it_is_what_openssl_computes() {
         let bundle: BundleId = "0011223344556677".parse().unwrap();
         let reveal = Reveal::of(&SecretString::from("academic acid"), bundle, 1, 1);
-        assert_eq!(hex::encode(reveal.0), "e1b47bd02bb62d06e9de5d95c3eb47454e5c040eb8cd603c967fbf53ac631f59");
+        assert_eq!(
+            hex::encode(reveal.0),
+            "e1b47bd02bb62d06e9de5d95c3eb47454e5c040eb8cd603c967fbf53ac631f59"
+        );
     }
 }

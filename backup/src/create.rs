@@ -71,7 +71,9 @@ impl Arguments {
         }
         if chosen.keys.is_empty() {
             let failure = Failure::new(Exit::Failed, "there is no key that could be backed up");
-            return Err(failure.hint("keys that are to have a backup are made without --backup none".to_owned()));
+            return Err(
+                failure.hint("keys that are to have a backup are made without --backup none".to_owned())
+            );
         }
         if self.dry_run {
             return self.would(&folder, &chosen, output);
@@ -127,7 +129,11 @@ impl Arguments {
         for key in &report.keys {
             output.line(format!("{key}: would be backed up"))?;
         }
-        let people: Vec<_> = report.shares.iter().map(|share| share.custodian.as_str()).collect();
+        let people: Vec<_> = report
+            .shares
+            .iter()
+            .map(|share| share.custodian.as_str())
+            .collect();
         output.line(format!(
             "{} shares would go to {}, and any {} would open the bundle",
             people.len(),
@@ -174,7 +180,12 @@ pub fn tell(made: &Made, chosen: &Chosen, json: bool, output: &mut Output) -> Ou
         return output.json(&report);
     }
     for key in &header.keys {
-        output.line(format!("{}: backed up by {}, {}", key.name(), key.mechanism, key.flavour))?;
+        output.line(format!(
+            "{}: backed up by {}, {}",
+            key.name(),
+            key.mechanism,
+            key.flavour
+        ))?;
     }
     for parent in &header.recovery_parents {
         output.line(format!("recovery parent of {}: {}", parent.token, parent.name))?;

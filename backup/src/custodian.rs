@@ -65,7 +65,8 @@ enum Kind {
 impl Change {
     fn run(&self, site: &SiteArguments, output: &mut Output, kind: Kind) -> Outcome {
         let folder = site.open()?;
-        let recipient = Recipient::from_str(&self.recipient).map_err(|error| Failure::of(Exit::Usage, &error))?;
+        let recipient =
+            Recipient::from_str(&self.recipient).map_err(|error| Failure::of(Exit::Usage, &error))?;
         // It is tried before it is believed: a share that nobody can be given is found now, and not at a ceremony.
         custody::encrypt_to(&recipient, b"a trial of a custodian's recipient")?;
         let (done, would) = match kind {
@@ -101,7 +102,14 @@ fn list(report: &ReportArguments, site: &SiteArguments, output: &mut Output) -> 
         recipient: recipient.to_string(),
         bundles: bundles
             .iter()
-            .filter(|bundle| bundle.manifest.header.shares.iter().any(|share| share.custodian == *name))
+            .filter(|bundle| {
+                bundle
+                    .manifest
+                    .header
+                    .shares
+                    .iter()
+                    .any(|share| share.custodian == *name)
+            })
             .map(|bundle| bundle.id().to_string())
             .collect(),
     });
@@ -116,6 +124,8 @@ fn list(report: &ReportArguments, site: &SiteArguments, output: &mut Output) -> 
         output.say("the site has no custodian; keyrite-backup custodian add NAME RECIPIENT");
         return Ok(());
     }
-    let rows = lines.into_iter().map(|line| [line.name, line.bundles.join(" "), line.recipient]);
+    let rows = lines
+        .into_iter()
+        .map(|line| [line.name, line.bundles.join(" "), line.recipient]);
     output.result(table(["CUSTODIAN", "SHARES OF", "RECIPIENT"], rows))
 }

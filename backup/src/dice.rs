@@ -20,7 +20,12 @@ pub fn read(source: Option<&OsStr>) -> Outcome<Zeroizing<Vec<u8>>> {
         match byte {
             b'1'..=b'6' => throws.push(byte),
             b' ' => {}
-            _ => return Err(Failure::new(Exit::Failed, "a throw of a die is a digit from 1 to 6")),
+            _ => {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    "a throw of a die is a digit from 1 to 6",
+                ));
+            }
         }
     }
     Ok(throws)

@@ -8,7 +8,8 @@ use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, Site
 use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::{
-    Algorithm, Backup, Extractability, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder, TokenName, ZoneName,
+    Algorithm, Backup, Extractability, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder,
+    TokenName, ZoneName,
 };
 
 use crate::arguments::CustodyArguments;
@@ -83,7 +84,8 @@ impl Verb {
 impl Start {
     fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
-        let spec = KeySpec::new(self.algorithm, self.bits).map_err(|error| Failure::of(Exit::Usage, &error))?;
+        let spec =
+            KeySpec::new(self.algorithm, self.bits).map_err(|error| Failure::of(Exit::Usage, &error))?;
         let now = cli::now();
         let bench = Bench {
             site,
@@ -101,7 +103,8 @@ impl Start {
         let note = canary_note(&folder, &self.token, id)?;
         let zone: ZoneName = ZONE.parse().map_err(|error| Failure::of(Exit::Failed, &error))?;
         let made = || -> Outcome {
-            let (public_key, reference) = tokens.generate(&self.token, spec, id, ZONE, Extractability::Wrapped)?;
+            let (public_key, reference) =
+                tokens.generate(&self.token, spec, id, ZONE, Extractability::Wrapped)?;
             let canary = KeyRecord {
                 id,
                 role: Role::Zsk,
@@ -122,7 +125,12 @@ impl Start {
                 custody: &self.custody,
                 now,
             };
-            tell(&maker.make(contents, output, &lock)?, &nothing_chosen(), self.report.json, output)
+            tell(
+                &maker.make(contents, output, &lock)?,
+                &nothing_chosen(),
+                self.report.json,
+                output,
+            )
         };
         let result = made();
         // It is needed no more, or never was: what there is of it goes, whatever came of the bundle.
@@ -157,43 +165,62 @@ impl Finish {
         };
         let _lock = bench.take(output)?;
         let bundle = self.bundle.open(Some(&folder))?;
-        let ([entry], BundleKind::Canary) = (bundle.manifest.header.keys.as_slice(), bundle.manifest.header.kind) else {
+        let ([entry], BundleKind::Canary) = (
+            bundle.manifest.header.keys.as_slice(),
+            bundle.manifest.header.kind,
+        ) else {
             let failure = Failure::new(Exit::Usage, format!("bundle {} holds no canary", bundle.id()));
             return Err(failure.hint("keyrite-backup drill start makes one".to_owned()));
         };
         let given = self.shares.read()?;
         let opened = restoring::open(&bundle, given, &folder, false, now, output)?;
         let Some(copy) = opened.payload.keys.first() else {
-            return Err(Failure::new(Exit::SaysNo, format!("bundle {} holds no canary", bundle.id())));
+            return Err(Failure::new(
+                Exit::SaysNo,
+                format!("bundle {} holds no canary", bundle.id()),
+            ));
         };
         let mut tokens = SiteTokens::new(&folder);
         open(&mut tokens, site, &folder, &self.to)?;
         clear_canaries(&folder, &self.to, &tokens)?;
         if tokens.find(&self.to, entry.id)? != Presence::Absent {
-            return Err(Failure::new(Exit::Failed, format!("token '{}' has the canary already", self.to)));
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("token '{}' has the canary already", self.to),
+            ));
         }
         let note = canary_note(&folder, &self.to, entry.id)?;
         let record = KeyRecord {
             id: entry.id,
             role: entry.role,
-            public_key: entry.public().map_err(|error| Failure::of(Exit::Failed, &error))?,
+            public_key: entry
+                .public()
+                .map_err(|error| Failure::of(Exit::Failed, &error))?,
             reference: tokens.reference_in(&self.to, entry.id)?,
             state: KeyState::Generated,
             times: KeyTimes::generated(bundle.manifest.header.created),
             backup: Backup::none(Extractability::Wrapped),
         };
-        let kek = opened.payload.kek.as_ref().map(|kek| KeyEncryptionKey::new(kek.clone()));
+        let kek = opened
+            .payload
+            .kek
+            .as_ref()
+            .map(|kek| KeyEncryptionKey::new(kek.clone()));
         let proved = || -> Outcome<String> {
             let copied = match &copy.form {
                 CopyForm::Wrapped(wrapped) => Copy::Wrapped(wrapped.clone()),
-                CopyForm::Duplicate { public, private, seed } => {
-                    Copy::Duplicate(Duplicate::from_parts(public, private, seed)?)
-                }
+                CopyForm::Duplicate {
+                    public,
+                    private,
+                    seed,
+                } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
             };
             let parent = opened.parents.iter().find(|(name, _)| *name == entry.flavour);
             let mut restorer = tokens.restorer(&self.to, kek.as_ref())?;
             let how = restorer.restore(&copied, parent.map(|(_, secret)| secret), &record, &copy.label)?;
-            restorer.signing_key(&record)?.prove(&record.public_key, &*random::<32>()?)?;
+            restorer
+                .signing_key(&record)?
+                .prove(&record.public_key, &*random::<32>()?)?;
             Ok(how)
         };
         let result = proved();
@@ -218,11 +245,21 @@ fn alike(canary: &BundleFolder, folder: &SiteFolder) -> Outcome<Vec<BundleFolder
     let drill = &canary.manifest.header;
     let custody = |bundle: &BundleFolder| -> Vec<(String, Option<String>)> {
         let shares = bundle.manifest.header.shares.iter();
-        let mut people: Vec<_> = shares.map(|share| (share.custodian.to_string(), share.recipient.clone())).collect();
+        let mut people: Vec<_> = shares
+            .map(|share| (share.custodian.to_string(), share.recipient.clone()))
+            .collect();
         people.sort();
         people
     };
-    let from = |bundle: &BundleFolder| bundle.manifest.header.keys.iter().map(|key| key.token.clone()).collect::<Vec<_>>();
+    let from = |bundle: &BundleFolder| {
+        bundle
+            .manifest
+            .header
+            .keys
+            .iter()
+            .map(|key| key.token.clone())
+            .collect::<Vec<_>>()
+    };
     let canary_from = from(canary);
     let mut found = Vec::new();
     for bundle in Bundles::of(folder).all()?.into_iter().flatten() {

@@ -62,7 +62,11 @@ impl BundleFolder {
         Ok(drills)
     }
 
-    fn drill(&self, challenge: Challenge, allowed: Option<&AllowedSigners>) -> Result<DrillState, BundleError> {
+    fn drill(
+        &self,
+        challenge: Challenge,
+        allowed: Option<&AllowedSigners>,
+    ) -> Result<DrillState, BundleError> {
         let mut state = DrillState {
             challenge,
             proved: Vec::new(),
@@ -76,7 +80,9 @@ impl BundleFolder {
                 None => state.missing.push(name.clone()),
                 Some(bytes) => match self.judge(challenge, &bytes, allowed) {
                     Ok(proof) if proof.custodian == *name => state.proved.push((name.clone(), proof.at)),
-                    Ok(proof) => state.refused.push((name.clone(), format!("it is {}'s", proof.custodian))),
+                    Ok(proof) => state
+                        .refused
+                        .push((name.clone(), format!("it is {}'s", proof.custodian))),
                     Err(why) => state.refused.push((name.clone(), why)),
                 },
             }
@@ -85,9 +91,16 @@ impl BundleFolder {
     }
 
     /// Whether a proof answers the challenge, and its custodian signed it; else why not.
-    pub fn judge(&self, challenge: Challenge, bytes: &[u8], allowed: Option<&AllowedSigners>) -> Result<Proof, String> {
+    pub fn judge(
+        &self,
+        challenge: Challenge,
+        bytes: &[u8],
+        allowed: Option<&AllowedSigners>,
+    ) -> Result<Proof, String> {
         let (proof, signature) = Proof::parse(bytes).map_err(|error| error.to_string())?;
-        proof.check(&self.manifest, challenge).map_err(|error| error.to_string())?;
+        proof
+            .check(&self.manifest, challenge)
+            .map_err(|error| error.to_string())?;
         let Some(allowed) = allowed else {
             return Err("there is no file allowed_signers to check its signature with".to_owned());
         };
@@ -132,12 +145,24 @@ impl BundleFolder {
         for drill in drills {
             let number = drill.challenge.drill;
             for (name, why) in &drill.refused {
-                let verdict = if allowed.is_none() { Verdict::NotChecked } else { Verdict::Fail };
-                findings.push(Finding::new(check, verdict, format!("drill {number}, {name}'s proof: {why}")));
+                let verdict = if allowed.is_none() {
+                    Verdict::NotChecked
+                } else {
+                    Verdict::Fail
+                };
+                findings.push(Finding::new(
+                    check,
+                    verdict,
+                    format!("drill {number}, {name}'s proof: {why}"),
+                ));
             }
             if !drill.proved.is_empty() {
                 let names: Vec<_> = drill.proved.iter().map(|(name, _)| name.to_string()).collect();
-                findings.push(Finding::new(check, Verdict::Pass, format!("drill {number}: {} proved their shares", names.join(", "))));
+                findings.push(Finding::new(
+                    check,
+                    Verdict::Pass,
+                    format!("drill {number}: {} proved their shares", names.join(", ")),
+                ));
             }
         }
         findings

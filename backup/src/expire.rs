@@ -60,13 +60,19 @@ impl Arguments {
                 findings: due,
             })?;
         } else if count > 0 {
-            output.result(table(["WHAT", "WHY", "REMEDY"], due.into_iter().map(|due| [due.what, due.why, due.remedy])))?;
+            output.result(table(
+                ["WHAT", "WHY", "REMEDY"],
+                due.into_iter().map(|due| [due.what, due.why, due.remedy]),
+            ))?;
         } else {
             output.say("nothing needs a look");
         }
         match count {
             0 => Ok(()),
-            _ => Err(Failure::new(Exit::SaysNo, format!("{count} of bundles and keys need a look"))),
+            _ => Err(Failure::new(
+                Exit::SaysNo,
+                format!("{count} of bundles and keys need a look"),
+            )),
         }
     }
 
@@ -110,10 +116,20 @@ impl Arguments {
                         format!("{} has a share, and is no custodian any more", share.custodian),
                         format!("keyrite-backup rewrap start --bundle {}", header.bundle),
                     ),
-                    Some(recipient) if share.recipient.as_ref().is_some_and(|was| *was != recipient.to_string()) => add(
-                        format!("{}'s share was encrypted to another recipient than the one of now", share.custodian),
-                        format!("keyrite-backup rewrap start --bundle {}", header.bundle),
-                    ),
+                    Some(recipient)
+                        if share
+                            .recipient
+                            .as_ref()
+                            .is_some_and(|was| *was != recipient.to_string()) =>
+                    {
+                        add(
+                            format!(
+                                "{}'s share was encrypted to another recipient than the one of now",
+                                share.custodian
+                            ),
+                            format!("keyrite-backup rewrap start --bundle {}", header.bundle),
+                        )
+                    }
                     Some(_) => {}
                 }
             }
@@ -122,7 +138,10 @@ impl Arguments {
             {
                 add(
                     format!("it is to take the place of bundle {old}, and is not acknowledged by all"),
-                    format!("keyrite-backup check-proof --bundle {} --challenge", header.bundle),
+                    format!(
+                        "keyrite-backup check-proof --bundle {} --challenge",
+                        header.bundle
+                    ),
                 );
             }
         }
@@ -137,26 +156,46 @@ impl Arguments {
                 remedy: remedy.to_owned(),
             })
         };
-        if key.state == KeyState::Destroyed || key.state == KeyState::Removed || key.backup.extractability == Extractability::Never {
+        if key.state == KeyState::Destroyed
+            || key.state == KeyState::Removed
+            || key.backup.extractability == Extractability::Never
+        {
             return None;
         }
         if key.backup.bundles.is_empty() {
             return due("no bundle holds it".to_owned(), "keyrite-backup create");
         }
         let drills = || key.backup.bundles.iter().flat_map(|bundle| &bundle.drills);
-        let last = |levels: &[DrillLevel]| drills().filter(|drill| levels.contains(&drill.level)).map(|drill| drill.at).max();
+        let last = |levels: &[DrillLevel]| {
+            drills()
+                .filter(|drill| levels.contains(&drill.level))
+                .map(|drill| drill.at)
+                .max()
+        };
         match last(&[DrillLevel::D1]) {
-            None => return due("no custodian has proved a share of it (D1)".to_owned(), "keyrite-backup check-proof --challenge"),
+            None => {
+                return due(
+                    "no custodian has proved a share of it (D1)".to_owned(),
+                    "keyrite-backup check-proof --challenge",
+                );
+            }
             Some(at) if at.after(self.prove_every) < now => {
-                return due(format!("shares of it were proved last at {at} (D1)"), "keyrite-backup check-proof --challenge");
+                return due(
+                    format!("shares of it were proved last at {at} (D1)"),
+                    "keyrite-backup check-proof --challenge",
+                );
             }
             Some(_) => {}
         }
         match last(&[DrillLevel::D2, DrillLevel::D3]) {
-            None => due("nothing of its bundles was ever restored (D2, D3)".to_owned(), "keyrite-backup drill start"),
-            Some(at) if at.after(self.restore_every) < now => {
-                due(format!("a restore was drilled last at {at} (D2, D3)"), "keyrite-backup drill start")
-            }
+            None => due(
+                "nothing of its bundles was ever restored (D2, D3)".to_owned(),
+                "keyrite-backup drill start",
+            ),
+            Some(at) if at.after(self.restore_every) < now => due(
+                format!("a restore was drilled last at {at} (D2, D3)"),
+                "keyrite-backup drill start",
+            ),
             Some(_) => None,
         }
     }

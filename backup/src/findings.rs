@@ -67,9 +67,11 @@ pub fn first_failure(findings: &[Finding]) -> Option<&Finding> {
 fn payload(bundle: &BundleFolder) -> Finding {
     let says = bundle.manifest.files.get(PAYLOAD);
     match (bundle.payload(), says) {
-        (Ok(bytes), Some(digest)) if Digest::of(&bytes) == *digest => {
-            Finding::new("files", Verdict::Pass, format!("{PAYLOAD} has the SHA-256 of the manifest"))
-        }
+        (Ok(bytes), Some(digest)) if Digest::of(&bytes) == *digest => Finding::new(
+            "files",
+            Verdict::Pass,
+            format!("{PAYLOAD} has the SHA-256 of the manifest"),
+        ),
         (Ok(_), _) => Finding::new(
             "files",
             Verdict::Fail,
@@ -91,7 +93,9 @@ fn only_these(bundle: &BundleFolder) -> Finding {
         Ok(entries) => entries,
         Err(error) => return Finding::new("others", Verdict::Fail, error.to_string()),
     };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut others: Vec<String> = names.filter(|name| !known.contains(name)).collect();
     others.sort();
     match others.is_empty() {
@@ -109,19 +113,28 @@ fn dates(bundle: &BundleFolder, now: Time) -> Finding {
     let (verdict, text) = if now < header.created {
         (
             Verdict::Fail,
-            format!("it was made at {}, which is still to come: is the clock right?", header.created),
+            format!(
+                "it was made at {}, which is still to come: is the clock right?",
+                header.created
+            ),
         )
     } else if now >= header.expires {
         (Verdict::Fail, format!("it expired at {}", header.expires))
     } else if now >= header.review_by {
         (
             Verdict::Warn,
-            format!("it was to be reviewed by {}, and expires at {}", header.review_by, header.expires),
+            format!(
+                "it was to be reviewed by {}, and expires at {}",
+                header.review_by, header.expires
+            ),
         )
     } else {
         (
             Verdict::Pass,
-            format!("it is to be reviewed by {}, and expires at {}", header.review_by, header.expires),
+            format!(
+                "it is to be reviewed by {}, and expires at {}",
+                header.review_by, header.expires
+            ),
         )
     };
     Finding::new("dates", verdict, text)
@@ -141,12 +154,18 @@ fn token(bundle: &BundleFolder) -> Option<Finding> {
         true => Finding::new(
             check,
             Verdict::Pass,
-            format!("the log key of token '{}' that the manifest names signed it", signer.name),
+            format!(
+                "the log key of token '{}' that the manifest names signed it",
+                signer.name
+            ),
         ),
         false => Finding::new(
             check,
             Verdict::Fail,
-            format!("{TOKEN_SIGNATURE} is no signature of the log key of token '{}'", signer.name),
+            format!(
+                "{TOKEN_SIGNATURE} is no signature of the log key of token '{}'",
+                signer.name
+            ),
         ),
     })
 }
@@ -174,7 +193,11 @@ fn officers(bundle: &BundleFolder, allowed: Option<&AllowedSigners>) -> Vec<Find
             at: header.created,
         };
         match verify(&expected, &bytes, &bundle.signed) {
-            Ok(signed) => Finding::new(check, Verdict::Pass, format!("{name} signed it, with {}", signed.fingerprint)),
+            Ok(signed) => Finding::new(
+                check,
+                Verdict::Pass,
+                format!("{name} signed it, with {}", signed.fingerprint),
+            ),
             Err(error) => Finding::new(check, Verdict::Fail, format!("{name} did not sign it: {error}")),
         }
     };

@@ -95,8 +95,13 @@ impl IdentityArguments {
                 from_open(open(Path::new(&format!("/dev/fd/{number}")), what)?, what)?,
             ),
             PinSource::Prompt => {
-                let words = read_pin(&source, &format!("the words of {what}"), Path::new(""), |_| Err(no_tpm()))?;
-                ("the terminal".to_owned(), Zeroizing::new(words.expose_secret().as_bytes().to_vec()))
+                let words = read_pin(&source, &format!("the words of {what}"), Path::new(""), |_| {
+                    Err(no_tpm())
+                })?;
+                (
+                    "the terminal".to_owned(),
+                    Zeroizing::new(words.expose_secret().as_bytes().to_vec()),
+                )
             }
             PinSource::Tpm(_) => return Err(no_tpm()),
         };
@@ -107,7 +112,8 @@ impl IdentityArguments {
         let text = std::str::from_utf8(&words)
             .map_err(|_| Failure::new(Exit::Failed, format!("the share from {from} is no text")))?;
         let share = Share::parse(text).map_err(|error| {
-            let failure = Failure::of(Exit::Failed, &error).within(format!("the share from {from} is damaged, or none"));
+            let failure = Failure::of(Exit::Failed, &error)
+                .within(format!("the share from {from} is damaged, or none"));
             failure.hint("compare it with its paper, word by word".to_owned())
         })?;
         Ok(GivenShare { from, share })
@@ -115,8 +121,13 @@ impl IdentityArguments {
 
     fn decrypt(&self, bytes: &[u8], from: &str) -> Outcome<Zeroizing<Vec<u8>>> {
         if self.identities.is_empty() {
-            let failure = Failure::new(Exit::Credential, format!("the share from {from} is encrypted, and no identity is given"));
-            return Err(failure.hint("name the file with the custodian's age identity with --identity".to_owned()));
+            let failure = Failure::new(
+                Exit::Credential,
+                format!("the share from {from} is encrypted, and no identity is given"),
+            );
+            return Err(
+                failure.hint("name the file with the custodian's age identity with --identity".to_owned())
+            );
         }
         let mut identities = Vec::new();
         for path in &self.identities {
@@ -130,7 +141,8 @@ impl IdentityArguments {
 }
 
 fn no_tpm() -> Failure {
-    Failure::new(Exit::Usage, "a share does not come from a TPM").hint("give file:PATH, fd:NUMBER or prompt".to_owned())
+    Failure::new(Exit::Usage, "a share does not come from a TPM")
+        .hint("give file:PATH, fd:NUMBER or prompt".to_owned())
 }
 
 fn from_file(path: &Path, what: &str) -> Outcome<Zeroizing<Vec<u8>>> {
@@ -159,7 +171,10 @@ fn from_open(file: File, what: &str) -> Outcome<Zeroizing<Vec<u8>>> {
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::of(Exit::Credential, &error).within(format!("cannot read {what}")))?;
     match bytes.len() as u64 > LONGEST {
-        true => Err(Failure::new(Exit::Credential, format!("{what} has more than {LONGEST} bytes"))),
+        true => Err(Failure::new(
+            Exit::Credential,
+            format!("{what} has more than {LONGEST} bytes"),
+        )),
         false => Ok(bytes),
     }
 }

@@ -67,7 +67,11 @@ impl Arguments {
             output.say("the site has no bundle; keyrite-backup create makes one");
         } else {
             let rows = lines.into_iter().map(|line| {
-                let drills: Vec<_> = line.drills.iter().map(|drill| format!("{} {}", drill.level, day(drill.at))).collect();
+                let drills: Vec<_> = line
+                    .drills
+                    .iter()
+                    .map(|drill| format!("{} {}", drill.level, day(drill.at)))
+                    .collect();
                 let holds = match line.kind {
                     BundleKind::Keys | BundleKind::Canary => line.keys.join(", "),
                     BundleKind::RecoveryParent => "recovery parent".to_owned(),
@@ -77,11 +81,18 @@ impl Arguments {
                     day(line.created),
                     day(line.expires),
                     format!("{} of {}", line.needed, line.custodians.len()),
-                    if drills.is_empty() { "-".to_owned() } else { drills.join(", ") },
+                    if drills.is_empty() {
+                        "-".to_owned()
+                    } else {
+                        drills.join(", ")
+                    },
                     holds,
                 ]
             });
-            output.result(table(["BUNDLE", "MADE", "EXPIRES", "SHARES", "DRILLS", "HOLDS"], rows))?;
+            output.result(table(
+                ["BUNDLE", "MADE", "EXPIRES", "SHARES", "DRILLS", "HOLDS"],
+                rows,
+            ))?;
         }
         output.last_of(failures).map_or(Ok(()), Err)
     }
@@ -100,9 +111,17 @@ fn line(bundle: &BundleFolder, folder: &SiteFolder) -> Outcome<Line> {
         review_by: header.review_by,
         expires: header.expires,
         needed: header.needed,
-        custodians: header.shares.iter().map(|share| share.custodian.to_string()).collect(),
+        custodians: header
+            .shares
+            .iter()
+            .map(|share| share.custodian.to_string())
+            .collect(),
         keys: header.keys.iter().map(backup::manifest::KeyEntry::name).collect(),
-        recovery_parents: header.recovery_parents.iter().map(|parent| parent.name.clone()).collect(),
+        recovery_parents: header
+            .recovery_parents
+            .iter()
+            .map(|parent| parent.name.clone())
+            .collect(),
         opened_with: header.opened_with.iter().map(ToString::to_string).collect(),
         replaces: header.replaces.map(|old| old.to_string()),
         drills: drills(bundle, folder)?,

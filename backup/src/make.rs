@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use backup::bundles::{MANIFEST, TOKEN_SIGNATURE, officer_signature, share_file};
 use backup::manifest::{Header, KeyEntry, PAYLOAD, ParentEntry, ShareEntry, Signers, TokenSigner};
 use backup::{
-    BundleFolder, BundleId, BundleKind, BundleSecret, Bundles, GivenShare, KeyCopy, Manifest, ParentCopy, Payload, Staged,
-    commitment::commitments, deal, findings, recombine, shares,
+    BundleFolder, BundleId, BundleKind, BundleSecret, Bundles, GivenShare, KeyCopy, Manifest, ParentCopy,
+    Payload, Staged, commitment::commitments, deal, findings, recombine, shares,
 };
 use cli::{Exit, Failure, Outcome, Output, Progress, SiteArguments};
 use dnssec::SiteTokens;
@@ -59,16 +59,30 @@ pub struct Made {
 impl Maker<'_, '_> {
     /// Makes it. The lock of the site's bundles is held.
     pub fn make(&mut self, contents: Contents, output: &Output, _lock: &Lock) -> Outcome<Made> {
-        let Custody { threshold, custodians } = self.custody.custody(self.folder)?;
+        let Custody {
+            threshold,
+            custodians,
+        } = self.custody.custody(self.folder)?;
         let signer = self.token_signer(&contents)?;
-        let officers: Vec<String> = self.custody.officers.iter().map(|officer| officer.name.clone()).collect();
+        let officers: Vec<String> = self
+            .custody
+            .officers
+            .iter()
+            .map(|officer| officer.name.clone())
+            .collect();
         if signer.is_none() && officers.is_empty() {
-            let failure = Failure::new(Exit::Failed, "nobody would sign the bundle: no PKCS#11 token is at hand, and no officer is named");
+            let failure = Failure::new(
+                Exit::Failed,
+                "nobody would sign the bundle: no PKCS#11 token is at hand, and no officer is named",
+            );
             return Err(failure.hint("name an officer with --officer NAME=KEYFILE".to_owned()));
         }
         let id = BundleId::from_random(*random()?);
         let secret = self.secret(&contents.tokens)?;
-        let progress = Progress::new("trying every choice of shares", threshold.subsets().count() as u64);
+        let progress = Progress::new(
+            "trying every choice of shares",
+            threshold.subsets().count() as u64,
+        );
         let mut failed = None;
         let dealt = deal(
             &secret,
@@ -122,13 +136,17 @@ impl Maker<'_, '_> {
             keys: copies,
             parents,
         };
-        let json = payload.to_json().map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let json = payload
+            .to_json()
+            .map_err(|error| Failure::of(Exit::Failed, &error))?;
         let sealed = custody::seal_with_passphrase(&secret.passphrase(), WORK_FACTOR, &json)?;
         let manifest = Manifest {
             header,
             files: [(PAYLOAD.to_owned(), Digest::of(&sealed))].into(),
         };
-        let text = manifest.to_text().map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let text = manifest
+            .to_text()
+            .map_err(|error| Failure::of(Exit::Failed, &error))?;
         let signatures = self.signatures(signer, text.as_bytes())?;
         let bundles = Bundles::of(self.folder);
         let shares_at = self.custody.shares_folder()?;
@@ -200,7 +218,14 @@ impl Maker<'_, '_> {
             false => allowed_signers(self.folder)?.ok_or_else(|| no_signers(self.folder))?,
         };
         for officer in &self.custody.officers {
-            let armoured = sign(&allowed, &officer.name, &officer.place, findings::NAMESPACE, signed, self.now)?;
+            let armoured = sign(
+                &allowed,
+                &officer.name,
+                &officer.place,
+                findings::NAMESPACE,
+                signed,
+                self.now,
+            )?;
             signatures.push((officer_signature(&officer.name), armoured));
         }
         Ok(signatures)
@@ -219,8 +244,9 @@ impl Maker<'_, '_> {
             let mut line = Zeroizing::new(Vec::with_capacity(512));
             line.extend_from_slice(secrecy::ExposeSecret::expose_secret(&words).as_bytes());
             line.push(b'\n');
-            let encrypted = custody::encrypt_to(recipient, &line)
-                .map_err(|error| Failure::from(error).within(format!("the share of {custodian} cannot be encrypted")))?;
+            let encrypted = custody::encrypt_to(recipient, &line).map_err(|error| {
+                Failure::from(error).within(format!("the share of {custodian} cannot be encrypted"))
+            })?;
             let path = share_file(folder, staged.id(), &custodian.to_string());
             replace(&path, |out| out.write_all(&encrypted))?;
             // It is encrypted; nobody else has any use for it all the same.
@@ -237,7 +263,10 @@ impl Maker<'_, '_> {
 fn read_again(folder: &Path, dealt: Vec<Share>, now: Time) -> Outcome {
     let bundle = BundleFolder::open(folder)?;
     if let Some(finding) = findings::first_failure(&backup::check(&bundle, None, now)) {
-        return Err(Failure::new(Exit::Failed, format!("the bundle that was written is not good: {}", finding.text)));
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("the bundle that was written is not good: {}", finding.text),
+        ));
     }
     let given: Vec<GivenShare> = (1..)
         .zip(dealt)
@@ -253,7 +282,8 @@ fn read_again(folder: &Path, dealt: Vec<Share>, now: Time) -> Outcome {
 /// The payload of a bundle, opened with its secret.
 pub fn opened(bundle: &BundleFolder, secret: &BundleSecret) -> Outcome<Payload> {
     let bytes = bundle.payload()?;
-    let json = custody::open_with_passphrase(&secret.passphrase(), &bytes)
-        .map_err(|error| Failure::from(error).within(format!("the payload of bundle {} does not open", bundle.id())))?;
+    let json = custody::open_with_passphrase(&secret.passphrase(), &bytes).map_err(|error| {
+        Failure::from(error).within(format!("the payload of bundle {} does not open", bundle.id()))
+    })?;
     Payload::from_json(&json, &bundle.manifest).map_err(|error| Failure::of(Exit::Failed, &error))
 }

@@ -8,7 +8,10 @@ use std::fmt::Write;
 use key_metadata::public_key::PublicKeyError;
 use key_metadata::site::SiteWord;
 use key_metadata::yaml::{self, YamlError};
-use key_metadata::{Algorithm, Digest, KeyAlgorithm, KeyId, KeyRecord, PublicKey, Role, Time, TokenName, ZoneName, version::Version1};
+use key_metadata::{
+    Algorithm, Digest, KeyAlgorithm, KeyId, KeyRecord, PublicKey, Role, Time, TokenName, ZoneName,
+    version::Version1,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::binary;
@@ -258,7 +261,10 @@ impl Manifest {
             }
             let wrong = || ManifestError::Line { line: place + 1 };
             let (digest, name) = line.split_once("  ").ok_or_else(wrong)?;
-            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+            let is_name = !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
             let digest = digest.parse().map_err(|_| wrong())?;
             if !is_name || name.starts_with('.') || files.insert(name.to_owned(), digest).is_some() {
                 return Err(wrong());
@@ -270,8 +276,13 @@ impl Manifest {
         let written = manifest.to_text()?;
         if written.as_bytes() != bytes {
             let differs = |(ours, theirs): (&str, &str)| ours != theirs;
-            let same = written.lines().zip(text.lines()).take_while(|pair| !differs(*pair));
-            return Err(ManifestError::Form { line: same.count() + 1 });
+            let same = written
+                .lines()
+                .zip(text.lines())
+                .take_while(|pair| !differs(*pair));
+            return Err(ManifestError::Form {
+                line: same.count() + 1,
+            });
         }
         Ok(manifest)
     }
@@ -282,9 +293,16 @@ impl Manifest {
         let yaml = yaml::render(&self.header).map_err(|error| failed(error.to_string()))?;
         let mut text = String::new();
         let lines = yaml.lines().try_for_each(|line| writeln!(text, "# {line}"));
-        let files = |()| self.files.iter().try_for_each(|(name, digest)| writeln!(text, "{digest}  {name}"));
+        let files = |()| {
+            self.files
+                .iter()
+                .try_for_each(|(name, digest)| writeln!(text, "{digest}  {name}"))
+        };
         lines.and_then(files).map_err(|error| failed(error.to_string()))?;
-        if let Some(line) = text.lines().position(|line| !line.bytes().all(|byte| matches!(byte, 0x20..=0x7e))) {
+        if let Some(line) = text
+            .lines()
+            .position(|line| !line.bytes().all(|byte| matches!(byte, 0x20..=0x7e)))
+        {
             return Err(ManifestError::Byte { line: line + 1 });
         }
         Ok(text)
@@ -306,7 +324,10 @@ impl Manifest {
             return Err(wrong(PAYLOAD, "it is the one file that a manifest vouches for"));
         }
         if header.created > header.review_by || header.review_by > header.expires {
-            return Err(wrong("expires", "created, review-by and expires follow each other in time"));
+            return Err(wrong(
+                "expires",
+                "created, review-by and expires follow each other in time",
+            ));
         }
         let mut custodians = BTreeSet::new();
         for (place, share) in header.shares.iter().enumerate() {
@@ -315,7 +336,10 @@ impl Manifest {
                 return Err(wrong(&field, "shares are numbered from 1"));
             }
             if share.drills.len() != usize::from(DRILLS) {
-                return Err(wrong(&field, "a share has as many commitments as there are drills"));
+                return Err(wrong(
+                    &field,
+                    "a share has as many commitments as there are drills",
+                ));
             }
             if !custodians.insert(&share.custodian) {
                 return Err(wrong(&field, "nobody has two shares"));
@@ -374,15 +398,19 @@ impl KeyEntry {
         let public = self.public().map_err(|error| error.to_string())?;
         let spki = public.spki_sha256().map_err(|error| error.to_string())?;
         let follow = [
-            ("key-tag", self.key_tag.to_string(), public.key_tag(self.role).to_string()),
+            (
+                "key-tag",
+                self.key_tag.to_string(),
+                public.key_tag(self.role).to_string(),
+            ),
             ("bits", self.bits.to_string(), public.bits().to_string()),
             ("spki-sha256", self.spki_sha256.to_string(), spki),
         ];
         match follow.iter().find(|(_, written, computed)| written != computed) {
             None => Ok(()),
-            Some((field, written, computed)) => {
-                Err(format!("{field} is {written}, but by the public key it is {computed}"))
-            }
+            Some((field, written, computed)) => Err(format!(
+                "{field} is {written}, but by the public key it is {computed}"
+            )),
         }
     }
 }

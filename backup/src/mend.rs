@@ -39,7 +39,9 @@ impl Bench<'_> {
         if bundle.manifest.header.kind != BundleKind::Keys {
             return Ok(());
         }
-        let change = self.change.change(Action::BackUp, self.now, cli::tool!(), self.site);
+        let change = self
+            .change
+            .change(Action::BackUp, self.now, cli::tool!(), self.site);
         for zone in zones_of(bundle) {
             if record_bundle(&mut self.folder.keys(&zone)?, &bundle.manifest, &change) == 0 {
                 continue;
@@ -56,7 +58,13 @@ impl Bench<'_> {
 
 /// The zones that a bundle holds keys of, each once.
 pub fn zones_of(bundle: &BundleFolder) -> Vec<key_metadata::ZoneName> {
-    let mut zones: Vec<_> = bundle.manifest.header.keys.iter().map(|key| key.zone.clone()).collect();
+    let mut zones: Vec<_> = bundle
+        .manifest
+        .header
+        .keys
+        .iter()
+        .map(|key| key.zone.clone())
+        .collect();
     zones.sort();
     zones.dedup();
     zones

@@ -21,10 +21,12 @@ impl BundleArgument {
     pub fn open(&self, site: Option<&SiteFolder>) -> Outcome<BundleFolder> {
         let site = site.map(Bundles::of);
         match (&self.bundle, site) {
-            (Some(named), Some(bundles)) => match named.to_str().and_then(|text| text.parse::<BundleId>().ok()) {
-                Some(id) => Ok(bundles.open(id)?),
-                None => Ok(BundleFolder::open(Path::new(named))?),
-            },
+            (Some(named), Some(bundles)) => {
+                match named.to_str().and_then(|text| text.parse::<BundleId>().ok()) {
+                    Some(id) => Ok(bundles.open(id)?),
+                    None => Ok(BundleFolder::open(Path::new(named))?),
+                }
+            }
             (Some(named), None) => Ok(BundleFolder::open(Path::new(named))?),
             (None, Some(bundles)) => match bundles.ids()?.as_slice() {
                 [only] => Ok(bundles.open(*only)?),
@@ -36,7 +38,9 @@ impl BundleArgument {
                 )
                 .hint("'keyrite-backup list' shows them; name one with --bundle".to_owned())),
             },
-            (None, None) => Err(Failure::new(Exit::Usage, "no bundle is named").hint("name it with --bundle".to_owned())),
+            (None, None) => {
+                Err(Failure::new(Exit::Usage, "no bundle is named").hint("name it with --bundle".to_owned()))
+            }
         }
     }
 }

@@ -17,8 +17,9 @@ pub fn read_signers(path: &Path) -> Outcome<Option<AllowedSigners>> {
     let Some(bytes) = read_bytes_if_there(path)? else {
         return Ok(None);
     };
-    let allowed = AllowedSigners::parse(&bytes)
-        .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("cannot use {}", path.display())))?;
+    let allowed = AllowedSigners::parse(&bytes).map_err(|error| {
+        Failure::of(Exit::Failed, &error).within(format!("cannot use {}", path.display()))
+    })?;
     Ok(Some(allowed))
 }
 
@@ -49,7 +50,13 @@ pub fn sign(
 pub fn no_signers(site: &SiteFolder) -> Failure {
     let failure = Failure::new(
         Exit::Failed,
-        format!("there is no {}, so nobody may sign", site.path("allowed_signers").display()),
+        format!(
+            "there is no {}, so nobody may sign",
+            site.path("allowed_signers").display()
+        ),
     );
-    failure.hint("it has a line for each who signs: NAME ssh-ed25519 AAAA... (ssh-keygen(1), ALLOWED SIGNERS)".to_owned())
+    failure.hint(
+        "it has a line for each who signs: NAME ssh-ed25519 AAAA... (ssh-keygen(1), ALLOWED SIGNERS)"
+            .to_owned(),
+    )
 }

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 
 use clap::Args;
 use cli::{Outcome, pin_source, read_pin};
+use dnssec::AuthValue;
 use dnssec::SiteTokens;
 use key_metadata::tpm_setup::AuthDelivery;
 use key_metadata::{KeyRecord, KeyReference, PinSource, SiteFolder, TokenName, ZoneName};
-use dnssec::AuthValue;
 
 /// The option that says where it comes from.
 #[derive(Args)]
@@ -38,7 +38,12 @@ impl OwnerArguments {
     }
 
     /// That of one TPM of the site.
-    pub fn of(&self, folder: &SiteFolder, tokens: &SiteTokens<'_>, tpm: &TokenName) -> Outcome<Option<AuthValue>> {
+    pub fn of(
+        &self,
+        folder: &SiteFolder,
+        tokens: &SiteTokens<'_>,
+        tpm: &TokenName,
+    ) -> Outcome<Option<AuthValue>> {
         let sealed = match folder.site().tpm_setup(tpm).owner_auth {
             AuthDelivery::Sealed(handle) => Some(PinSource::Tpm(handle)),
             AuthDelivery::Custodians => None,
@@ -47,7 +52,11 @@ impl OwnerArguments {
             return Ok(None);
         }
         let site = folder.path("");
-        let (source, relative) = pin_source(("--owner-auth", self.owner_auth.as_deref()), sealed.as_ref(), &site)?;
+        let (source, relative) = pin_source(
+            ("--owner-auth", self.owner_auth.as_deref()),
+            sealed.as_ref(),
+            &site,
+        )?;
         let what = format!("the owner's auth value of TPM '{tpm}'");
         let text = read_pin(&source, &what, relative, |handle| Ok(tokens.unseal(handle)?))?;
         Ok(Some(AuthValue::from_text(&text)?))

@@ -42,7 +42,14 @@ impl Arguments {
         let bundle: BundleFolder = self.bundle.open(folder.as_ref())?;
         let given = self.share.read()?;
         let number = shares::number_of(&bundle.manifest, &given.share).ok_or_else(|| {
-            Failure::new(Exit::Failed, format!("the share from {} is none of bundle {}'s", given.from, bundle.id()))
+            Failure::new(
+                Exit::Failed,
+                format!(
+                    "the share from {} is none of bundle {}'s",
+                    given.from,
+                    bundle.id()
+                ),
+            )
         })?;
         let sheet = match self.format {
             Form::Text => text(&bundle, number, &given.share.mnemonic()),

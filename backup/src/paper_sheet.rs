@@ -24,8 +24,18 @@ fn head(bundle: &BundleFolder, number: u8) -> Vec<(&'static str, String)> {
     let mut shares = header.shares.iter();
     let custodian = shares.find(|share| share.number == number);
     vec![
-        ("custodian", custodian.map_or_else(String::new, |share| share.custodian.to_string())),
-        ("share", format!("{number} of {}; any {} open the bundle", header.shares.len(), header.needed)),
+        (
+            "custodian",
+            custodian.map_or_else(String::new, |share| share.custodian.to_string()),
+        ),
+        (
+            "share",
+            format!(
+                "{number} of {}; any {} open the bundle",
+                header.shares.len(),
+                header.needed
+            ),
+        ),
         ("bundle", header.bundle.to_string()),
         ("made", header.created.to_string()),
         ("expires", header.expires.to_string()),
@@ -36,7 +46,10 @@ fn head(bundle: &BundleFolder, number: u8) -> Vec<(&'static str, String)> {
 fn holds(bundle: &BundleFolder) -> String {
     let header = &bundle.manifest.header;
     let keys = header.keys.iter().map(backup::manifest::KeyEntry::name);
-    let parents = header.recovery_parents.iter().map(|parent| format!("the recovery parent of {}", parent.token));
+    let parents = header
+        .recovery_parents
+        .iter()
+        .map(|parent| format!("the recovery parent of {}", parent.token));
     let all: Vec<String> = keys.chain(parents).collect();
     match all.len() {
         0..=6 => all.join(", "),
@@ -66,7 +79,10 @@ pub fn text(bundle: &BundleFolder, number: u8, share: &SecretString) -> Zeroizin
         add(&mut sheet, &format!("{name:<12}{value}"));
     }
     for (place, line) in digest_lines(bundle).iter().enumerate() {
-        add(&mut sheet, &format!("{:<12}{line}", if place == 0 { "manifest" } else { "" }));
+        add(
+            &mut sheet,
+            &format!("{:<12}{line}", if place == 0 { "manifest" } else { "" }),
+        );
     }
     add(&mut sheet, "");
     let words: Vec<&str> = share.expose_secret().split(' ').collect();
@@ -87,7 +103,10 @@ pub fn text(bundle: &BundleFolder, number: u8, share: &SecretString) -> Zeroizin
         add(&mut sheet, &format!("{blank:<16}{}", "_".repeat(40)));
         add(&mut sheet, "");
     }
-    add(&mut sheet, "Keep it where nobody reads it, apart from the bundle. It opens nothing alone.");
+    add(
+        &mut sheet,
+        "Keep it where nobody reads it, apart from the bundle. It opens nothing alone.",
+    );
     sheet
 }
 
@@ -102,7 +121,8 @@ pub fn html(bundle: &BundleFolder, number: u8, share: &SecretString) -> Zeroizin
                 });
             }
             table.inside("tr", &[], |row| {
-                row.element("th", &[], "manifest").element("td", &[], &digest_lines(bundle).join("\n"));
+                row.element("th", &[], "manifest")
+                    .element("td", &[], &digest_lines(bundle).join("\n"));
             });
         });
         body.inside("ol", &[], |list| {
@@ -112,9 +132,15 @@ pub fn html(bundle: &BundleFolder, number: u8, share: &SecretString) -> Zeroizin
         });
         for blank in BLANKS {
             body.inside("p", &[], |line| {
-                line.text(blank).text(" ").element("span", &[("class", "blank")], " ");
+                line.text(blank)
+                    .text(" ")
+                    .element("span", &[("class", "blank")], " ");
             });
         }
-        body.element("p", &[("class", "soft")], "Keep it where nobody reads it, apart from the bundle. It opens nothing alone.");
+        body.element(
+            "p",
+            &[("class", "soft")],
+            "Keep it where nobody reads it, apart from the bundle. It opens nothing alone.",
+        );
     }))
 }

@@ -33,10 +33,19 @@ impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
         let token = folder.site().tokens.get(&self.token).ok_or_else(|| {
-            Failure::new(Exit::Usage, format!("the site has no token named '{}'", self.token))
+            Failure::new(
+                Exit::Usage,
+                format!("the site has no token named '{}'", self.token),
+            )
         })?;
         if let TokenAddress::Pkcs11(_) = token.address {
-            let failure = Failure::new(Exit::Usage, format!("token '{}' is no TPM: its keys are wrapped, and need no parent", self.token));
+            let failure = Failure::new(
+                Exit::Usage,
+                format!(
+                    "token '{}' is no TPM: its keys are wrapped, and need no parent",
+                    self.token
+                ),
+            );
             return Err(failure.hint("keyrite-backup create".to_owned()));
         }
         let now = cli::now();
@@ -55,10 +64,13 @@ impl Arguments {
         };
         let lock = bench.take(output)?;
         let mut tokens = SiteTokens::new(&folder);
-        let there = tokens.recovery_parent(&self.token)?;
+        let there = RecoveryParent::of_site(&folder, &self.token)?;
         if let Some(parent) = there {
             let name = parent.name().to_string();
-            let failure = Failure::new(Exit::Failed, format!("TPM '{}' has a recovery parent: {name}", self.token));
+            let failure = Failure::new(
+                Exit::Failed,
+                format!("TPM '{}' has a recovery parent: {name}", self.token),
+            );
             return Err(failure.hint(match bundle_of(&name, &folder)? {
                 Some(bundle) => format!("its private part is in bundle {bundle}; keyrite-backup rewrap start deals new shares of that"),
                 None => "no bundle of the site holds its private part: put that bundle back into backups/".to_owned(),
@@ -104,7 +116,9 @@ impl Arguments {
         };
         let made = maker.make(contents, output, &lock)?;
         // The bundle first: a parent whose private part is nowhere would let keys leave for nobody.
-        tokens.set_recovery_parent(&self.token, &parent).map_err(|error| Failure::from(error).part_way())?;
+        tokens
+            .set_recovery_parent(&self.token, &parent)
+            .map_err(|error| Failure::from(error).part_way())?;
         tell(&made, &nothing_chosen(), self.report.json, output)
     }
 

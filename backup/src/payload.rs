@@ -167,7 +167,11 @@ impl Payload {
             recovery_parents: self.parents.iter().map(Parent::of).collect(),
         };
         // With room for all of it, so that no half of it is left where it was before it grew.
-        let keys: usize = self.keys.iter().map(|key| key.form.length() * 3 / 2 + key.label.len() + 700).sum();
+        let keys: usize = self
+            .keys
+            .iter()
+            .map(|key| key.form.length() * 3 / 2 + key.label.len() + 700)
+            .sum();
         let mut json = Zeroizing::new(Vec::with_capacity(1000 + keys + self.parents.len() * 2000));
         let room = json.capacity();
         serde_json::to_writer_pretty(&mut *json, &document).map_err(|_| PayloadError::Render)?;
@@ -199,7 +203,11 @@ impl Payload {
         let payload = Self {
             bundle: document.bundle,
             kek,
-            keys: document.keys.into_iter().map(Key::read).collect::<Result<_, _>>()?,
+            keys: document
+                .keys
+                .into_iter()
+                .map(Key::read)
+                .collect::<Result<_, _>>()?,
             parents: document.recovery_parents.into_iter().map(Parent::read).collect(),
         };
         payload.agrees_with(manifest)?;
@@ -241,7 +249,11 @@ impl CopyForm {
     pub fn digest(&self) -> key_metadata::Digest {
         let bytes = match self {
             Self::Wrapped(wrapped) => Cow::Borrowed(wrapped.as_slice()),
-            Self::Duplicate { public, private, seed } => Cow::Owned([&public[..], private, seed].concat()),
+            Self::Duplicate {
+                public,
+                private,
+                seed,
+            } => Cow::Owned([&public[..], private, seed].concat()),
         };
         key_metadata::Digest::of(&bytes)
     }
@@ -249,7 +261,11 @@ impl CopyForm {
     fn length(&self) -> usize {
         match self {
             Self::Wrapped(wrapped) => wrapped.len(),
-            Self::Duplicate { public, private, seed } => public.len() + private.len() + seed.len(),
+            Self::Duplicate {
+                public,
+                private,
+                seed,
+            } => public.len() + private.len() + seed.len(),
         }
     }
 }
@@ -258,7 +274,11 @@ impl Key {
     fn of(copy: &KeyCopy) -> Self {
         let (wrapped, duplicate) = match &copy.form {
             CopyForm::Wrapped(wrapped) => (Some(STANDARD.encode(wrapped)), None),
-            CopyForm::Duplicate { public, private, seed } => {
+            CopyForm::Duplicate {
+                public,
+                private,
+                seed,
+            } => {
                 let duplicate = Duplicate {
                     public: STANDARD.encode(public),
                     private: STANDARD.encode(private),
@@ -323,5 +343,7 @@ impl<'a> Parent<'a> {
 }
 
 fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, PayloadError> {
-    STANDARD.decode(text).map_err(|_| PayloadError::Encoding { field })
+    STANDARD
+        .decode(text)
+        .map_err(|_| PayloadError::Encoding { field })
 }

@@ -191,16 +191,26 @@ impl Proof {
         };
         field(0, TITLE)?;
         let challenge = Challenge {
-            bundle: field(1, "bundle: ")?.parse().map_err(|_| malformed(1, "bundle: "))?,
-            drill: field(2, "drill: ")?.parse().map_err(|_| malformed(2, "drill: "))?,
-            nonce: field(3, "nonce: ")?.parse().map_err(|_| malformed(3, "nonce: "))?,
+            bundle: field(1, "bundle: ")?
+                .parse()
+                .map_err(|_| malformed(1, "bundle: "))?,
+            drill: field(2, "drill: ")?
+                .parse()
+                .map_err(|_| malformed(2, "drill: "))?,
+            nonce: field(3, "nonce: ")?
+                .parse()
+                .map_err(|_| malformed(3, "nonce: "))?,
         };
         let mut value = [0; 32];
         hex::decode_to_slice(field(7, "value: ")?, &mut value).map_err(|_| malformed(7, "value: "))?;
         let proof = Self {
             challenge,
-            share: field(4, "share: ")?.parse().map_err(|_| malformed(4, "share: "))?,
-            custodian: field(5, "custodian: ")?.parse().map_err(|_| malformed(5, "custodian: "))?,
+            share: field(4, "share: ")?
+                .parse()
+                .map_err(|_| malformed(4, "share: "))?,
+            custodian: field(5, "custodian: ")?
+                .parse()
+                .map_err(|_| malformed(5, "custodian: "))?,
             at: field(6, "at: ")?.parse().map_err(|_| malformed(6, "at: "))?,
             value: Reveal(value),
         };

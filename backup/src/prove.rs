@@ -50,22 +50,38 @@ impl Arguments {
         };
         let allowed = allowed.ok_or_else(|| {
             let failure = Failure::new(Exit::Failed, "nobody knows whose signature the proof is to have");
-            failure.hint("name the file with --allowed-signers; it has a line for each custodian's SSH key".to_owned())
+            failure.hint(
+                "name the file with --allowed-signers; it has a line for each custodian's SSH key".to_owned(),
+            )
         })?;
         let given = self.share.read()?;
         let now = cli::now();
-        let proof = Proof::answer(&bundle.manifest, challenge, &given.share.mnemonic(), now)
-            .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("the share from {} proves nothing", given.from)))?;
+        let proof =
+            Proof::answer(&bundle.manifest, challenge, &given.share.mnemonic(), now).map_err(|error| {
+                Failure::of(Exit::Failed, &error)
+                    .within(format!("the share from {} proves nothing", given.from))
+            })?;
         let place = match &self.sign_with {
             Some(path) => KeyPlace::File(path.clone()),
             None => KeyPlace::Agent,
         };
         let name: &SiteWord = &proof.custodian;
         let text = proof.to_text();
-        let signature = sign(&allowed, &name.to_string(), &place, NAMESPACE, text.as_bytes(), now)?;
+        let signature = sign(
+            &allowed,
+            &name.to_string(),
+            &place,
+            NAMESPACE,
+            text.as_bytes(),
+            now,
+        )?;
         output.result(text)?;
         output.result(String::from_utf8_lossy(&signature))?;
-        output.say(format!("{name} proves share {} of bundle {}: send what was printed", proof.share, bundle.id()));
+        output.say(format!(
+            "{name} proves share {} of bundle {}: send what was printed",
+            proof.share,
+            bundle.id()
+        ));
         Ok(())
     }
 }

@@ -4,7 +4,9 @@ use backup::manifest::KeyEntry;
 use backup::payload::CopyForm;
 use backup::{BundleFolder, BundleKind, KeyCopy, record_drill};
 use clap::Args;
-use cli::{ChangeArguments, Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
+use cli::{
+    ChangeArguments, Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice,
+};
 use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, RecoverySecret, Restorer, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::pending::{Operation, Pending};
@@ -74,7 +76,10 @@ impl Line {
             true => "and signs there from now on",
             false => "and taken out again",
         };
-        format!("{}: restored into token '{}' by {}, proved by a signature, {then}", self.key, self.token, self.how)
+        format!(
+            "{}: restored into token '{}' by {}, proved by a signature, {then}",
+            self.key, self.token, self.how
+        )
     }
 }
 
@@ -98,7 +103,11 @@ impl Arguments {
         let opened = restoring::open(&bundle, given, &folder, self.although_expired, now, output)?;
         if lock.is_none() {
             return wanted.iter().try_for_each(|(entry, _)| {
-                output.line(format!("{}: would be restored into token '{}'", entry.name(), self.to))
+                output.line(format!(
+                    "{}: would be restored into token '{}'",
+                    entry.name(),
+                    self.to
+                ))
             });
         }
         let mut tokens = SiteTokens::new(&folder);
@@ -117,8 +126,14 @@ impl Arguments {
             tokens: &tokens,
             now,
         };
-        let kek = opened.payload.kek.as_ref().map(|kek| KeyEncryptionKey::new(kek.clone()));
-        let needs_kek = wanted.iter().any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)));
+        let kek = opened
+            .payload
+            .kek
+            .as_ref()
+            .map(|kek| KeyEncryptionKey::new(kek.clone()));
+        let needs_kek = wanted
+            .iter()
+            .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)));
         let mut restorer = tokens.restorer(&self.to, kek.as_ref().filter(|_| needs_kek))?;
         let mut lines = Vec::new();
         let mut result = Ok(());
@@ -156,14 +171,23 @@ impl Arguments {
     }
 
     /// The keys of the bundle that are meant.
-    fn wanted<'b>(&self, bundle: &'b BundleFolder, folder: &SiteFolder) -> Outcome<Vec<(&'b KeyEntry, usize)>> {
+    fn wanted<'b>(
+        &self,
+        bundle: &'b BundleFolder,
+        folder: &SiteFolder,
+    ) -> Outcome<Vec<(&'b KeyEntry, usize)>> {
         let header = &bundle.manifest.header;
         if header.kind != BundleKind::Keys {
-            let failure = Failure::new(Exit::Usage, format!("bundle {} holds no keys of zones", bundle.id()));
+            let failure = Failure::new(
+                Exit::Usage,
+                format!("bundle {} holds no keys of zones", bundle.id()),
+            );
             return Err(failure.hint("'keyrite-backup list' shows what each holds".to_owned()));
         }
         let zones = self.zones.zones(folder)?;
-        let is_named = |entry: &KeyEntry, wanted: &str| wanted == entry.key_tag.to_string() || wanted == entry.id.to_string();
+        let is_named = |entry: &KeyEntry, wanted: &str| {
+            wanted == entry.key_tag.to_string() || wanted == entry.id.to_string()
+        };
         let wanted = header.keys.iter().enumerate().filter(|(_, entry)| {
             zones.contains(&entry.zone) && self.key.as_deref().is_none_or(|wanted| is_named(entry, wanted))
         });
@@ -174,7 +198,12 @@ impl Arguments {
                 let failure = Failure::new(Exit::Usage, format!("bundle {} holds no such key", bundle.id()));
                 Err(failure.hint(format!(
                     "it holds {}",
-                    header.keys.iter().map(KeyEntry::name).collect::<Vec<_>>().join(", ")
+                    header
+                        .keys
+                        .iter()
+                        .map(KeyEntry::name)
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 )))
             }
         }
@@ -202,7 +231,9 @@ impl Run<'_> {
         self.tidy(entry, &mut keys, &lock)?;
         if self.tokens.find(to, entry.id)? != Presence::Absent {
             let failure = Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()));
-            return Err(failure.hint("nothing is restored over a key that is there: name another token".to_owned()));
+            return Err(
+                failure.hint("nothing is restored over a key that is there: name another token".to_owned())
+            );
         }
         keys.begin(Pending {
             id: entry.id,
@@ -219,7 +250,10 @@ impl Run<'_> {
             Ok(how) => how,
             Err(failure) => return Err(self.take_back(entry, &mut keys, &lock, failure)),
         };
-        let change = self.arguments.change.change(Action::BackUp, self.now, cli::tool!(), self.site);
+        let change = self
+            .arguments
+            .change
+            .change(Action::BackUp, self.now, cli::tool!(), self.site);
         let this = |key: &KeyRecord| key.id == entry.id;
         if self.arguments.stays {
             let moved = KeyRecord {
@@ -230,7 +264,14 @@ impl Run<'_> {
         } else {
             self.tokens.destroy_by(to, entry.id)?;
         }
-        record_drill(&mut keys, &self.bundle.manifest, DrillLevel::D3, self.now, &change, this);
+        record_drill(
+            &mut keys,
+            &self.bundle.manifest,
+            DrillLevel::D3,
+            self.now,
+            &change,
+            this,
+        );
         keys.settle(entry.id);
         folder.write_keys(&keys, &lock)?;
         Ok(Line {
@@ -245,13 +286,25 @@ impl Run<'_> {
     fn record(&self, entry: &KeyEntry, keys: &ZoneKeys) -> Outcome<KeyRecord> {
         let record = keys.key(entry.id).filter(|record| entry.is(record));
         let record = record.ok_or_else(|| {
-            let failure = Failure::new(Exit::SaysNo, format!("the site's records do not know {} as the bundle has it", entry.name()));
-            failure.hint("restore the site's keys/ from version control first: the bundle has private parts only".to_owned())
+            let failure = Failure::new(
+                Exit::SaysNo,
+                format!(
+                    "the site's records do not know {} as the bundle has it",
+                    entry.name()
+                ),
+            );
+            failure.hint(
+                "restore the site's keys/ from version control first: the bundle has private parts only"
+                    .to_owned(),
+            )
         })?;
         match record.state {
             KeyState::Destroyed => Err(Failure::new(
                 Exit::SaysNo,
-                format!("{} was destroyed, by the records; it is not brought back", entry.name()),
+                format!(
+                    "{} was destroyed, by the records; it is not brought back",
+                    entry.name()
+                ),
             )),
             _ => Ok(record.clone()),
         }
@@ -261,7 +314,9 @@ impl Run<'_> {
     fn tidy(&self, entry: &KeyEntry, keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
         let to = &self.arguments.to;
         let interrupted = keys.pending().iter().any(|pending| {
-            pending.id == entry.id && pending.token == *to && matches!(pending.operation, Operation::Restore { .. })
+            pending.id == entry.id
+                && pending.token == *to
+                && matches!(pending.operation, Operation::Restore { .. })
         });
         if interrupted {
             self.tokens.destroy_by(to, entry.id)?;
@@ -281,11 +336,21 @@ impl Run<'_> {
     ) -> Outcome<String> {
         let copied = match &copy.form {
             CopyForm::Wrapped(wrapped) => Copy::Wrapped(wrapped.clone()),
-            CopyForm::Duplicate { public, private, seed } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
+            CopyForm::Duplicate {
+                public,
+                private,
+                seed,
+            } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
         };
-        let parent = self.parents.iter().find(|(name, _)| *name == entry.flavour).map(|(_, secret)| secret);
+        let parent = self
+            .parents
+            .iter()
+            .find(|(name, _)| *name == entry.flavour)
+            .map(|(_, secret)| secret);
         let how = restorer.restore(&copied, parent, record, &copy.label)?;
-        restorer.signing_key(record)?.prove(&record.public_key, &*random::<32>()?)?;
+        restorer
+            .signing_key(record)?
+            .prove(&record.public_key, &*random::<32>()?)?;
         Ok(how)
     }
 

@@ -17,15 +17,26 @@ pub struct Opened {
 }
 
 /// Refuses a bundle that is not as it was made, or that is past its time: before any share is looked at.
-pub fn good(bundle: &BundleFolder, folder: &SiteFolder, although_expired: bool, now: Time, output: &Output) -> Outcome {
+pub fn good(
+    bundle: &BundleFolder,
+    folder: &SiteFolder,
+    although_expired: bool,
+    now: Time,
+    output: &Output,
+) -> Outcome {
     let allowed = allowed_signers(folder)?;
     for finding in check(bundle, allowed.as_ref(), now) {
         match finding.verdict {
             Verdict::Pass => {}
-            Verdict::Warn | Verdict::NotChecked => output.warn(format!("{}: {}", finding.check, finding.text)),
+            Verdict::Warn | Verdict::NotChecked => {
+                output.warn(format!("{}: {}", finding.check, finding.text))
+            }
             Verdict::Fail if finding.check == "dates" && although_expired => output.warn(finding.text),
             Verdict::Fail => {
-                let failure = Failure::new(Exit::SaysNo, format!("bundle {} is not good: {}", bundle.id(), finding.text));
+                let failure = Failure::new(
+                    Exit::SaysNo,
+                    format!("bundle {} is not good: {}", bundle.id(), finding.text),
+                );
                 let hint = match finding.check {
                     "dates" => "--although-expired goes on, where there is no newer bundle",
                     _ => "take another copy of the bundle; nothing was restored",
@@ -68,7 +79,10 @@ pub fn open(
     let mut parents = parents_in(bundle, &payload)?;
     for (other, set) in others.iter().zip(sets) {
         let secret = recombine(&other.manifest, &set).map_err(|error| {
-            Failure::from(error).within(format!("bundle {} has the recovery parent of its native keys", other.id()))
+            Failure::from(error).within(format!(
+                "bundle {} has the recovery parent of its native keys",
+                other.id()
+            ))
         })?;
         parents.extend(parents_in(other, &opened(other, &secret)?)?);
     }
@@ -86,14 +100,22 @@ fn beside(bundle: &BundleFolder, id: BundleId, folder: &SiteFolder) -> Outcome<B
 
 /// The private parts of recovery parents; each must be that of the Name in the manifest.
 fn parents_in(bundle: &BundleFolder, payload: &Payload) -> Outcome<Vec<(String, RecoverySecret)>> {
-    let entries = bundle.manifest.header.recovery_parents.iter().zip(&payload.parents);
+    let entries = bundle
+        .manifest
+        .header
+        .recovery_parents
+        .iter()
+        .zip(&payload.parents);
     let read = |(entry, copy): (&backup::manifest::ParentEntry, &backup::ParentCopy)| {
         let secret = RecoverySecret::from_pem(copy.private_key.expose_secret())?;
         match secret.parent().name().to_string() == entry.name {
             true => Ok((entry.name.clone(), secret)),
             false => Err(Failure::new(
                 Exit::SaysNo,
-                format!("the recovery parent in bundle {} is not the one of its manifest", bundle.id()),
+                format!(
+                    "the recovery parent in bundle {} is not the one of its manifest",
+                    bundle.id()
+                ),
             )),
         }
     };

@@ -90,7 +90,10 @@ impl Start {
         };
         let lock = bench.take(output)?;
         if let Some(new) = successor(&old, &folder)? {
-            let failure = Failure::new(Exit::Failed, format!("bundle {new} was made to take the place of {} already", old.id()));
+            let failure = Failure::new(
+                Exit::Failed,
+                format!("bundle {new} was made to take the place of {} already", old.id()),
+            );
             return Err(failure.hint(format!(
                 "go on with it: keyrite-backup check-proof --bundle {new} --challenge; or rewrap that one"
             )));
@@ -105,7 +108,10 @@ impl Start {
             }
             BundleKind::RecoveryParent => self.parent(&old, &folder, now, output)?,
             BundleKind::Canary => {
-                return Err(Failure::new(Exit::Usage, format!("bundle {} is a drill's, and over with it", old.id())));
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("bundle {} is a drill's, and over with it", old.id()),
+                ));
             }
         };
         let mut maker = Maker {
@@ -126,12 +132,22 @@ impl Start {
     }
 
     /// What a recovery parent's bundle holds is in no token: only its old shares give it.
-    fn parent(&self, old: &BundleFolder, folder: &SiteFolder, now: key_metadata::Time, output: &Output) -> Outcome<Contents> {
+    fn parent(
+        &self,
+        old: &BundleFolder,
+        folder: &SiteFolder,
+        now: key_metadata::Time,
+        output: &Output,
+    ) -> Outcome<Contents> {
         let given = self.shares.read()?;
         if given.is_empty() {
             let failure = Failure::new(
                 Exit::Credential,
-                format!("bundle {} holds a recovery parent, which is in no token: it takes {} of its old shares", old.id(), old.manifest.header.needed),
+                format!(
+                    "bundle {} holds a recovery parent, which is in no token: it takes {} of its old shares",
+                    old.id(),
+                    old.manifest.header.needed
+                ),
             );
             return Err(failure.hint(
                 "give them with --share; where they are lost, its keys can be backed up for nobody else: roll them into another token".to_owned(),
@@ -145,7 +161,14 @@ impl Start {
             replaces: None,
             kek: None,
             keys: Vec::new(),
-            parents: old.manifest.header.recovery_parents.iter().cloned().zip(opened.payload.parents).collect(),
+            parents: old
+                .manifest
+                .header
+                .recovery_parents
+                .iter()
+                .cloned()
+                .zip(opened.payload.parents)
+                .collect(),
             opened_with: Vec::new(),
             tokens: signers.map(|(name, _)| name.clone()).take(1).collect(),
         })
@@ -155,7 +178,10 @@ impl Start {
 /// The bundle that is to take the place of this one, if there is one.
 fn successor(old: &BundleFolder, folder: &SiteFolder) -> Outcome<Option<BundleId>> {
     let all = Bundles::of(folder).all()?;
-    let mut successors = all.into_iter().flatten().filter(|new| new.manifest.header.replaces == Some(old.id()));
+    let mut successors = all
+        .into_iter()
+        .flatten()
+        .filter(|new| new.manifest.header.replaces == Some(old.id()));
     Ok(successors.next().map(|new| new.id()))
 }
 
@@ -170,13 +196,22 @@ fn live(old: &BundleFolder, folder: &SiteFolder, output: &Output) -> Outcome<Vec
             }
             Some(record) => keys.push((entry.zone.clone(), record.clone())),
             None => {
-                return Err(Failure::new(Exit::SaysNo, format!("the site's records do not know {} as the bundle has it", entry.name())));
+                return Err(Failure::new(
+                    Exit::SaysNo,
+                    format!(
+                        "the site's records do not know {} as the bundle has it",
+                        entry.name()
+                    ),
+                ));
             }
         }
     }
     match keys.is_empty() {
         false => Ok(keys),
-        true => Err(Failure::new(Exit::Failed, format!("every key of bundle {} was destroyed since", old.id()))),
+        true => Err(Failure::new(
+            Exit::Failed,
+            format!("every key of bundle {} was destroyed since", old.id()),
+        )),
     }
 }
 
@@ -195,27 +230,57 @@ impl Finish {
         };
         let new = self.bundle.open(Some(&folder))?;
         let Some(old) = new.manifest.header.replaces else {
-            let failure = Failure::new(Exit::Usage, format!("bundle {} takes no other one's place", new.id()));
-            return Err(failure.hint("name the new bundle, which 'keyrite-backup rewrap start' made".to_owned()));
+            let failure = Failure::new(
+                Exit::Usage,
+                format!("bundle {} takes no other one's place", new.id()),
+            );
+            return Err(
+                failure.hint("name the new bundle, which 'keyrite-backup rewrap start' made".to_owned())
+            );
         };
         let allowed = allowed_signers(&folder)?;
-        let complete = new.drills(allowed.as_ref())?.iter().any(backup::DrillState::is_complete);
+        let complete = new
+            .drills(allowed.as_ref())?
+            .iter()
+            .any(backup::DrillState::is_complete);
         if !complete {
             let last = new.drills(allowed.as_ref())?.pop();
             let missing = last.map_or_else(
-                || new.manifest.header.shares.iter().map(|share| share.custodian.to_string()).collect(),
+                || {
+                    new.manifest
+                        .header
+                        .shares
+                        .iter()
+                        .map(|share| share.custodian.to_string())
+                        .collect()
+                },
                 |drill| {
                     let refused = drill.refused.iter().map(|(name, _)| name);
-                    drill.missing.iter().chain(refused).map(ToString::to_string).collect::<Vec<_>>()
+                    drill
+                        .missing
+                        .iter()
+                        .chain(refused)
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
                 },
             );
             let failure = Failure::new(
                 Exit::SaysNo,
-                format!("bundle {old} stays: not every custodian has acknowledged the share of bundle {}; not yet {}", new.id(), missing.join(", ")),
+                format!(
+                    "bundle {old} stays: not every custodian has acknowledged the share of bundle {}; not yet {}",
+                    new.id(),
+                    missing.join(", ")
+                ),
             );
-            return Err(failure.hint(format!("keyrite-backup check-proof --bundle {} --challenge", new.id())));
+            return Err(failure.hint(format!(
+                "keyrite-backup check-proof --bundle {} --challenge",
+                new.id()
+            )));
         }
-        let (from, to) = (folder.path(format!("backups/{old}")), folder.path(format!("backups/superseded/{old}")));
+        let (from, to) = (
+            folder.path(format!("backups/{old}")),
+            folder.path(format!("backups/superseded/{old}")),
+        );
         if self.dry_run {
             return output.line(format!("bundle {old} would be set aside, in {}", to.display()));
         }
@@ -223,9 +288,15 @@ impl Finish {
             let parent = folder.path("backups/superseded");
             fs::create_dir_all(&parent)
                 .and_then(|()| fs::rename(&from, &to))
-                .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("cannot set {} aside", from.display())))?;
+                .map_err(|error| {
+                    Failure::of(Exit::Failed, &error).within(format!("cannot set {} aside", from.display()))
+                })?;
         }
-        output.line(format!("bundle {old} is set aside, in {}; bundle {} is the one to restore from", to.display(), new.id()))?;
+        output.line(format!(
+            "bundle {old} is set aside, in {}; bundle {} is the one to restore from",
+            to.display(),
+            new.id()
+        ))?;
         output.warn(format!(
             "whoever has a copy of bundle {old} and {} of its shares can restore its keys for ever: only a rollover of the keys ends that",
             "enough"

@@ -93,7 +93,9 @@ mod tests {
     #[test]
     fn every_source_decides() {
         let draw = |first: u8, second: u8, dice: &[u8]| {
-            *BundleSecret::draw(&[&[first; 32], &[second; 32]], dice).unwrap().expose()
+            *BundleSecret::draw(&[&[first; 32], &[second; 32]], dice)
+                .unwrap()
+                .expose()
         };
         let all = [
             draw(1, 2, b""),

@@ -144,7 +144,8 @@ impl Advice for RecombineError {
                 Some(format!("ask one of {}", others.join(", ")))
             }
             Self::Foreign { .. } => Some(
-                "it may be the share of an older bundle: 'keyrite-backup list' shows whose shares open which".to_owned(),
+                "it may be the share of an older bundle: 'keyrite-backup list' shows whose shares open which"
+                    .to_owned(),
             ),
             Self::Doubled { .. } => Some("give each share once".to_owned()),
             Self::TooFew { .. } | Self::Combine { .. } | Self::Secret { .. } => None,
@@ -164,7 +165,9 @@ impl Advice for RecombineError {
 pub fn number_of(manifest: &Manifest, share: &Share) -> Option<u8> {
     let digest = digest(&share.mnemonic());
     let mut entries = manifest.header.shares.iter();
-    entries.find(|entry| entry.sha256 == digest).map(|entry| entry.number)
+    entries
+        .find(|entry| entry.sha256 == digest)
+        .map(|entry| entry.number)
 }
 
 /// Puts a bundle's secret together. Every share must be one that the manifest lists; none may be there twice; more than are needed are held
@@ -198,7 +201,8 @@ pub fn recombine(manifest: &Manifest, given: &[GivenShare]) -> Result<BundleSecr
         });
     }
     let shares = seen.iter().map(|(_, given)| &given.share);
-    let bytes = slip39::combine(shares, &Passphrase::empty()).map_err(|source| RecombineError::Combine { bundle, source })?;
+    let bytes = slip39::combine(shares, &Passphrase::empty())
+        .map_err(|source| RecombineError::Combine { bundle, source })?;
     BundleSecret::from_bytes(&bytes).map_err(|source| RecombineError::Secret { bundle, source })
 }
 

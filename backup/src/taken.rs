@@ -4,9 +4,9 @@ use backup::manifest::{KeyEntry, TokenEntry};
 use backup::payload::CopyForm;
 use backup::{BundleId, BundleKind, Bundles, KeyCopy};
 use cli::{Exit, Failure, Outcome, Output, Progress, SiteArguments};
+use dnssec::AuthValue;
 use dnssec::{Copier, DsDigest, KeyEncryptionKey, KeyRecords, LeftToken, SiteTokens};
 use key_metadata::{Extractability, KeyRecord, KeyState, SiteFolder, TokenName, ZoneName};
-use dnssec::AuthValue;
 
 use crate::make::Contents;
 use crate::random::random;
@@ -26,7 +26,8 @@ pub fn choose(folder: &SiteFolder, zones: &[ZoneName], wanted: Option<&str>) -> 
     };
     for zone in zones {
         for key in folder.keys(zone)?.keys() {
-            let is_wanted = |wanted: &str| wanted == key.key_tag().to_string() || wanted == key.id.to_string();
+            let is_wanted =
+                |wanted: &str| wanted == key.key_tag().to_string() || wanted == key.id.to_string();
             if !wanted.is_none_or(is_wanted) {
                 continue;
             }
@@ -82,14 +83,24 @@ pub fn take(
             if tokens.token_of(key)? != name {
                 continue;
             }
-            let taken = taken(zone, key, &mut copier, &facts)
-                .map_err(|failure| failure.within(format!("{} {} {} was not backed up", zone, key.role, key.key_tag())))?;
+            let taken = taken(zone, key, &mut copier, &facts).map_err(|failure| {
+                failure.within(format!(
+                    "{} {} {} was not backed up",
+                    zone,
+                    key.role,
+                    key.key_tag()
+                ))
+            })?;
             contents.keys.push(taken);
             progress.step();
         }
     }
     drop(progress);
-    if contents.keys.iter().any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_))) {
+    if contents
+        .keys
+        .iter()
+        .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)))
+    {
         contents.kek = Some(kek.into_bytes());
     }
     contents.opened_with = parents_of(folder, &names, &contents, output)?;
@@ -97,9 +108,17 @@ pub fn take(
     Ok(contents)
 }
 
-fn taken(zone: &ZoneName, key: &KeyRecord, copier: &mut Copier<'_>, token: &TokenEntry) -> Outcome<(KeyEntry, KeyCopy)> {
+fn taken(
+    zone: &ZoneName,
+    key: &KeyRecord,
+    copier: &mut Copier<'_>,
+    token: &TokenEntry,
+) -> Outcome<(KeyEntry, KeyCopy)> {
     let algorithm = key.algorithm().made().ok_or_else(|| {
-        Failure::new(Exit::Failed, format!("Keyrite does not sign with {}", key.algorithm()))
+        Failure::new(
+            Exit::Failed,
+            format!("Keyrite does not sign with {}", key.algorithm()),
+        )
     })?;
     let LeftToken {
         mechanism,
@@ -109,15 +128,16 @@ fn taken(zone: &ZoneName, key: &KeyRecord, copier: &mut Copier<'_>, token: &Toke
     } = copier.copy(key)?;
     let form = match copy {
         dnssec::Copy::Wrapped(wrapped) => CopyForm::Wrapped(wrapped),
-        dnssec::Copy::Duplicate(duplicate) => {
-            CopyForm::Duplicate {
-                public: duplicate.public_part(),
-                private: duplicate.duplicate_part(),
-                seed: duplicate.seed_part(),
-            }
-        }
+        dnssec::Copy::Duplicate(duplicate) => CopyForm::Duplicate {
+            public: duplicate.public_part(),
+            private: duplicate.duplicate_part(),
+            seed: duplicate.seed_part(),
+        },
     };
-    let spki = key.public_key.spki_sha256().map_err(|error| Failure::of(Exit::Failed, &error))?;
+    let spki = key
+        .public_key
+        .spki_sha256()
+        .map_err(|error| Failure::of(Exit::Failed, &error))?;
     let ds = match key.role.signs_dnskey() {
         true => KeyRecords::new(zone, key)
             .and_then(|records| records.ds(0, DsDigest::Sha256))
@@ -150,8 +170,18 @@ fn taken(zone: &ZoneName, key: &KeyRecord, copier: &mut Copier<'_>, token: &Toke
 }
 
 /// The bundles that hold the private parts of the recovery parents that native keys left for.
-fn parents_of(folder: &SiteFolder, tokens: &[TokenName], contents: &Contents, output: &Output) -> Outcome<Vec<BundleId>> {
-    let mut wanted: Vec<&str> = contents.keys.iter().filter(|(_, copy)| matches!(copy.form, CopyForm::Duplicate { .. })).map(|(entry, _)| entry.flavour.as_str()).collect();
+fn parents_of(
+    folder: &SiteFolder,
+    tokens: &[TokenName],
+    contents: &Contents,
+    output: &Output,
+) -> Outcome<Vec<BundleId>> {
+    let mut wanted: Vec<&str> = contents
+        .keys
+        .iter()
+        .filter(|(_, copy)| matches!(copy.form, CopyForm::Duplicate { .. }))
+        .map(|(entry, _)| entry.flavour.as_str())
+        .collect();
     wanted.sort_unstable();
     wanted.dedup();
     let mut found = Vec::new();
@@ -164,18 +194,34 @@ fn parents_of(folder: &SiteFolder, tokens: &[TokenName], contents: &Contents, ou
             }
         };
         let parents = &bundle.manifest.header.recovery_parents;
-        if parents.iter().any(|parent| wanted.contains(&parent.name.as_str())) {
-            found.push((bundle.id(), parents.iter().map(|parent| parent.name.clone()).collect::<Vec<_>>()));
+        if parents
+            .iter()
+            .any(|parent| wanted.contains(&parent.name.as_str()))
+        {
+            found.push((
+                bundle.id(),
+                parents
+                    .iter()
+                    .map(|parent| parent.name.clone())
+                    .collect::<Vec<_>>(),
+            ));
         }
     }
     for name in wanted {
-        if !found.iter().any(|(_, names)| names.iter().any(|parent| parent == name)) {
+        if !found
+            .iter()
+            .any(|(_, names)| names.iter().any(|parent| parent == name))
+        {
             let tokens: Vec<_> = tokens.iter().map(ToString::to_string).collect();
             let failure = Failure::new(
                 Exit::Failed,
-                format!("no bundle of the site has the private part of the recovery parent of {}", tokens.join(", ")),
+                format!(
+                    "no bundle of the site has the private part of the recovery parent of {}",
+                    tokens.join(", ")
+                ),
             );
-            return Err(failure.hint("put the bundle that 'keyrite-backup parent' made back into backups/".to_owned()));
+            return Err(failure
+                .hint("put the bundle that 'keyrite-backup parent' made back into backups/".to_owned()));
         }
     }
     Ok(found.into_iter().map(|(id, _)| id).collect())
@@ -183,5 +229,9 @@ fn parents_of(folder: &SiteFolder, tokens: &[TokenName], contents: &Contents, ou
 
 /// What a token says of itself, without what a manifest cannot hold.
 fn ascii(text: &str) -> String {
-    text.chars().filter(|letter| matches!(letter, ' '..='~')).collect::<String>().trim().to_owned()
+    text.chars()
+        .filter(|letter| matches!(letter, ' '..='~'))
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }

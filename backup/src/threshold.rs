@@ -17,7 +17,9 @@ pub struct Threshold {
 #[non_exhaustive]
 pub enum ThresholdError {
     /// Not within the bounds.
-    #[error("{needed} of {shares} is no way to split a secret; at least 2 shares are needed, there are at most 16, and no more are needed than there are")]
+    #[error(
+        "{needed} of {shares} is no way to split a secret; at least 2 shares are needed, there are at most 16, and no more are needed than there are"
+    )]
     Bounds {
         /// How many would suffice.
         needed: usize,
@@ -61,7 +63,9 @@ impl Threshold {
         let mut next = Some((0..needed).collect::<Vec<usize>>());
         std::iter::from_fn(move || {
             let now = next.take()?;
-            let movable = (0..needed).rev().find(|place| now[*place] < shares - needed + place);
+            let movable = (0..needed)
+                .rev()
+                .find(|place| now[*place] < shares - needed + place);
             next = movable.map(|place| {
                 let start = now[place] + 1;
                 let tail = (0..needed - place).map(|step| start + step);
@@ -100,7 +104,14 @@ mod tests {
 
     #[test]
     fn subsets_are_all_there_once() {
-        for (needed, shares, count) in [(2, 3, 3), (5, 7, 21), (2, 2, 1), (8, 16, 12_870), (16, 16, 1), (2, 16, 120)] {
+        for (needed, shares, count) in [
+            (2, 3, 3),
+            (5, 7, 21),
+            (2, 2, 1),
+            (8, 16, 12_870),
+            (16, 16, 1),
+            (2, 16, 120),
+        ] {
             let threshold = Threshold::new(needed, shares).unwrap();
             let subsets: Vec<_> = threshold.subsets().collect();
             assert_eq!(subsets.len(), count);

@@ -57,9 +57,10 @@ impl Arguments {
         };
         let bundle = self.bundle.open(folder.as_ref())?;
         let allowed = match (&self.allowed_signers, &folder) {
-            (Some(path), _) => Some(read_signers(path)?.ok_or_else(|| {
-                Failure::new(Exit::Usage, format!("there is no {}", path.display()))
-            })?),
+            (Some(path), _) => Some(
+                read_signers(path)?
+                    .ok_or_else(|| Failure::new(Exit::Usage, format!("there is no {}", path.display())))?,
+            ),
             (None, Some(folder)) => allowed_signers(folder)?,
             (None, None) => None,
         };
@@ -67,7 +68,11 @@ impl Arguments {
         let mut findings = check(&bundle, allowed.as_ref(), now);
         findings.extend(match &folder {
             Some(folder) => self.keys(&bundle, folder, site)?,
-            None => vec![Finding::new("keys", Verdict::NotChecked, "whether its keys are in the tokens: there is no site here")],
+            None => vec![Finding::new(
+                "keys",
+                Verdict::NotChecked,
+                "whether its keys are in the tokens: there is no site here",
+            )],
         });
         let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
         let digest = bundle.manifest_digest();
@@ -97,7 +102,10 @@ impl Arguments {
         }
         if failed {
             let failure = Failure::new(Exit::SaysNo, format!("bundle {} is not good", bundle.id()));
-            return Err(failure.hint("take another copy of it; 'keyrite-backup create' makes a new one from the live tokens".to_owned()));
+            return Err(failure.hint(
+                "take another copy of it; 'keyrite-backup create' makes a new one from the live tokens"
+                    .to_owned(),
+            ));
         }
         if let (true, Some(folder)) = (self.record, &folder) {
             let count = enter(&bundle, DrillLevel::D0, None, site, folder, &self.change, now)?;
@@ -107,7 +115,12 @@ impl Arguments {
     }
 
     /// Whether each key that is listed is still in its token, or is marked as gone.
-    fn keys(&self, bundle: &BundleFolder, folder: &SiteFolder, site: &SiteArguments) -> Outcome<Vec<Finding>> {
+    fn keys(
+        &self,
+        bundle: &BundleFolder,
+        folder: &SiteFolder,
+        site: &SiteArguments,
+    ) -> Outcome<Vec<Finding>> {
         let mut tokens = SiteTokens::new(folder);
         let mut findings = Vec::new();
         for entry in &bundle.manifest.header.keys {
@@ -119,13 +132,29 @@ impl Arguments {
                 continue;
             };
             findings.push(match (record.state, self.offline) {
-                (KeyState::Destroyed, _) => Finding::new(check, Verdict::Pass, format!("{}: destroyed since, by the records", entry.name())),
-                (_, true) => Finding::new(check, Verdict::NotChecked, format!("{}: the tokens were left alone", entry.name())),
+                (KeyState::Destroyed, _) => Finding::new(
+                    check,
+                    Verdict::Pass,
+                    format!("{}: destroyed since, by the records", entry.name()),
+                ),
+                (_, true) => Finding::new(
+                    check,
+                    Verdict::NotChecked,
+                    format!("{}: the tokens were left alone", entry.name()),
+                ),
                 (_, false) => match signs(record, &mut tokens, folder, site) {
-                    Ok(()) => Finding::new(check, Verdict::Pass, format!("{}: it signs in its token", entry.name())),
+                    Ok(()) => Finding::new(
+                        check,
+                        Verdict::Pass,
+                        format!("{}: it signs in its token", entry.name()),
+                    ),
                     // A token that refuses is not asked for each key again: it would lock.
                     Err(failure) if failure.exit() == Exit::Credential => return Err(failure),
-                    Err(failure) => Finding::new(check, Verdict::Fail, format!("{}: {}", entry.name(), failure.in_a_line())),
+                    Err(failure) => Finding::new(
+                        check,
+                        Verdict::Fail,
+                        format!("{}: {}", entry.name(), failure.in_a_line()),
+                    ),
                 },
             });
         }
@@ -133,8 +162,15 @@ impl Arguments {
     }
 }
 
-fn signs(record: &KeyRecord, tokens: &mut SiteTokens<'_>, folder: &SiteFolder, site: &SiteArguments) -> Outcome {
+fn signs(
+    record: &KeyRecord,
+    tokens: &mut SiteTokens<'_>,
+    folder: &SiteFolder,
+    site: &SiteArguments,
+) -> Outcome {
     let name = tokens.token_of(record)?;
     open(tokens, site, folder, name)?;
-    Ok(tokens.signing_key(record)?.prove(&record.public_key, &*random::<32>()?)?)
+    Ok(tokens
+        .signing_key(record)?
+        .prove(&record.public_key, &*random::<32>()?)?)
 }

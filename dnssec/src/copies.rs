@@ -1,11 +1,11 @@
 //! Keys that leave their token for a backup, and come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use key_metadata::store::replace;
 use key_metadata::{
-    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName, TokenUri,
+    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName,
 };
 use pkcs11::{LogKey, Restored, WrapMechanism};
 use secrecy::{ExposeSecret, SecretString};
@@ -56,7 +56,7 @@ enum CopyWay<'a> {
     Pkcs11 {
         wrapping: pkcs11::Wrapping<'a>,
         /// By what each kind of key was seen to leave and come back.
-        shown: BTreeMap<KeySpec, WrapMechanism>,
+        shown: HashMap<KeySpec, WrapMechanism>,
         labels: BTreeMap<CkaId, String>,
     },
     Tpm {
@@ -76,7 +76,6 @@ pub struct Restorer<'a> {
 enum RestoreWay<'a> {
     Pkcs11 {
         token: pkcs11::Token,
-        uri: TokenUri,
         wrapping: Option<pkcs11::Wrapping<'a>>,
     },
     Tpm {
@@ -134,13 +133,12 @@ impl SiteTokens<'_> {
         }
     }
 
-    /// The recovery parent that the keys of a TPM leave for; `None` where it has none yet.
-    pub fn recovery_parent(&self, name: &TokenName) -> Result<Option<RecoveryParent>, SiteTokenError> {
-        RecoveryParent::of_site(self.site, name).map_err(token_error)
-    }
-
     /// Sets the recovery parent that keys of a TPM which are made from now on leave for.
-    pub fn set_recovery_parent(&self, name: &TokenName, parent: &RecoveryParent) -> Result<(), SiteTokenError> {
+    pub fn set_recovery_parent(
+        &self,
+        name: &TokenName,
+        parent: &RecoveryParent,
+    ) -> Result<(), SiteTokenError> {
         let lock = self.site.lock_tpm(name)?;
         parent.write_to_site(self.site, name, &lock).map_err(token_error)
     }
@@ -155,15 +153,13 @@ impl SiteTokens<'_> {
         let way = match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => CopyWay::Pkcs11 {
                 wrapping: token.wrapping(kek).map_err(token_error)?,
-                shown: BTreeMap::new(),
+                shown: HashMap::new(),
                 labels: labels(token)?,
             },
             OpenToken::Tpm { tpm, .. } => CopyWay::Tpm {
                 tokens: self,
                 tpm: tpm.clone(),
-                parent: self
-                    .recovery_parent(name)?
-                    .ok_or_else(|| SiteTokenError::NoRecoveryParent(name.clone()))?,
+                parent: self.recovery_parent(name)?,
                 owner,
             },
         };
@@ -178,10 +174,12 @@ impl SiteTokens<'_> {
         kek: Option<&'s KeyEncryptionKey>,
     ) -> Result<Restorer<'s>, SiteTokenError> {
         let way = match self.opened(name)? {
-            OpenToken::Pkcs11 { token, uri } => RestoreWay::Pkcs11 {
+            OpenToken::Pkcs11 { token, .. } => RestoreWay::Pkcs11 {
                 token: token.clone(),
-                uri: uri.clone(),
-                wrapping: kek.map(|kek| token.wrapping(kek)).transpose().map_err(token_error)?,
+                wrapping: kek
+                    .map(|kek| token.wrapping(kek))
+                    .transpose()
+                    .map_err(token_error)?,
             },
             OpenToken::Tpm { tpm, auth } => RestoreWay::Tpm {
                 tokens: self,
@@ -206,7 +204,7 @@ impl SiteTokens<'_> {
 /// The labels of the keys of a token.
 fn labels(token: &pkcs11::Token) -> Result<BTreeMap<CkaId, String>, SiteTokenError> {
     let keys = token.keys().map_err(token_error)?;
-    let labels = keys.into_iter().filter_map(|key| Some((key.id()?.clone(), key.label().to_owned())));
+    let labels = keys.into_iter().filter_map(|key| Some((key.id?, key.label)));
     Ok(labels.collect())
 }
 
@@ -219,17 +217,23 @@ impl Copier<'_> {
             .and_then(|algorithm| KeySpec::new(algorithm, Some(key.public_key.bits())).ok());
         let spec = spec.ok_or(SiteTokenError::Legacy(algorithm))?;
         match &mut self.way {
-            CopyWay::Pkcs11 { wrapping, shown, labels } => {
+            CopyWay::Pkcs11 {
+                wrapping,
+                shown,
+                labels,
+            } => {
                 let mechanism = match shown.get(&spec) {
                     Some(mechanism) => *mechanism,
                     None => {
-                        let mechanism = wrapping.prove(spec).map_err(token_error)?.mechanism;
+                        let mechanism = wrapping.prove(spec).map_err(token_error)?;
                         shown.insert(spec, mechanism);
                         mechanism
                     }
                 };
                 let id = key.cka_id();
-                let wrapped = wrapping.wrap(id.clone(), &key.public_key, mechanism).map_err(token_error)?;
+                let wrapped = wrapping
+                    .wrap(id.clone(), &key.public_key, mechanism)
+                    .map_err(token_error)?;
                 Ok(LeftToken {
                     mechanism: mechanism.to_string(),
                     flavour: "RFC 5649".to_owned(),
@@ -249,7 +253,8 @@ impl Copier<'_> {
                     path: path.clone(),
                     source,
                 })?;
-                let blob = KeyBlob::from_bytes(&bytes).map_err(|source| SiteTokenError::BlobContent { path, source })?;
+                let blob = KeyBlob::from_bytes(&bytes)
+                    .map_err(|source| SiteTokenError::BlobContent { path, source })?;
                 if !blob.leaves_to(parent) {
                     return Err(SiteTokenError::OtherRecoveryParent {
                         token: self.name.clone(),
@@ -294,7 +299,12 @@ impl Restorer<'_> {
                     Restored::Imported => "C_CreateObject".to_owned(),
                 })
             }
-            (RestoreWay::Tpm { tpm, auth, restored, .. }, Copy::Duplicate(duplicate)) => {
+            (
+                RestoreWay::Tpm {
+                    tpm, auth, restored, ..
+                },
+                Copy::Duplicate(duplicate),
+            ) => {
                 let parent = parent.ok_or_else(|| SiteTokenError::NoRecoveryParent(self.name.clone()))?;
                 let blob = tpm.restore(duplicate, parent, Some(auth)).map_err(token_error)?;
                 restored.insert(key.id, blob);
@@ -314,7 +324,9 @@ impl Restorer<'_> {
     /// The private part of a key that was restored.
     pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
         match &self.way {
-            RestoreWay::Pkcs11 { token, .. } => Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?)),
+            RestoreWay::Pkcs11 { token, .. } => {
+                Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?))
+            }
             RestoreWay::Tpm {
                 tpm, auth, restored, ..
             } => {
@@ -337,7 +349,10 @@ impl Restorer<'_> {
         };
         let path = tokens.site.tpm_key_path(id);
         if let Ok(old) = fs::read(&path) {
-            let kept = tokens.site.path(format!("keys/tpm/replaced/{id}.{}", key_metadata::Digest::of(&old)));
+            let kept = tokens.site.path(format!(
+                "keys/tpm/replaced/{id}.{}",
+                key_metadata::Digest::of(&old)
+            ));
             replace(&kept, |out| out.write_all(&old))?;
         }
         Ok(replace(&path, |out| out.write_all(&blob.to_bytes()))?)

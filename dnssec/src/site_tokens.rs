@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, CkaId, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, SiteFolder,
-    SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
+    Advice, CkaId, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey,
+    SiteFolder, SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
 use tpm::RecoveryParent;
@@ -55,7 +55,9 @@ pub enum SiteTokenError {
     #[error("a native key in TPM '{0}' leaves it only to a recovery parent, and this site has none")]
     NoRecoveryParent(TokenName),
     /// A native key that leaves to another recovery parent than the site's.
-    #[error("key {id} in TPM '{token}' leaves to another recovery parent than the one of tpm/{token}/recovery-parent.tpm, or to none")]
+    #[error(
+        "key {id} in TPM '{token}' leaves to another recovery parent than the one of tpm/{token}/recovery-parent.tpm, or to none"
+    )]
     OtherRecoveryParent {
         /// The TPM.
         token: TokenName,
@@ -157,9 +159,10 @@ impl Advice for SiteTokenError {
             Self::BlobThere { .. } => {
                 Some("it may be there from an earlier import; list the token's keys".to_owned())
             }
-            Self::OtherRecoveryParent { .. } => {
-                Some("a key can leave only to the parent that it was made for: put the file of that one back".to_owned())
-            }
+            Self::OtherRecoveryParent { .. } => Some(
+                "a key can leave only to the parent that it was made for: put the file of that one back"
+                    .to_owned(),
+            ),
             Self::OtherKind { .. } => Some("name a token of the kind that the key was in".to_owned()),
             Self::NoToken(_) | Self::NotOpen(_) | Self::Legacy(_) => None,
         }
@@ -273,7 +276,7 @@ impl<'a> SiteTokens<'a> {
     }
 
     /// The recovery parent that the keys of a TPM leave to.
-    fn recovery_parent(&self, name: &TokenName) -> Result<RecoveryParent, SiteTokenError> {
+    pub(crate) fn recovery_parent(&self, name: &TokenName) -> Result<RecoveryParent, SiteTokenError> {
         let parent = RecoveryParent::of_site(self.site, name).map_err(token_error)?;
         parent.ok_or_else(|| SiteTokenError::NoRecoveryParent(name.clone()))
     }
