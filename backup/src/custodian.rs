@@ -9,6 +9,8 @@ use key_metadata::site::SiteWord;
 use key_metadata::tpm_setup::Recipient;
 use serde::Serialize;
 
+use crate::plugins::plugins;
+
 #[derive(Subcommand)]
 pub enum Verb {
     /// Add a custodian to site.yaml
@@ -68,7 +70,7 @@ impl Change {
         let recipient =
             Recipient::from_str(&self.recipient).map_err(|error| Failure::of(Exit::Usage, &error))?;
         // It is tried before it is believed: a share that nobody can be given is found now, and not at a ceremony.
-        custody::encrypt_to(&recipient, b"a trial of a custodian's recipient")?;
+        custody::encrypt_to([&recipient], b"a trial of a custodian's recipient", &plugins())?;
         let (done, would) = match kind {
             Kind::Add => ("added", "would be added"),
             Kind::Replace => ("replaced", "would be replaced"),

@@ -102,7 +102,7 @@ impl Start {
         let id = KeyId::from_random(*random()?);
         let note = canary_note(&folder, &self.token, id)?;
         let zone: ZoneName = ZONE.parse().map_err(|error| Failure::of(Exit::Failed, &error))?;
-        let made = || -> Outcome {
+        let mut made = || -> Outcome {
             let (public_key, reference) =
                 tokens.generate(&self.token, spec, id, ZONE, Extractability::Wrapped)?;
             let canary = KeyRecord {

@@ -14,6 +14,8 @@ use secrecy::ExposeSecret;
 use slip39::Share;
 use zeroize::Zeroizing;
 
+use crate::plugins::plugins;
+
 /// The longest share, encrypted or not, in bytes.
 const LONGEST: u64 = 64 << 10;
 
@@ -129,13 +131,14 @@ impl IdentityArguments {
                 failure.hint("name the file with the custodian's age identity with --identity".to_owned())
             );
         }
+        let plugins = plugins();
         let mut identities = Vec::new();
         for path in &self.identities {
-            let what = format!("the passphrase of {}", path.display());
-            let ask = || read_pin(&PinSource::Prompt, &what, Path::new(""), |_| Err(no_tpm()));
-            identities.extend(custody::Identity::from_file(path, ask)?);
+            let name = path.display().to_string();
+            let bytes = from_open(open(path, "an identity")?, &name)?;
+            identities.extend(custody::Identity::read_file(&name, &bytes, &plugins)?);
         }
-        custody::decrypt_with(&identities, bytes)
+        custody::decrypt_with(&identities, bytes, &plugins)
             .map_err(|error| Failure::from(error).within(format!("the share from {from} cannot be opened")))
     }
 }

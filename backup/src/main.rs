@@ -18,6 +18,7 @@ mod owner;
 mod paper;
 mod paper_sheet;
 mod parent;
+mod plugins;
 mod prove;
 mod random;
 mod restore;
@@ -76,9 +77,6 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    if let Some(exit) = custody::plugin_child() {
-        return exit;
-    }
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         let site = &arguments.site;
         if !matches!(arguments.verb, Verb::Document(_)) {

@@ -12,6 +12,7 @@ use backup::{
     Payload, Staged, commitment::commitments, deal, findings, recombine, shares,
 };
 use cli::{Exit, Failure, Outcome, Output, Progress, SiteArguments};
+use custody::WorkFactor;
 use dnssec::SiteTokens;
 use key_metadata::store::{Lock, replace};
 use key_metadata::version::Version1;
@@ -20,13 +21,14 @@ use slip39::Share;
 use zeroize::Zeroizing;
 
 use crate::arguments::{Custody, CustodyArguments};
+use crate::plugins::plugins;
 use crate::officers::{allowed_signers, no_signers, sign};
 use crate::random::random;
 use crate::tokens::open;
 
-/// The work factor of scrypt for `payload.age`, as a power of two. The passphrase has 256 random bits, so that it slows nobody but us: it is
-/// no more than a reader may take for granted (age's own default is 18).
-const WORK_FACTOR: u8 = 12;
+/// The work factor of scrypt for `payload.age`, as a power of two: 1 MiB. The passphrase has 256 random bits, which nobody guesses, so that more
+/// (age's own default is 18) would slow nobody but those who restore.
+const WORK_FACTOR: u8 = 10;
 
 /// What a bundle is to hold.
 pub struct Contents {
@@ -139,7 +141,8 @@ impl Maker<'_, '_> {
         let json = payload
             .to_json()
             .map_err(|error| Failure::of(Exit::Failed, &error))?;
-        let sealed = custody::seal_with_passphrase(&secret.passphrase(), WORK_FACTOR, &json)?;
+        let work = WorkFactor::try_from(WORK_FACTOR).map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let sealed = custody::seal_with_passphrase(&secret.passphrase(), work, &json)?;
         let manifest = Manifest {
             header,
             files: [(PAYLOAD.to_owned(), Digest::of(&sealed))].into(),
@@ -244,7 +247,7 @@ impl Maker<'_, '_> {
             let mut line = Zeroizing::new(Vec::with_capacity(512));
             line.extend_from_slice(secrecy::ExposeSecret::expose_secret(&words).as_bytes());
             line.push(b'\n');
-            let encrypted = custody::encrypt_to(recipient, &line).map_err(|error| {
+            let encrypted = custody::encrypt_to([recipient], &line, &plugins()).map_err(|error| {
                 Failure::from(error).within(format!("the share of {custodian} cannot be encrypted"))
             })?;
             let path = share_file(folder, staged.id(), &custodian.to_string());

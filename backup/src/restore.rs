@@ -256,6 +256,7 @@ impl Run<'_> {
             .change(Action::BackUp, self.now, cli::tool!(), self.site);
         let this = |key: &KeyRecord| key.id == entry.id;
         if self.arguments.stays {
+            restorer.settle(entry.id)?;
             let moved = KeyRecord {
                 reference: self.tokens.reference_in(to, entry.id)?,
                 ..record

@@ -6,6 +6,7 @@ use backup::{BundleId, BundleKind, Bundles, KeyCopy};
 use cli::{Exit, Failure, Outcome, Output, Progress, SiteArguments};
 use dnssec::AuthValue;
 use dnssec::{Copier, DsDigest, KeyEncryptionKey, KeyRecords, LeftToken, SiteTokens};
+use zeroize::Zeroizing;
 use key_metadata::{Extractability, KeyRecord, KeyState, SiteFolder, TokenName, ZoneName};
 
 use crate::make::Contents;
@@ -101,7 +102,7 @@ pub fn take(
         .iter()
         .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)))
     {
-        contents.kek = Some(kek.into_bytes());
+        contents.kek = Some(Zeroizing::new(*kek.expose()));
     }
     contents.opened_with = parents_of(folder, &names, &contents, output)?;
     contents.tokens = names;

@@ -83,7 +83,7 @@ enum RestoreWay<'a> {
         tpm: tpm::Tpm,
         auth: SecretString,
         /// Native keys are in no token until their file is written.
-        restored: BTreeMap<KeyId, KeyBlob>,
+        restored: BTreeMap<KeyId, (KeyBlob, RecoveryParent)>,
     },
 }
 
@@ -307,7 +307,7 @@ impl Restorer<'_> {
             ) => {
                 let parent = parent.ok_or_else(|| SiteTokenError::NoRecoveryParent(self.name.clone()))?;
                 let blob = tpm.restore(duplicate, parent, Some(auth)).map_err(token_error)?;
-                restored.insert(key.id, blob);
+                restored.insert(key.id, (blob, parent.parent().clone()));
                 Ok("TPM2_Import".to_owned())
             }
             (RestoreWay::Pkcs11 { .. }, _) => Err(SiteTokenError::OtherKind {
@@ -330,7 +330,7 @@ impl Restorer<'_> {
             RestoreWay::Tpm {
                 tpm, auth, restored, ..
             } => {
-                let blob = restored.get(&key.id).ok_or_else(|| SiteTokenError::NoBlob {
+                let (blob, _) = restored.get(&key.id).ok_or_else(|| SiteTokenError::NoBlob {
                     token: self.name.clone(),
                     id: key.id.into(),
                 })?;
@@ -339,14 +339,17 @@ impl Restorer<'_> {
         }
     }
 
-    /// Lets a key that was restored stay: the file of a native key is written. One of another TPM that has its name is kept beside it.
+    /// Lets a key that was restored stay: the file of a native key is written, and the recovery parent that it leaves to again. A file of another
+    /// TPM that has its name is kept in `keys/tpm/replaced`.
     pub fn settle(&mut self, id: KeyId) -> Result<(), SiteTokenError> {
         let RestoreWay::Tpm { tokens, restored, .. } = &mut self.way else {
             return Ok(());
         };
-        let Some(blob) = restored.get(&id) else {
+        let Some((blob, parent)) = restored.get(&id) else {
             return Ok(());
         };
+        let lock = tokens.site.lock_tpm(&self.name)?;
+        parent.write_to_site(tokens.site, &self.name, &lock).map_err(token_error)?;
         let path = tokens.site.tpm_key_path(id);
         if let Ok(old) = fs::read(&path) {
             let kept = tokens.site.path(format!(
