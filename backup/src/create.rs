@@ -3,7 +3,7 @@
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::SiteTokens;
-use key_metadata::{KeyRecord, SiteFolder, ZoneName};
+use key_metadata::{Digest, KeyRecord, SiteFolder, ZoneName};
 use serde::Serialize;
 
 use crate::arguments::CustodyArguments;
@@ -201,13 +201,19 @@ pub fn tell(made: &Made, chosen: &Chosen, json: bool, output: &mut Output) -> Ou
         header.shares.len()
     ))?;
     output.line(format!("manifest {digest}"))?;
-    output.line(format!("  {words}"))?;
+    tell_words(&digest, output)?;
     output.say(format!(
         "next: keep the bundle and each share on a medium of its own; then keyrite-backup verify --bundle {0} --record, and keyrite-backup \
          check-proof --bundle {0} --challenge",
         header.bundle
     ));
     Ok(())
+}
+
+/// A digest as words, as it is read aloud: eight in a line.
+pub fn tell_words(digest: &Digest, output: &mut Output) -> Outcome {
+    let words = cli::words::words(digest);
+    words.chunks(8).try_for_each(|line| output.line(format!("  {}", line.join(" "))))
 }
 
 /// What a bundle that holds no keys of zones is told with.

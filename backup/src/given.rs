@@ -25,7 +25,7 @@ pub struct ShareArguments {
     /// Where a share comes from, once for each: file:PATH (its words, or encrypted by age), fd:NUMBER, or prompt
     // Not parsed by clap: its error would quote words that were given by mistake.
     #[arg(long = "share", value_name = "SOURCE", required = true)]
-    shares: Vec<OsString>,
+    given: Vec<OsString>,
     #[command(flatten)]
     identities: IdentityArguments,
 }
@@ -36,7 +36,7 @@ pub struct OptionalShares {
     /// Where an old share comes from, once for each: file:PATH (its words, or encrypted by age), fd:NUMBER, or prompt
     // Not parsed by clap: its error would quote words that were given by mistake.
     #[arg(long = "share", value_name = "SOURCE")]
-    shares: Vec<OsString>,
+    given: Vec<OsString>,
     #[command(flatten)]
     identities: IdentityArguments,
 }
@@ -62,14 +62,14 @@ pub struct IdentityArguments {
 impl ShareArguments {
     /// All shares, in the order in which they were given.
     pub fn read(&self) -> Outcome<Vec<GivenShare>> {
-        self.identities.read_all(&self.shares)
+        self.identities.read_all(&self.given)
     }
 }
 
 impl OptionalShares {
     /// All shares, in the order in which they were given.
     pub fn read(&self) -> Outcome<Vec<GivenShare>> {
-        self.identities.read_all(&self.shares)
+        self.identities.read_all(&self.given)
     }
 }
 

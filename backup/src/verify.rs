@@ -10,6 +10,7 @@ use key_metadata::backup::DrillLevel;
 use key_metadata::{KeyRecord, KeyState, SiteFolder};
 use serde::Serialize;
 
+use crate::create::tell_words;
 use crate::evidence_of::enter;
 use crate::named::BundleArgument;
 use crate::officers::{allowed_signers, read_signers};
@@ -98,7 +99,7 @@ impl Arguments {
             });
             output.result(table(["", "CHECK", "FOUND"], rows))?;
             output.line(format!("manifest {digest}"))?;
-            output.line(format!("  {words}"))?;
+            tell_words(&digest, output)?;
         }
         if failed {
             let failure = Failure::new(Exit::SaysNo, format!("bundle {} is not good", bundle.id()));
