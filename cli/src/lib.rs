@@ -1,5 +1,6 @@
 //! What every Keyrite tool shares with its user: failures and exit codes, results as tables and JSON, PINs, confirmation, progress,
-//! man pages, pages for people, digests that are read aloud.
+//! man pages, pages for people, digests that are
+//! read aloud, memory that holds secrets.
 //!
 //! stdout is the result, stderr is talk.
 
@@ -7,8 +8,10 @@ mod arguments;
 mod change;
 mod columns;
 mod confirm;
+pub mod dialogue;
 mod documents;
 mod failure;
+mod memory;
 mod operator;
 mod output;
 pub mod page;
@@ -23,6 +26,7 @@ pub use columns::{Columns, JsonList};
 pub use confirm::confirm;
 pub use documents::DocumentVerb;
 pub use failure::{Exit, Failure, Outcome};
+pub use memory::lock_memory;
 pub use operator::{now, operator};
 pub use output::{Output, Progress, table};
 pub use pin::{NewPin, parse_pin_source, pin_source, read_new_pin, read_pin};
