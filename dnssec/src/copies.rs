@@ -5,7 +5,7 @@ use std::fs;
 
 use key_metadata::store::replace;
 use key_metadata::{
-    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName,
+    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName, TpmHandle,
 };
 use pkcs11::{LogKey, Restored, WrapMechanism};
 use secrecy::{ExposeSecret, SecretString};
@@ -119,6 +119,12 @@ impl SiteTokens<'_> {
                 Ok(Zeroizing::new(bytes.expose_secret().to_vec()))
             }
         }
+    }
+
+    /// The owner's auth value, sealed at a handle of the site's one TPM, which is let go at once.
+    pub fn unseal_auth(&self, handle: TpmHandle) -> Result<AuthValue, SiteTokenError> {
+        let tpm = tpm::Tpm::keeping(self.site, handle).map_err(token_error)?;
+        tpm.unseal_auth(handle).map_err(token_error)
     }
 
     /// The key by which an open token signs what is not DNSSEC's: logs and manifests; made where there is none. `None` for a TPM, which has no
