@@ -213,7 +213,9 @@ pub fn tell(made: &Made, chosen: &Chosen, json: bool, output: &mut Output) -> Ou
 /// A digest as words, as it is read aloud: eight in a line.
 pub fn tell_words(digest: &Digest, output: &mut Output) -> Outcome {
     let words = cli::words::words(digest);
-    words.chunks(8).try_for_each(|line| output.line(format!("  {}", line.join(" "))))
+    words
+        .chunks(8)
+        .try_for_each(|line| output.line(format!("  {}", line.join(" "))))
 }
 
 /// What a bundle that holds no keys of zones is told with.

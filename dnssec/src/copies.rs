@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 use crate::signing_key::SigningKey;
 use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
 
+/// How a native key leaves its TPM.
+pub const DUPLICATE: &str = "TPM2_Duplicate";
+
 /// What a token says of itself, for the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenFacts {
@@ -269,7 +272,7 @@ impl Copier<'_> {
                 }
                 let duplicate = tpm.duplicate(&blob, parent, *owner).map_err(token_error)?;
                 Ok(LeftToken {
-                    mechanism: "TPM2_Duplicate".to_owned(),
+                    mechanism: DUPLICATE.to_owned(),
                     flavour: parent.name().to_string(),
                     label: String::new(),
                     copy: Copy::Duplicate(duplicate),
@@ -355,7 +358,9 @@ impl Restorer<'_> {
             return Ok(());
         };
         let lock = tokens.site.lock_tpm(&self.name)?;
-        parent.write_to_site(tokens.site, &self.name, &lock).map_err(token_error)?;
+        parent
+            .write_to_site(tokens.site, &self.name, &lock)
+            .map_err(token_error)?;
         let path = tokens.site.tpm_key_path(id);
         if let Ok(old) = fs::read(&path) {
             let kept = tokens.site.path(format!(
