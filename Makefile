@@ -58,6 +58,7 @@ bench: deps
 	cargo bench --locked --package keyrite-tests --bench sign
 	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tests --bench ceremony_log
+	cargo bench --locked --package keyrite-tests --bench backup
 	cargo bench --locked --package keyrite-tpm --bench sign
 	cargo bench --locked --package keyrite-pkcs11 --bench wrap
 

@@ -1,5 +1,7 @@
 //! `restore`: keys of a bundle into a token, proved by a signature (D3).
 
+use std::collections::BTreeSet;
+
 use backup::manifest::KeyEntry;
 use backup::payload::CopyForm;
 use backup::{BundleFolder, BundleKind, KeyCopy, record_drill};
@@ -11,7 +13,7 @@ use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, RecoverySecret, Restor
 use key_metadata::backup::DrillLevel;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
-use key_metadata::{Action, KeyRecord, KeyState, SiteFolder, Time, TokenName, ZoneKeys};
+use key_metadata::{Action, KeyId, KeyRecord, KeyState, SiteFolder, Time, TokenName, ZoneKeys, ZoneName};
 use serde::Serialize;
 
 use crate::given::ShareArguments;
@@ -39,7 +41,7 @@ pub struct Arguments {
     /// From now on the zones' keys are those in that token. Without it this is a drill, and they are taken out again
     #[arg(long = "move")]
     stays: bool,
-    /// Restore also from a bundle that is past its time, where there is no newer one
+    /// Restore also from a bundle that is past its time or superseded, where no newer one can be used
     #[arg(long)]
     although_expired: bool,
     #[command(flatten)]
@@ -113,7 +115,7 @@ impl Arguments {
         let mut tokens = SiteTokens::new(&folder);
         open(&mut tokens, site, &folder, &self.to)?;
         let progress = Progress::new("restoring", wanted.len() as u64);
-        let wanted: Vec<(&KeyEntry, &KeyCopy)> = wanted
+        let wanted: Vec<Wanted<'_>> = wanted
             .into_iter()
             .filter_map(|(entry, place)| Some((entry, opened.payload.keys.get(place)?)))
             .collect();
@@ -137,19 +139,15 @@ impl Arguments {
         let mut restorer = tokens.restorer(&self.to, kek.as_ref().filter(|_| needs_kek))?;
         let mut lines = Vec::new();
         let mut result = Ok(());
-        for (entry, copy) in &wanted {
-            match run.key(entry, copy, &mut restorer) {
-                Ok(line) => {
-                    if !self.report.json {
-                        progress.without(|| output.line(line.text()))?;
-                    }
-                    lines.push(line);
-                    progress.step();
-                }
-                Err(failure) => {
-                    result = Err(failure.within(format!("{} was not restored", entry.name())));
-                    break;
-                }
+        for (zone, keys) in by_zone(&wanted) {
+            let (restored, outcome) = run.zone(zone, &keys, &mut restorer, &progress);
+            if !self.report.json {
+                progress.without(|| restored.iter().try_for_each(|line| output.line(line.text())))?;
+            }
+            lines.extend(restored);
+            if outcome.is_err() {
+                result = outcome;
+                break;
             }
         }
         drop(progress);
@@ -210,6 +208,28 @@ impl Arguments {
     }
 }
 
+/// Keys in the order of the bundle, those of a zone together.
+fn by_zone<'k>(wanted: &[Wanted<'k>]) -> Vec<(&'k ZoneName, Vec<Wanted<'k>>)> {
+    let mut zones: Vec<(&ZoneName, Vec<Wanted<'_>>)> = Vec::new();
+    for one in wanted {
+        let zone = &one.0.zone;
+        match zones.iter_mut().find(|(known, _)| *known == zone) {
+            Some((_, keys)) => keys.push(*one),
+            None => zones.push((zone, vec![*one])),
+        }
+    }
+    zones
+}
+
+/// A key of the bundle, and its copy.
+type Wanted<'k> = (&'k KeyEntry, &'k KeyCopy);
+
+/// A key that was restored, with the record that it has from now on.
+struct Done {
+    line: Line,
+    record: KeyRecord,
+}
+
 /// One run over several keys.
 struct Run<'a> {
     arguments: &'a Arguments,
@@ -222,65 +242,159 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// One key. It is noted in the zone's file before the token is asked, and what a run that was killed left of it is taken out first.
-    fn key(&self, entry: &KeyEntry, copy: &KeyCopy, restorer: &mut Restorer<'_>) -> Outcome<Line> {
-        let (folder, to) = (self.folder, &self.arguments.to);
-        let lock = folder.lock_keys(&entry.zone)?;
-        let mut keys = folder.keys(&entry.zone)?;
-        let record = self.record(entry, &keys)?;
-        self.tidy(entry, &mut keys, &lock)?;
-        if self.tokens.find(to, entry.id)? != Presence::Absent {
-            let failure = Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()));
-            return Err(
-                failure.hint("nothing is restored over a key that is there: name another token".to_owned())
-            );
+    /// The keys of one zone: those that were restored, and what stopped it before the others were.
+    ///
+    /// All are noted in the zone's file before the token is asked for the first, and the write that records what was restored takes back all notes:
+    /// a zone of a hundred keys is written twice, not two hundred times. A run that is killed between the two leaves the notes, by which the next
+    /// one takes out whatever is there.
+    fn zone(
+        &self,
+        zone: &ZoneName,
+        wanted: &[Wanted<'_>],
+        restorer: &mut Restorer<'_>,
+        progress: &Progress,
+    ) -> (Vec<Line>, Outcome) {
+        match self.noted(zone, wanted) {
+            Ok((lock, keys, records)) => {
+                let wanted = wanted.iter().zip(records);
+                self.all(keys, &lock, wanted, restorer, progress)
+            }
+            Err(failure) => (Vec::new(), Err(failure)),
         }
-        keys.begin(Pending {
-            id: entry.id,
-            token: to.clone(),
-            since: self.now,
-            operator: cli::operator(self.site.operator.as_deref()),
-            operation: Operation::Restore {
-                bundle: self.bundle.id().to_string(),
-            },
-        });
+    }
+
+    /// Notes the keys of a zone, when nothing stands against restoring any of them. What a run that was killed left of them is taken out first.
+    fn noted(&self, zone: &ZoneName, wanted: &[Wanted<'_>]) -> Outcome<(Lock, ZoneKeys, Vec<KeyRecord>)> {
+        let (folder, to) = (self.folder, &self.arguments.to);
+        let lock = folder.lock_keys(zone)?;
+        let mut keys = folder.keys(zone)?;
+        let record =
+            |(entry, _): &Wanted<'_>| self.record(entry, &keys).map_err(|failure| not(entry, failure));
+        let records = wanted.iter().map(record).collect::<Outcome<Vec<_>>>()?;
+        self.tidy(wanted, &mut keys, &lock)?;
+        for (entry, _) in wanted {
+            if self.tokens.find(to, entry.id)? != Presence::Absent {
+                let failure =
+                    Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()));
+                return Err(not(
+                    entry,
+                    failure
+                        .hint("nothing is restored over a key that is there: name another token".to_owned()),
+                ));
+            }
+        }
+        for (entry, _) in wanted {
+            keys.begin(Pending {
+                id: entry.id,
+                token: to.clone(),
+                since: self.now,
+                operator: cli::operator(self.site.operator.as_deref()),
+                operation: Operation::Restore {
+                    bundle: self.bundle.id().to_string(),
+                },
+            });
+        }
         folder.write_keys(&keys, &lock)?;
-        let restored = self.restored(entry, copy, &record, restorer);
-        let how = match restored {
-            Ok(how) => how,
-            Err(failure) => return Err(self.take_back(entry, &mut keys, &lock, failure)),
-        };
+        Ok((lock, keys, records))
+    }
+
+    /// Restores the keys that were noted, until one fails, and records them.
+    fn all<'k>(
+        &self,
+        mut keys: ZoneKeys,
+        lock: &Lock,
+        wanted: impl Iterator<Item = (&'k Wanted<'k>, KeyRecord)>,
+        restorer: &mut Restorer<'_>,
+        progress: &Progress,
+    ) -> (Vec<Line>, Outcome) {
+        let (mut done, mut failed) = (Vec::new(), None);
+        for ((entry, copy), record) in wanted {
+            if failed.is_none() {
+                match self.key(entry, copy, record, restorer) {
+                    Ok(key) => {
+                        done.push(key);
+                        progress.step();
+                    }
+                    Err(stopped) => {
+                        failed = Some(not(entry, stopped.failure));
+                        if stopped.stays {
+                            // Its note stays too: the next run takes it out.
+                            continue;
+                        }
+                    }
+                }
+            }
+            keys.settle(entry.id);
+        }
+        match self.recorded(&mut keys, lock, &done) {
+            Ok(()) => {
+                let lines = done.into_iter().map(|done| done.line).collect();
+                (lines, failed.map_or(Ok(()), Err))
+            }
+            Err(failure) => {
+                let failure = match failed {
+                    Some(failed) => failed.and(failure),
+                    None => failure,
+                };
+                (Vec::new(), Err(failure.part_way()))
+            }
+        }
+    }
+
+    /// One write: what was restored, and that nothing is begun any more.
+    fn recorded(&self, keys: &mut ZoneKeys, lock: &Lock, done: &[Done]) -> Outcome {
         let change = self
             .arguments
             .change
             .change(Action::BackUp, self.now, cli::tool!(), self.site);
-        let this = |key: &KeyRecord| key.id == entry.id;
         if self.arguments.stays {
-            restorer.settle(entry.id)?;
-            let moved = KeyRecord {
-                reference: self.tokens.reference_in(to, entry.id)?,
-                ..record
-            };
-            keys.replace(moved, change.clone());
-        } else {
-            self.tokens.destroy_by(to, entry.id)?;
+            for done in done {
+                keys.replace(done.record.clone(), change.clone());
+            }
         }
+        let restored: BTreeSet<KeyId> = done.iter().map(|done| done.record.id).collect();
         record_drill(
-            &mut keys,
+            keys,
             &self.bundle.manifest,
             DrillLevel::D3,
             self.now,
             &change,
-            this,
+            |key| restored.contains(&key.id),
         );
-        keys.settle(entry.id);
-        folder.write_keys(&keys, &lock)?;
-        Ok(Line {
+        Ok(self.folder.write_keys(keys, lock)?)
+    }
+
+    /// One key into the token, and proved; in a drill it is taken out again.
+    fn key(
+        &self,
+        entry: &KeyEntry,
+        copy: &KeyCopy,
+        record: KeyRecord,
+        restorer: &mut Restorer<'_>,
+    ) -> Result<Done, Stopped> {
+        let to = &self.arguments.to;
+        let how = self
+            .restored(entry, copy, &record, restorer)
+            .map_err(|failure| self.take_back(entry, failure))?;
+        let settled = || -> Outcome<KeyRecord> {
+            if !self.arguments.stays {
+                self.tokens.destroy_by(to, entry.id)?;
+                return Ok(record);
+            }
+            restorer.settle(entry.id)?;
+            Ok(KeyRecord {
+                reference: self.tokens.reference_in(to, entry.id)?,
+                ..record
+            })
+        };
+        let record = settled().map_err(|failure| Stopped { failure, stays: true })?;
+        let line = Line {
             key: entry.name(),
             token: to.to_string(),
             how,
             stays: self.arguments.stays,
-        })
+        };
+        Ok(Done { line, record })
     }
 
     /// The site's record of the key, which must be the one of the bundle: what is restored is what is published.
@@ -311,21 +425,29 @@ impl Run<'_> {
         }
     }
 
-    /// Takes out what a restore of this key into this token left when it was killed.
-    fn tidy(&self, entry: &KeyEntry, keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
+    /// Takes out what a restore of these keys into this token left when it was killed.
+    fn tidy(&self, wanted: &[Wanted<'_>], keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
         let to = &self.arguments.to;
-        let interrupted = keys.pending().iter().any(|pending| {
-            pending.id == entry.id
-                && pending.token == *to
+        let is_interrupted = |pending: &Pending| {
+            pending.token == *to
                 && matches!(pending.operation, Operation::Restore { .. })
-        });
-        if interrupted {
-            self.tokens.destroy_by(to, entry.id)?;
-            self.tokens.remove_unfinished(to, entry.id)?;
-            keys.settle(entry.id);
-            self.folder.write_keys(keys, lock)?;
+                && wanted.iter().any(|(entry, _)| entry.id == pending.id)
+        };
+        let interrupted: Vec<KeyId> = keys
+            .pending()
+            .iter()
+            .filter(|pending| is_interrupted(pending))
+            .map(|pending| pending.id)
+            .collect();
+        for id in &interrupted {
+            self.tokens.destroy_by(to, *id)?;
+            self.tokens.remove_unfinished(to, *id)?;
+            keys.settle(*id);
         }
-        Ok(())
+        match interrupted.is_empty() {
+            true => Ok(()),
+            false => Ok(self.folder.write_keys(keys, lock)?),
+        }
     }
 
     fn restored(
@@ -355,18 +477,34 @@ impl Run<'_> {
         Ok(how)
     }
 
-    /// Destroys what there is of a key that was not restored, and takes back the note of it; if that fails too, both are told.
-    fn take_back(&self, entry: &KeyEntry, keys: &mut ZoneKeys, lock: &Lock, failure: Failure) -> Failure {
+    /// Destroys what there is of a key that was not restored; if that fails too, both are told.
+    fn take_back(&self, entry: &KeyEntry, failure: Failure) -> Stopped {
         let to = &self.arguments.to;
-        let mut undo = || -> Outcome {
+        let undo = || -> Outcome {
             self.tokens.destroy_by(to, entry.id)?;
             self.tokens.remove_unfinished(to, entry.id)?;
-            keys.settle(entry.id);
-            Ok(self.folder.write_keys(keys, lock)?)
+            Ok(())
         };
         match undo() {
-            Ok(()) => failure,
-            Err(error) => failure.and(error.within(format!("what there is of it stays in token '{to}'"))),
+            Ok(()) => Stopped {
+                failure,
+                stays: false,
+            },
+            Err(error) => Stopped {
+                failure: failure.and(error.within(format!("what there is of it stays in token '{to}'"))),
+                stays: true,
+            },
         }
     }
+}
+
+/// Why a key was not restored.
+struct Stopped {
+    failure: Failure,
+    /// Whether something of it may be in the token still.
+    stays: bool,
+}
+
+fn not(entry: &KeyEntry, failure: Failure) -> Failure {
+    failure.within(format!("{} was not restored", entry.name()))
 }
