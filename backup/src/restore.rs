@@ -1,6 +1,8 @@
 //! `restore`: keys of a bundle into a token, proved by a signature (D3).
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
 
 use backup::manifest::KeyEntry;
 use backup::payload::CopyForm;
@@ -9,7 +11,7 @@ use clap::Args;
 use cli::{
     ChangeArguments, Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice,
 };
-use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, RecoverySecret, Restorer, SiteTokens};
+use dnssec::{Copy, Duplicate, KeyEncryptionKey, Mentions, Presence, RecoverySecret, Restorer, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
@@ -68,6 +70,8 @@ struct Line {
     token: String,
     /// How it came into the token: `C_UnwrapKey` and so on.
     how: String,
+    /// Whether its DNSKEY, under which it was proved, is in the signed zone; absent where there is none, or the key should not be in it.
+    published: Option<bool>,
     /// Whether it stays there, and the zone's key is that one now.
     stays: bool,
 }
@@ -78,8 +82,13 @@ impl Line {
             true => "and signs there from now on",
             false => "and taken out again",
         };
+        let under = match self.published {
+            Some(true) => " under the DNSKEY that is published",
+            Some(false) => " under its DNSKEY, which the signed zone does not have",
+            None => "",
+        };
         format!(
-            "{}: restored into token '{}' by {}, proved by a signature, {then}",
+            "{}: restored into token '{}' by {}, proved by a signature{under}, {then}",
             self.key, self.token, self.how
         )
     }
@@ -113,6 +122,10 @@ impl Arguments {
             });
         }
         let mut tokens = SiteTokens::new(&folder);
+        if !folder.site().tokens.contains_key(&self.to) {
+            let failure = Failure::new(Exit::Usage, format!("the site has no token named '{}'", self.to));
+            return Err(failure.hint("list it under 'tokens' in site.yaml".to_owned()));
+        }
         open(&mut tokens, site, &folder, &self.to)?;
         let progress = Progress::new("restoring", wanted.len() as u64);
         let wanted: Vec<Wanted<'_>> = wanted
@@ -373,9 +386,10 @@ impl Run<'_> {
         restorer: &mut Restorer<'_>,
     ) -> Result<Done, Stopped> {
         let to = &self.arguments.to;
-        let how = self
+        let proved = self
             .restored(entry, copy, &record, restorer)
-            .map_err(|failure| self.take_back(entry, failure))?;
+            .and_then(|how| Ok((how, self.published(entry, &record)?)));
+        let (how, published) = proved.map_err(|failure| self.take_back(entry, failure))?;
         let settled = || -> Outcome<KeyRecord> {
             if !self.arguments.stays {
                 self.tokens.destroy_by(to, entry.id)?;
@@ -392,9 +406,24 @@ impl Run<'_> {
             key: entry.name(),
             token: to.to_string(),
             how,
+            published,
             stays: self.arguments.stays,
         };
         Ok(Done { line, record })
+    }
+
+    /// Whether the signed zone has the DNSKEY of a key that should be in it.
+    fn published(&self, entry: &KeyEntry, record: &KeyRecord) -> Outcome<Option<bool>> {
+        let path = self.folder.signed_path(&entry.zone);
+        let text = match record.state.in_zone() {
+            true => read_zone(&path)?,
+            false => None,
+        };
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let mentions = Mentions::count(&text, &path, &entry.zone, &entry.zone, record)?;
+        Ok(Some(mentions.keys > 0))
     }
 
     /// The site's record of the key, which must be the one of the bundle: what is restored is what is published.
@@ -507,4 +536,15 @@ struct Stopped {
 
 fn not(entry: &KeyEntry, failure: Failure) -> Failure {
     failure.within(format!("{} was not restored", entry.name()))
+}
+
+/// The signed zone; `None` where there is none. It may be larger than any other file of a site.
+fn read_zone(path: &Path) -> Outcome<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(Failure::of(Exit::Failed, &error).within(format!("cannot read {}", path.display())))
+        }
+    }
 }

@@ -57,6 +57,7 @@ fn files() -> Files {
             recovery_parents: Vec::new(),
             opened_with: Vec::new(),
             signers: Signers {
+                tpm: None,
                 token: None,
                 officers: vec!["ana".to_owned()],
             },
