@@ -136,10 +136,22 @@ impl Arguments {
             .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)));
         let mut restorer = tokens.restorer(&self.to, kek.as_ref().filter(|_| needs_kek))?;
         let mut lines = Vec::new();
+        let mut moved = None;
         let mut result = Ok(());
         for (entry, copy) in &wanted {
             match run.key(entry, copy, &mut restorer) {
-                Ok(line) => {
+                // A run that was killed came so far.
+                Ok(Restored::Before(failure)) => {
+                    progress.without(|| {
+                        output.say(format!(
+                            "{} is in token '{}' already, and signs",
+                            entry.name(),
+                            self.to
+                        ))
+                    });
+                    moved.get_or_insert(failure.within(format!("{} was not restored", entry.name())));
+                }
+                Ok(Restored::Now(line)) => {
                     if !self.report.json {
                         progress.without(|| output.line(line.text()))?;
                     }
@@ -154,6 +166,9 @@ impl Arguments {
         }
         drop(progress);
         let any = !lines.is_empty();
+        if let (Ok(()), false, Some(failure)) = (&result, any, moved) {
+            result = Err(failure);
+        }
         if self.report.json {
             output.json(&Report {
                 version: 1,
@@ -210,6 +225,14 @@ impl Arguments {
     }
 }
 
+/// What came of one key.
+enum Restored {
+    /// It was restored.
+    Now(Line),
+    /// It is where it is to be, by its record too: what is to be said where there was nothing else to do.
+    Before(Failure),
+}
+
 /// One run over several keys.
 struct Run<'a> {
     arguments: &'a Arguments,
@@ -223,17 +246,19 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// One key. It is noted in the zone's file before the token is asked, and what a run that was killed left of it is taken out first.
-    fn key(&self, entry: &KeyEntry, copy: &KeyCopy, restorer: &mut Restorer<'_>) -> Outcome<Line> {
+    fn key(&self, entry: &KeyEntry, copy: &KeyCopy, restorer: &mut Restorer<'_>) -> Outcome<Restored> {
         let (folder, to) = (self.folder, &self.arguments.to);
         let lock = folder.lock_keys(&entry.zone)?;
         let mut keys = folder.keys(&entry.zone)?;
         let record = self.record(entry, &keys)?;
         self.tidy(entry, &mut keys, &lock)?;
         if self.tokens.find(to, entry.id)? != Presence::Absent {
-            let failure = Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()));
-            return Err(
-                failure.hint("nothing is restored over a key that is there: name another token".to_owned())
-            );
+            let failure = Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()))
+                .hint("nothing is restored over a key that is there: name another token".to_owned());
+            return match self.is_moved(&record)? {
+                true => Ok(Restored::Before(failure)),
+                false => Err(failure),
+            };
         }
         keys.begin(Pending {
             id: entry.id,
@@ -273,14 +298,26 @@ impl Run<'_> {
             &change,
             this,
         );
-        keys.settle(entry.id);
+        keys.settle(entry.id, to);
         folder.write_keys(&keys, &lock)?;
-        Ok(Line {
+        Ok(Restored::Now(Line {
             key: entry.name(),
             token: to.to_string(),
             how,
             stays: self.arguments.stays,
-        })
+        }))
+    }
+
+    /// Whether the key is to be moved, and is in that token already by its record too, and signs there.
+    fn is_moved(&self, record: &KeyRecord) -> Outcome<bool> {
+        let recorded = self.folder.site().token_of(&record.reference);
+        if !self.arguments.stays || recorded.is_none_or(|(name, _)| *name != self.arguments.to) {
+            return Ok(false);
+        }
+        self.tokens
+            .signing_key(record)?
+            .prove(&record.public_key, &*random::<32>()?)?;
+        Ok(true)
     }
 
     /// The site's record of the key, which must be the one of the bundle: what is restored is what is published.
@@ -322,7 +359,7 @@ impl Run<'_> {
         if interrupted {
             self.tokens.destroy_by(to, entry.id)?;
             self.tokens.remove_unfinished(to, entry.id)?;
-            keys.settle(entry.id);
+            keys.settle(entry.id, to);
             self.folder.write_keys(keys, lock)?;
         }
         Ok(())
@@ -361,7 +398,7 @@ impl Run<'_> {
         let mut undo = || -> Outcome {
             self.tokens.destroy_by(to, entry.id)?;
             self.tokens.remove_unfinished(to, entry.id)?;
-            keys.settle(entry.id);
+            keys.settle(entry.id, to);
             Ok(self.folder.write_keys(keys, lock)?)
         };
         match undo() {
