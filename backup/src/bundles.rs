@@ -145,6 +145,13 @@ impl Bundles {
         }
     }
 
+    /// Of another folder, such as that of a medium.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
     /// The ids of all bundles, in the order of their folders.
     pub fn ids(&self) -> Result<Vec<BundleId>, BundleError> {
         let names = self.names()?;

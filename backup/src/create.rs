@@ -65,6 +65,7 @@ struct LeftOut {
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
+        self.custody.custody(&folder)?;
         let chosen = choose(&folder, &self.zones.zones(&folder)?, self.key.as_deref())?;
         for (key, reason) in &chosen.left_out {
             output.say(format!("left out: {key}, {reason}"));
@@ -86,7 +87,6 @@ impl Arguments {
             now,
         };
         let lock = bench.take(output)?;
-        self.custody.custody(&folder)?;
         let mut tokens = SiteTokens::new(&folder);
         let owner = self.owner.read(&folder, &tokens, &chosen.keys)?;
         let contents = take(&chosen.keys, site, &folder, &mut tokens, owner.as_ref(), output)?;
@@ -213,7 +213,9 @@ pub fn tell(made: &Made, chosen: &Chosen, json: bool, output: &mut Output) -> Ou
 /// A digest as words, as it is read aloud: eight in a line.
 pub fn tell_words(digest: &Digest, output: &mut Output) -> Outcome {
     let words = cli::words::words(digest);
-    words.chunks(8).try_for_each(|line| output.line(format!("  {}", line.join(" "))))
+    words
+        .chunks(8)
+        .try_for_each(|line| output.line(format!("  {}", line.join(" "))))
 }
 
 /// What a bundle that holds no keys of zones is told with.

@@ -66,7 +66,7 @@ enum Kind {
 
 impl Change {
     fn run(&self, site: &SiteArguments, output: &mut Output, kind: Kind) -> Outcome {
-        let folder = site.open()?;
+        let mut folder = site.open()?;
         let recipient =
             Recipient::from_str(&self.recipient).map_err(|error| Failure::of(Exit::Usage, &error))?;
         // It is tried before it is believed: a share that nobody can be given is found now, and not at a ceremony.

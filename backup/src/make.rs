@@ -21,8 +21,8 @@ use slip39::Share;
 use zeroize::Zeroizing;
 
 use crate::arguments::{Custody, CustodyArguments};
-use crate::plugins::plugins;
 use crate::officers::{allowed_signers, no_signers, sign};
+use crate::plugins::plugins;
 use crate::random::random;
 use crate::tokens::open;
 

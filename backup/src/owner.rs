@@ -57,6 +57,9 @@ impl OwnerArguments {
             sealed.as_ref(),
             &site,
         )?;
+        if let PinSource::Tpm(handle) = source {
+            return Ok(Some(tokens.unseal_auth(handle)?));
+        }
         let what = format!("the owner's auth value of TPM '{tpm}'");
         let text = read_pin(&source, &what, relative, |handle| Ok(tokens.unseal(handle)?))?;
         Ok(Some(AuthValue::from_text(&text)?))

@@ -2,7 +2,7 @@
 
 use backup::{BundleFolder, BundleId, Bundles, GivenShare, Payload, Verdict, check, recombine, shares};
 use cli::{Exit, Failure, Outcome, Output};
-use dnssec::RecoverySecret;
+use dnssec::{DUPLICATE, RecoverySecret};
 use key_metadata::{SiteFolder, Time};
 use secrecy::ExposeSecret;
 
@@ -58,44 +58,88 @@ pub fn open(
     output: &Output,
 ) -> Outcome<Opened> {
     good(bundle, folder, although_expired, now, output)?;
-    let mut others = Vec::new();
-    for id in &bundle.manifest.header.opened_with {
-        let other = beside(bundle, *id, folder)?;
-        good(&other, folder, true, now, output)?;
-        others.push(other);
-    }
-    let mut sets: Vec<Vec<GivenShare>> = Vec::new();
-    sets.resize_with(1 + others.len(), Vec::new);
+    let holders = holders(bundle, folder)?;
+    let (mut first, mut others) = (Vec::new(), Vec::new());
     for share in given {
-        let of_other = |other: &BundleFolder| shares::number_of(&other.manifest, &share.share).is_some();
-        // What belongs to none is told of by the bundle that was asked for.
-        let place = others.iter().position(of_other).map_or(0, |place| place + 1);
-        sets[place].push(share);
+        let is_of = |holder: &&BundleFolder| shares::number_of(&holder.manifest, &share.share).is_some();
+        match holders.iter().find(is_of).map(BundleFolder::id) {
+            Some(id) => others.push((id, share)),
+            // What belongs to none is told of by the bundle that was asked for.
+            None => first.push(share),
+        }
     }
-    let mut sets = sets.into_iter();
-    let first = sets.next().map_or_else(Vec::new, |set| set);
     let secret = recombine(&bundle.manifest, &first)?;
     let payload = opened(bundle, &secret)?;
     let mut parents = parents_in(bundle, &payload)?;
-    for (other, set) in others.iter().zip(sets) {
-        let secret = recombine(&other.manifest, &set).map_err(|error| {
+    for name in parents_needed(bundle) {
+        if parents.iter().any(|(known, _)| *known == name) {
+            continue;
+        }
+        // Of several that hold it (a rewrapped one and its successor) the one whose shares were given, else the newest.
+        let given_for = |holder: &&BundleFolder| others.iter().filter(|(id, _)| *id == holder.id()).count();
+        let has_it = |holder: &&BundleFolder| {
+            holder
+                .manifest
+                .header
+                .recovery_parents
+                .iter()
+                .any(|parent| parent.name == name)
+        };
+        let holder = holders
+            .iter()
+            .filter(has_it)
+            .max_by_key(given_for)
+            .ok_or_else(|| {
+                let failure = Failure::new(
+                    Exit::Failed,
+                    format!("no bundle at hand has the recovery parent {name} of its native keys"),
+                );
+                failure.hint("put the bundle that 'keyrite-backup parent' made beside it".to_owned())
+            })?;
+        good(holder, folder, true, now, output)?;
+        let (set, rest) = others.into_iter().partition(|(id, _)| *id == holder.id());
+        others = rest;
+        let set: Vec<(BundleId, GivenShare)> = set;
+        let set: Vec<GivenShare> = set.into_iter().map(|(_, share)| share).collect();
+        let secret = recombine(&holder.manifest, &set).map_err(|error| {
             Failure::from(error).within(format!(
                 "bundle {} has the recovery parent of its native keys",
-                other.id()
+                holder.id()
             ))
         })?;
-        parents.extend(parents_in(other, &opened(other, &secret)?)?);
+        parents.extend(parents_in(holder, &opened(holder, &secret)?)?);
     }
     Ok(Opened { payload, parents })
 }
 
-/// The bundle of that id beside another one, or in the site.
-fn beside(bundle: &BundleFolder, id: BundleId, folder: &SiteFolder) -> Outcome<BundleFolder> {
-    let beside = bundle.path.parent().map(|folder| folder.join(id.to_string()));
-    match beside.filter(|path| path.is_dir()) {
-        Some(path) => Ok(BundleFolder::open(&path)?),
-        None => Ok(Bundles::of(folder).open(id)?),
+/// The Names of the recovery parents that a bundle's native keys left for.
+fn parents_needed(bundle: &BundleFolder) -> Vec<String> {
+    let keys = bundle.manifest.header.keys.iter();
+    let native = keys.filter(|key| key.mechanism == DUPLICATE);
+    let mut names: Vec<String> = native.map(|key| key.flavour.clone()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The bundles that hold any of these parents, beside the bundle or in the site, oldest first.
+fn holders(bundle: &BundleFolder, folder: &SiteFolder) -> Outcome<Vec<BundleFolder>> {
+    let needed = parents_needed(bundle);
+    if needed.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut all = Bundles::of(folder).all()?;
+    if let Some(beside) = bundle.path.parent() {
+        all.extend(Bundles::at(beside).all()?);
+    }
+    let holds = |holder: &BundleFolder| {
+        let mut parents = holder.manifest.header.recovery_parents.iter();
+        parents.any(|parent| needed.contains(&parent.name))
+    };
+    let mut holders: Vec<BundleFolder> = all.into_iter().flatten().filter(holds).collect();
+    holders.sort_by_key(|holder| (holder.manifest.header.created, holder.id()));
+    holders.dedup_by_key(|holder| holder.id());
+    Ok(holders)
 }
 
 /// The private parts of recovery parents; each must be that of the Name in the manifest.

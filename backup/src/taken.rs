@@ -6,8 +6,8 @@ use backup::{BundleId, BundleKind, Bundles, KeyCopy};
 use cli::{Exit, Failure, Outcome, Output, Progress, SiteArguments};
 use dnssec::AuthValue;
 use dnssec::{Copier, DsDigest, KeyEncryptionKey, KeyRecords, LeftToken, SiteTokens};
-use zeroize::Zeroizing;
 use key_metadata::{Extractability, KeyRecord, KeyState, SiteFolder, TokenName, ZoneName};
+use zeroize::Zeroizing;
 
 use crate::make::Contents;
 use crate::random::random;

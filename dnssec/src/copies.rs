@@ -5,7 +5,7 @@ use std::fs;
 
 use key_metadata::store::replace;
 use key_metadata::{
-    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName,
+    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName, TpmHandle,
 };
 use pkcs11::{LogKey, Restored, WrapMechanism};
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::signing_key::SigningKey;
 use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
+
+/// How a native key leaves its TPM.
+pub const DUPLICATE: &str = "TPM2_Duplicate";
 
 /// What a token says of itself, for the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +122,12 @@ impl SiteTokens<'_> {
                 Ok(Zeroizing::new(bytes.expose_secret().to_vec()))
             }
         }
+    }
+
+    /// The owner's auth value, sealed at a handle of the site's one TPM, which is let go at once.
+    pub fn unseal_auth(&self, handle: TpmHandle) -> Result<AuthValue, SiteTokenError> {
+        let tpm = tpm::Tpm::keeping(self.site, handle).map_err(token_error)?;
+        tpm.unseal_auth(handle).map_err(token_error)
     }
 
     /// The key by which an open token signs what is not DNSSEC's: logs and manifests; made where there is none. `None` for a TPM, which has no
@@ -263,7 +272,7 @@ impl Copier<'_> {
                 }
                 let duplicate = tpm.duplicate(&blob, parent, *owner).map_err(token_error)?;
                 Ok(LeftToken {
-                    mechanism: "TPM2_Duplicate".to_owned(),
+                    mechanism: DUPLICATE.to_owned(),
                     flavour: parent.name().to_string(),
                     label: String::new(),
                     copy: Copy::Duplicate(duplicate),
@@ -349,7 +358,9 @@ impl Restorer<'_> {
             return Ok(());
         };
         let lock = tokens.site.lock_tpm(&self.name)?;
-        parent.write_to_site(tokens.site, &self.name, &lock).map_err(token_error)?;
+        parent
+            .write_to_site(tokens.site, &self.name, &lock)
+            .map_err(token_error)?;
         let path = tokens.site.tpm_key_path(id);
         if let Ok(old) = fs::read(&path) {
             let kept = tokens.site.path(format!(

@@ -54,7 +54,7 @@ impl fmt::Display for SiteWord {
 written_as_text!(SiteWord, SiteWordError);
 
 /// The tokens and zones of a site, as `site.yaml` has them.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Site {
     /// Always 1.
@@ -65,7 +65,7 @@ pub struct Site {
     /// The zones.
     #[serde(deserialize_with = "yaml::unique_map")]
     pub zones: BTreeMap<ZoneName, SiteZone>,
-    /// Who keeps the auth values of the TPMs, by name.
+    /// Who keeps the auth values of the TPMs and the shares of backups, by name.
     #[serde(
         default,
         deserialize_with = "yaml::unique_map",
@@ -75,7 +75,7 @@ pub struct Site {
 }
 
 /// A token of the site.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SiteToken {
     /// `pkcs11:token=LABEL?module-path=...` (RFC 7512), or `tpm2:` and a TCTI.
@@ -92,7 +92,7 @@ pub struct SiteToken {
 }
 
 /// A zone of the site.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SiteZone {
     /// The key and signing policy.

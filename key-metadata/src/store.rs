@@ -11,11 +11,13 @@ use serde::Serialize;
 
 use crate::advice::Advice;
 use crate::approvals::Approvals;
+use crate::custodian_edit::{self, Change, CustodianError, EditError, edit};
 use crate::history::HistoryError;
 use crate::key_id::KeyId;
 use crate::policy::{Policy, PolicyError, SHIPPED};
-use crate::site::{PolicyName, Site, SiteError, SiteZone, TokenName};
+use crate::site::{PolicyName, Site, SiteError, SiteWord, SiteZone, TokenName};
 use crate::tpm_identity::TpmIdentity;
+use crate::tpm_setup::Recipient;
 use crate::yaml::{self, YamlError};
 use crate::zone_keys::{ZoneKeys, ZoneKeysError};
 use crate::zone_name::ZoneName;
@@ -231,6 +233,56 @@ impl SiteFolder {
     /// Replaces the keys of a zone. The lock is the one of [`Self::lock_keys`].
     pub fn write_keys(&self, keys: &ZoneKeys, _lock: &Lock) -> Result<(), StoreError> {
         write_yaml(&self.keys_path(keys.zone()), keys)
+    }
+
+    /// Keeps other processes from changing `site.yaml` until the lock is dropped.
+    fn lock_site(&self) -> Result<Lock, StoreError> {
+        lock_beside(&self.path("site.yaml"))
+    }
+
+    /// Adds a custodian to `site.yaml`, of which nothing else is touched.
+    pub fn add_custodian(&mut self, name: &SiteWord, recipient: &Recipient) -> Result<(), CustodianError> {
+        self.edit_custodian(Change::Add, name, recipient)
+    }
+
+    /// Gives a custodian of `site.yaml` another recipient; nothing else of the file is touched.
+    pub fn replace_custodian(
+        &mut self,
+        name: &SiteWord,
+        recipient: &Recipient,
+    ) -> Result<(), CustodianError> {
+        self.edit_custodian(Change::Replace, name, recipient)
+    }
+
+    fn edit_custodian(
+        &mut self,
+        change: Change,
+        name: &SiteWord,
+        recipient: &Recipient,
+    ) -> Result<(), CustodianError> {
+        let _lock = self.lock_site()?;
+        let path = self.path("site.yaml");
+        // As it is now: somebody may have changed it since it was opened.
+        let text = read_text(&path)?;
+        let (text, site) = edit(&text, change, name, recipient).map_err(|error| match error {
+            EditError::Present => CustodianError::Present { name: name.clone() },
+            EditError::Absent { known } => CustodianError::Absent {
+                name: name.clone(),
+                known,
+            },
+            EditError::Unusual => CustodianError::Unusual {
+                path: path.clone(),
+                line: custodian_edit::line(name, recipient),
+            },
+            EditError::Site(source) => StoreError::Site {
+                path: path.clone(),
+                source,
+            }
+            .into(),
+        })?;
+        replace(&path, |out| out.write_all(text.as_bytes()))?;
+        self.site = site;
+        Ok(())
     }
 
     /// A file of `tpm/<name>/`, where what belongs to one TPM is.

@@ -146,10 +146,11 @@ impl fmt::Display for NvIndex {
 
 written_as_text!(NvIndex, NvIndexError);
 
-/// Somebody who keeps auth values, by what age encrypts to: `age1...`, `ssh-ed25519 ...` or `ssh-rsa ...`.
+/// Somebody who keeps auth values and shares of backups, by what age encrypts to: `age1...`, also of a plugin as `age1yubikey1...`,
+/// `ssh-ed25519 ...` or `ssh-rsa ...`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
-#[schemars(with = "String", extend("pattern" = "^(age1|ssh-ed25519 |ssh-rsa )"))]
+#[schemars(with = "String", extend("pattern" = "^(age1[a-z0-9+._-]+|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( .*)?)$"))]
 pub struct Recipient(String);
 
 /// A text that is no such recipient.
@@ -161,15 +162,33 @@ impl FromStr for Recipient {
     type Err = RecipientError;
 
     fn from_str(text: &str) -> Result<Self, RecipientError> {
-        let known = ["age1", "ssh-ed25519 ", "ssh-rsa "]
-            .iter()
-            .any(|kind| text.starts_with(kind));
         // A private key is never quoted by the error, nor taken: it does not start so.
-        if !known || text.chars().any(char::is_control) {
+        let known = match text.split_once(' ') {
+            None => text.strip_prefix("age1").is_some_and(is_bech32),
+            Some(("ssh-ed25519" | "ssh-rsa", rest)) => {
+                let key = rest.split(' ').next().map_or(rest, |key| key);
+                is_base64(key) && !rest.ends_with(' ') && !rest.contains(char::is_control)
+            }
+            Some(_) => false,
+        };
+        if !known {
             return Err(RecipientError);
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// The letters of a plugin's name and of Bech32; age itself takes them in lower case only.
+fn is_bech32(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-._".contains(&byte);
+    !text.is_empty() && text.bytes().all(known)
+}
+
+fn is_base64(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
 }
 
 impl fmt::Display for Recipient {
@@ -192,9 +211,39 @@ mod tests {
         assert!("screen".parse::<AuthDelivery>().is_err() && "tpm:0x1".parse::<AuthDelivery>().is_err());
         assert_eq!("0x1800020".parse::<NvIndex>().unwrap().to_string(), "0x01800020");
         assert!("0x01c00002".parse::<NvIndex>().is_err() && "25165856".parse::<NvIndex>().is_err());
-        assert!("age1xyz".parse::<Recipient>().is_ok());
-        assert!(
-            "AGE-SECRET-KEY-1X".parse::<Recipient>().is_err() && "age1\nage1".parse::<Recipient>().is_err()
-        );
+        for good in [
+            "age1xyz",
+            "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t",
+            "age1fido2-hmac1qqpc",
+            "ssh-ed25519 AAAAC3Nz",
+            "ssh-rsa AAAAB3Nz+/== ana@nic.example, her laptop: 'blue' #2",
+        ] {
+            assert_eq!(good.parse::<Recipient>().unwrap().to_string(), good);
+        }
+        for bad in [
+            "",
+            "age1",
+            "AGE1XYZ",
+            "age1Xyz",
+            "age1xyz ",
+            " age1xyz",
+            "age1x yz",
+            "age1\nage1",
+            "age1xyz\t",
+            "age1x/y",
+            "age2xyz",
+            "AGE-SECRET-KEY-1X",
+            "AGE-PLUGIN-YUBIKEY-1X",
+            "ssh-ed25519",
+            "ssh-ed25519 ",
+            "ssh-ed25519  AAAA",
+            "ssh-ed25519 AAAA ",
+            "ssh-ed25519 AAAA\nssh-rsa AAAA",
+            "ssh-ed25519 AAAA\u{1b}[2J",
+            "ssh-dss AAAA",
+            "ecdsa-sha2-nistp256 AAAA",
+        ] {
+            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+        }
     }
 }

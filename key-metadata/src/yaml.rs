@@ -136,7 +136,7 @@ fn place(span: &Span) -> (usize, usize) {
 }
 
 /// Passes over the rest of a value that began with `start`.
-fn skip<'a>(start: &Event<'a>, events: &mut impl Iterator<Item = (Event<'a>, Span)>) {
+pub(crate) fn skip<'a>(start: &Event<'a>, events: &mut impl Iterator<Item = (Event<'a>, Span)>) {
     let nests = |event: &Event<'_>| matches!(event, Event::MappingStart(..) | Event::SequenceStart(..));
     let mut depth = usize::from(nests(start));
     while depth > 0 {

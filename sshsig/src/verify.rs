@@ -14,7 +14,7 @@ pub struct Expected<'a> {
     pub allowed: &'a AllowedSigners,
     /// Who did.
     pub principal: &'a str,
-    /// For what, such as [`NAMESPACE`](crate::log::names::NAMESPACE).
+    /// For what, such as `checkpoint@keyrite`.
     pub namespace: &'a str,
     /// When: a key must have been valid then. It is the time of the seal, since a signature has none.
     pub at: Time,

@@ -5,9 +5,9 @@
 
 mod connection;
 mod error;
+mod identity;
+mod recipient;
 mod stanza;
-mod unwrap;
-mod wrap;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -18,8 +18,8 @@ use age_core::primitives::bech32_decode;
 use crate::dialogue::Dialogue;
 
 pub use error::PluginError;
-pub(crate) use unwrap::PluginIdentity;
-pub(crate) use wrap::PluginRecipient;
+pub(crate) use identity::PluginIdentity;
+pub(crate) use recipient::PluginRecipient;
 
 /// Where plugins are found, what they get of our environment, and who answers their questions.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Plugins of the folders in `path`, which is our `PATH`. They get it, and `home` as `HOME`, where some keep their configuration; whoever
-    /// sets either has chosen the programs already. They get nothing else of our environment.
+    /// Plugins of the folders in `path`, which is our `PATH`. They get it, and `home` as `HOME`, where some keep their configuration:
+    /// whoever sets either has chosen the programs already. They get nothing else.
     pub fn new(path: Option<OsString>, home: Option<OsString>, dialogue: Dialogue) -> Self {
         Self {
             path: path.map_or_else(OsString::new, |path| path),

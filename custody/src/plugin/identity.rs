@@ -41,7 +41,7 @@ impl PluginIdentity {
 
 impl WithPlugins<'_> {
     /// The file key, if it is the identity's.
-    fn unwrap(&self, stanzas: &[HeaderStanza]) -> Result<Option<FileKey>, PluginError> {
+    fn file_key(&self, stanzas: &[HeaderStanza]) -> Result<Option<FileKey>, PluginError> {
         let mut connection = Connection::open(&self.identity.name, Machine::Identity, self.plugins)?;
         connection.send("add-identity", &[self.identity.identity.expose_secret()], &[])?;
         for stanza in stanzas {
@@ -75,7 +75,7 @@ impl age::Identity for WithPlugins<'_> {
 
     /// Asked once for all of them: each time could be a touch.
     fn unwrap_stanzas(&self, stanzas: &[HeaderStanza]) -> Option<Result<FileKey, age::DecryptError>> {
-        match self.unwrap(stanzas) {
+        match self.file_key(stanzas) {
             Ok(file_key) => file_key.map(Ok),
             Err(error) => Some(Err(within_age(error).into())),
         }
