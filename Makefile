@@ -4,7 +4,7 @@ SCRIPT ?= policies/ceremonies/first-keys.yaml
 FAULT ?=
 STACK ?= softhsm
 # The packages that the suite and its tests run with, by Debian's names.
-PACKAGES = age asciinema bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libtpm2-pkcs11-1 libtss2-dev \
+PACKAGES = age asciinema bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libclang-dev libsqlite3-dev libssl-dev libtpm2-pkcs11-1 libtss2-dev \
 	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opendnssec-common \
 	opendnssec-enforcer-sqlite3 opensc openssh-client openssl pkg-config python3 python3-venv softhsm2 sqlite3 strace swtpm swtpm-tools \
 	tpm-tools tpm2-abrmd tpm2-tools trousers
@@ -12,7 +12,7 @@ CARGO_DENY = 0.20.2
 FUZZ_SECONDS ?= 600
 FUZZ_TARGET ?=
 
-.PHONY: help packages deps build test rehearsal stacks bench fuzz check schema man screenshots clean
+.PHONY: help packages deps kryoptic build test rehearsal stacks bench fuzz check schema man screenshots clean
 
 screenshots: rehearsal
 	target/debug/keyrite-ceremony report target/rehearsal/site/ceremonies/first-keys
@@ -46,7 +46,11 @@ rehearsal: build
 stacks: build
 	cargo run --locked --quiet --package keyrite-tests --bin stacks -- --stack $(STACK)
 
-test: deps
+# A token that is no Debian package: the tests alone want it.
+kryoptic: deps
+	@./scripts/kryoptic
+
+test: kryoptic
 	cargo test --locked --workspace
 
 bench: deps
@@ -54,6 +58,7 @@ bench: deps
 	cargo bench --locked --package keyrite-tests --bench sign
 	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tests --bench ceremony_log
+	cargo bench --locked --package keyrite-tests --bench backup
 	cargo bench --locked --package keyrite-tpm --bench sign
 	cargo bench --locked --package keyrite-pkcs11 --bench wrap
 
@@ -73,7 +78,7 @@ schema:
 	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-ceremony --lib schema
 
 man: build
-	@for tool in tpm-init keyctl signer ceremony; do target/debug/keyrite-$$tool man target/man; done
+	@for tool in tpm-init keyctl backup signer ceremony; do target/debug/keyrite-$$tool man target/man; done
 	@ls target/man
 
 clean:

@@ -7,11 +7,10 @@ use backup::{BundleFolder, Challenge, DRILLS, DrillState};
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::SiteFolder;
-use key_metadata::backup::DrillLevel;
 use serde::Serialize;
 use sshsig::AllowedSigners;
 
-use crate::evidence_of::enter;
+use crate::evidence_of::enter_proofs;
 use crate::mend::Bench;
 use crate::named::BundleArgument;
 use crate::officers::{allowed_signers, no_signers};
@@ -122,13 +121,12 @@ impl Arguments {
         site: &SiteArguments,
         output: &mut Output,
     ) -> Outcome {
-        let Some(state) = bundle.drills(Some(allowed))?.pop() else {
+        let mut drills = bundle.drills(Some(allowed))?;
+        let over = drills.iter().filter(|drill| drill.is_complete()).count();
+        let Some(state) = drills.pop() else {
             return Ok(());
         };
-        let now = cli::now();
-        if state.is_complete() {
-            enter(bundle, DrillLevel::D1, None, site, folder, &self.change, now)?;
-        }
+        enter_proofs(bundle, over, site, folder, &self.change, cli::now())?;
         if self.report.json {
             return output.json(&Report {
                 version: 1,

@@ -1,5 +1,7 @@
 //! `restore`: keys of a bundle into a token, proved by a signature (D3).
 
+use std::collections::BTreeSet;
+
 use backup::manifest::KeyEntry;
 use backup::payload::CopyForm;
 use backup::{BundleFolder, BundleKind, KeyCopy, record_drill};
@@ -11,7 +13,7 @@ use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, RecoverySecret, Restor
 use key_metadata::backup::DrillLevel;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
-use key_metadata::{Action, KeyRecord, KeyState, SiteFolder, Time, TokenName, ZoneKeys};
+use key_metadata::{Action, KeyId, KeyRecord, KeyState, SiteFolder, Time, TokenName, ZoneKeys, ZoneName};
 use serde::Serialize;
 
 use crate::given::ShareArguments;
@@ -39,7 +41,7 @@ pub struct Arguments {
     /// From now on the zones' keys are those in that token. Without it this is a drill, and they are taken out again
     #[arg(long = "move")]
     stays: bool,
-    /// Restore also from a bundle that is past its time, where there is no newer one
+    /// Restore also from a bundle that is past its time or superseded, where no newer one can be used
     #[arg(long)]
     although_expired: bool,
     #[command(flatten)]
@@ -113,7 +115,7 @@ impl Arguments {
         let mut tokens = SiteTokens::new(&folder);
         open(&mut tokens, site, &folder, &self.to)?;
         let progress = Progress::new("restoring", wanted.len() as u64);
-        let wanted: Vec<(&KeyEntry, &KeyCopy)> = wanted
+        let wanted: Vec<Wanted<'_>> = wanted
             .into_iter()
             .filter_map(|(entry, place)| Some((entry, opened.payload.keys.get(place)?)))
             .collect();
@@ -135,40 +137,37 @@ impl Arguments {
             .iter()
             .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)));
         let mut restorer = tokens.restorer(&self.to, kek.as_ref().filter(|_| needs_kek))?;
+        let (moved, left) = run.moved(wanted)?;
+        // What a run that was killed after another zone has done; where there is nothing else to do, it is refused like any key that is there.
+        let wanted = match left.is_empty() {
+            true => moved,
+            false => {
+                let tell = |(entry, _): &Wanted<'_>| {
+                    output.say(format!(
+                        "{} is in token '{}' already, and signs",
+                        entry.name(),
+                        self.to
+                    ));
+                };
+                progress.without(|| moved.iter().for_each(tell));
+                left
+            }
+        };
         let mut lines = Vec::new();
-        let mut moved = None;
         let mut result = Ok(());
-        for (entry, copy) in &wanted {
-            match run.key(entry, copy, &mut restorer) {
-                // A run that was killed came so far.
-                Ok(Restored::Before(failure)) => {
-                    progress.without(|| {
-                        output.say(format!(
-                            "{} is in token '{}' already, and signs",
-                            entry.name(),
-                            self.to
-                        ))
-                    });
-                    moved.get_or_insert(failure.within(format!("{} was not restored", entry.name())));
-                }
-                Ok(Restored::Now(line)) => {
-                    if !self.report.json {
-                        progress.without(|| output.line(line.text()))?;
-                    }
-                    lines.push(line);
-                    progress.step();
-                }
-                Err(failure) => {
-                    result = Err(failure.within(format!("{} was not restored", entry.name())));
-                    break;
-                }
+        for (zone, keys) in by_zone(&wanted) {
+            let (restored, outcome) = run.zone(zone, &keys, &mut restorer, &progress);
+            if !self.report.json {
+                progress.without(|| restored.iter().try_for_each(|line| output.line(line.text())))?;
+            }
+            lines.extend(restored);
+            if outcome.is_err() {
+                result = outcome;
+                break;
             }
         }
         drop(progress);
         let any = !lines.is_empty();
-        if let (Ok(()), false, Some(failure)) = (&result, any, moved) {
-            result = Err(failure);
-        }
         if self.report.json {
             output.json(&Report {
                 version: 1,
@@ -225,12 +224,26 @@ impl Arguments {
     }
 }
 
-/// What came of one key.
-enum Restored {
-    /// It was restored.
-    Now(Line),
-    /// It is where it is to be, by its record too: what is to be said where there was nothing else to do.
-    Before(Failure),
+/// Keys in the order of the bundle, those of a zone together.
+fn by_zone<'k>(wanted: &[Wanted<'k>]) -> Vec<(&'k ZoneName, Vec<Wanted<'k>>)> {
+    let mut zones: Vec<(&ZoneName, Vec<Wanted<'_>>)> = Vec::new();
+    for one in wanted {
+        let zone = &one.0.zone;
+        match zones.iter_mut().find(|(known, _)| *known == zone) {
+            Some((_, keys)) => keys.push(*one),
+            None => zones.push((zone, vec![*one])),
+        }
+    }
+    zones
+}
+
+/// A key of the bundle, and its copy.
+type Wanted<'k> = (&'k KeyEntry, &'k KeyCopy);
+
+/// A key that was restored, with the record that it has from now on.
+struct Done {
+    line: Line,
+    record: KeyRecord,
 }
 
 /// One run over several keys.
@@ -245,79 +258,190 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// One key. It is noted in the zone's file before the token is asked, and what a run that was killed left of it is taken out first.
-    fn key(&self, entry: &KeyEntry, copy: &KeyCopy, restorer: &mut Restorer<'_>) -> Outcome<Restored> {
-        let (folder, to) = (self.folder, &self.arguments.to);
-        let lock = folder.lock_keys(&entry.zone)?;
-        let mut keys = folder.keys(&entry.zone)?;
-        let record = self.record(entry, &keys)?;
-        self.tidy(entry, &mut keys, &lock)?;
-        if self.tokens.find(to, entry.id)? != Presence::Absent {
-            let failure = Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()))
-                .hint("nothing is restored over a key that is there: name another token".to_owned());
-            return match self.is_moved(&record)? {
-                true => Ok(Restored::Before(failure)),
-                false => Err(failure),
-            };
+    /// The keys of one zone: those that were restored, and what stopped it before the others were.
+    ///
+    /// All are noted in the zone's file before the token is asked for the first, and the write that records what was restored takes back all notes:
+    /// a zone of a hundred keys is written twice, not two hundred times. A run that is killed between the two leaves the notes, by which the next
+    /// one takes out whatever is there.
+    fn zone(
+        &self,
+        zone: &ZoneName,
+        wanted: &[Wanted<'_>],
+        restorer: &mut Restorer<'_>,
+        progress: &Progress,
+    ) -> (Vec<Line>, Outcome) {
+        match self.noted(zone, wanted) {
+            Ok((lock, keys, records)) => {
+                let wanted = wanted.iter().zip(records);
+                self.all(keys, &lock, wanted, restorer, progress)
+            }
+            Err(failure) => (Vec::new(), Err(failure)),
         }
-        keys.begin(Pending {
-            id: entry.id,
-            token: to.clone(),
-            since: self.now,
-            operator: cli::operator(self.site.operator.as_deref()),
-            operation: Operation::Restore {
-                bundle: self.bundle.id().to_string(),
-            },
-        });
-        folder.write_keys(&keys, &lock)?;
-        let restored = self.restored(entry, copy, &record, restorer);
-        let how = match restored {
-            Ok(how) => how,
-            Err(failure) => return Err(self.take_back(entry, &mut keys, &lock, failure)),
+    }
+
+    /// The keys that are to be moved, and are in that token already by their records too, and sign there; and the others.
+    fn moved<'k>(&self, wanted: Vec<Wanted<'k>>) -> Outcome<(Vec<Wanted<'k>>, Vec<Wanted<'k>>)> {
+        let (mut moved, mut left) = (Vec::new(), Vec::new());
+        for one in wanted {
+            let keys = self.folder.keys(&one.0.zone)?;
+            match self.arguments.stays && self.is_moved(one.0, &keys)? {
+                true => moved.push(one),
+                false => left.push(one),
+            }
+        }
+        Ok((moved, left))
+    }
+
+    fn is_moved(&self, entry: &KeyEntry, keys: &ZoneKeys) -> Outcome<bool> {
+        let to = &self.arguments.to;
+        let begun = keys
+            .pending()
+            .iter()
+            .any(|pending| pending.id == entry.id && pending.token == *to);
+        let Some(record) = keys.key(entry.id).filter(|record| entry.is(record) && !begun) else {
+            return Ok(false);
         };
+        let place = self.folder.site().token_of(&record.reference);
+        if place.is_none_or(|(name, _)| name != to) || self.tokens.find(to, entry.id)? == Presence::Absent {
+            return Ok(false);
+        }
+        let key = self.tokens.signing_key(record)?;
+        key.prove(&record.public_key, &*random::<32>()?)?;
+        Ok(true)
+    }
+
+    /// Notes the keys of a zone, when nothing stands against restoring any of them. What a run that was killed left of them is taken out first.
+    fn noted(&self, zone: &ZoneName, wanted: &[Wanted<'_>]) -> Outcome<(Lock, ZoneKeys, Vec<KeyRecord>)> {
+        let (folder, to) = (self.folder, &self.arguments.to);
+        let lock = folder.lock_keys(zone)?;
+        let mut keys = folder.keys(zone)?;
+        let record =
+            |(entry, _): &Wanted<'_>| self.record(entry, &keys).map_err(|failure| not(entry, failure));
+        let records = wanted.iter().map(record).collect::<Outcome<Vec<_>>>()?;
+        self.tidy(wanted, &mut keys, &lock)?;
+        for (entry, _) in wanted {
+            if self.tokens.find(to, entry.id)? != Presence::Absent {
+                let failure =
+                    Failure::new(Exit::Failed, format!("token '{to}' has {} already", entry.name()));
+                return Err(not(
+                    entry,
+                    failure
+                        .hint("nothing is restored over a key that is there: name another token".to_owned()),
+                ));
+            }
+        }
+        for (entry, _) in wanted {
+            keys.begin(Pending {
+                id: entry.id,
+                token: to.clone(),
+                since: self.now,
+                operator: cli::operator(self.site.operator.as_deref()),
+                operation: Operation::Restore {
+                    bundle: self.bundle.id().to_string(),
+                },
+            });
+        }
+        folder.write_keys(&keys, &lock)?;
+        Ok((lock, keys, records))
+    }
+
+    /// Restores the keys that were noted, until one fails, and records them.
+    fn all<'k>(
+        &self,
+        mut keys: ZoneKeys,
+        lock: &Lock,
+        wanted: impl Iterator<Item = (&'k Wanted<'k>, KeyRecord)>,
+        restorer: &mut Restorer<'_>,
+        progress: &Progress,
+    ) -> (Vec<Line>, Outcome) {
+        let (mut done, mut failed) = (Vec::new(), None);
+        for ((entry, copy), record) in wanted {
+            if failed.is_none() {
+                match self.key(entry, copy, record, restorer) {
+                    Ok(key) => {
+                        done.push(key);
+                        progress.step();
+                    }
+                    Err(stopped) => {
+                        failed = Some(not(entry, stopped.failure));
+                        if stopped.stays {
+                            // Its note stays too: the next run takes it out.
+                            continue;
+                        }
+                    }
+                }
+            }
+            keys.settle(entry.id, &self.arguments.to);
+        }
+        match self.recorded(&mut keys, lock, &done) {
+            Ok(()) => {
+                let lines = done.into_iter().map(|done| done.line).collect();
+                (lines, failed.map_or(Ok(()), Err))
+            }
+            Err(failure) => {
+                let failure = match failed {
+                    Some(failed) => failed.and(failure),
+                    None => failure,
+                };
+                (Vec::new(), Err(failure.part_way()))
+            }
+        }
+    }
+
+    /// One write: what was restored, and that nothing is begun any more.
+    fn recorded(&self, keys: &mut ZoneKeys, lock: &Lock, done: &[Done]) -> Outcome {
         let change = self
             .arguments
             .change
             .change(Action::BackUp, self.now, cli::tool!(), self.site);
-        let this = |key: &KeyRecord| key.id == entry.id;
         if self.arguments.stays {
-            restorer.settle(entry.id)?;
-            let moved = KeyRecord {
-                reference: self.tokens.reference_in(to, entry.id)?,
-                ..record
-            };
-            keys.replace(moved, change.clone());
-        } else {
-            self.tokens.destroy_by(to, entry.id)?;
+            for done in done {
+                keys.replace(done.record.clone(), change.clone());
+            }
         }
+        let restored: BTreeSet<KeyId> = done.iter().map(|done| done.record.id).collect();
         record_drill(
-            &mut keys,
+            keys,
             &self.bundle.manifest,
             DrillLevel::D3,
             self.now,
             &change,
-            this,
+            |key| restored.contains(&key.id),
         );
-        keys.settle(entry.id, to);
-        folder.write_keys(&keys, &lock)?;
-        Ok(Restored::Now(Line {
+        Ok(self.folder.write_keys(keys, lock)?)
+    }
+
+    /// One key into the token, and proved; in a drill it is taken out again.
+    fn key(
+        &self,
+        entry: &KeyEntry,
+        copy: &KeyCopy,
+        record: KeyRecord,
+        restorer: &mut Restorer<'_>,
+    ) -> Result<Done, Stopped> {
+        let to = &self.arguments.to;
+        let how = self
+            .restored(entry, copy, &record, restorer)
+            .map_err(|failure| self.take_back(entry, failure))?;
+        let settled = || -> Outcome<KeyRecord> {
+            if !self.arguments.stays {
+                self.tokens.destroy_by(to, entry.id)?;
+                return Ok(record);
+            }
+            restorer.settle(entry.id)?;
+            Ok(KeyRecord {
+                reference: self.tokens.reference_in(to, entry.id)?,
+                ..record
+            })
+        };
+        let record = settled().map_err(|failure| Stopped { failure, stays: true })?;
+        let line = Line {
             key: entry.name(),
             token: to.to_string(),
             how,
             stays: self.arguments.stays,
-        }))
-    }
-
-    /// Whether the key is to be moved, and is in that token already by its record too, and signs there.
-    fn is_moved(&self, record: &KeyRecord) -> Outcome<bool> {
-        let recorded = self.folder.site().token_of(&record.reference);
-        if !self.arguments.stays || recorded.is_none_or(|(name, _)| *name != self.arguments.to) {
-            return Ok(false);
-        }
-        self.tokens
-            .signing_key(record)?
-            .prove(&record.public_key, &*random::<32>()?)?;
-        Ok(true)
+        };
+        Ok(Done { line, record })
     }
 
     /// The site's record of the key, which must be the one of the bundle: what is restored is what is published.
@@ -348,21 +472,29 @@ impl Run<'_> {
         }
     }
 
-    /// Takes out what a restore of this key into this token left when it was killed.
-    fn tidy(&self, entry: &KeyEntry, keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
+    /// Takes out what a restore of these keys into this token left when it was killed.
+    fn tidy(&self, wanted: &[Wanted<'_>], keys: &mut ZoneKeys, lock: &Lock) -> Outcome {
         let to = &self.arguments.to;
-        let interrupted = keys.pending().iter().any(|pending| {
-            pending.id == entry.id
-                && pending.token == *to
+        let is_interrupted = |pending: &Pending| {
+            pending.token == *to
                 && matches!(pending.operation, Operation::Restore { .. })
-        });
-        if interrupted {
-            self.tokens.destroy_by(to, entry.id)?;
-            self.tokens.remove_unfinished(to, entry.id)?;
-            keys.settle(entry.id, to);
-            self.folder.write_keys(keys, lock)?;
+                && wanted.iter().any(|(entry, _)| entry.id == pending.id)
+        };
+        let interrupted: Vec<KeyId> = keys
+            .pending()
+            .iter()
+            .filter(|pending| is_interrupted(pending))
+            .map(|pending| pending.id)
+            .collect();
+        for id in &interrupted {
+            self.tokens.destroy_by(to, *id)?;
+            self.tokens.remove_unfinished(to, *id)?;
+            keys.settle(*id, to);
         }
-        Ok(())
+        match interrupted.is_empty() {
+            true => Ok(()),
+            false => Ok(self.folder.write_keys(keys, lock)?),
+        }
     }
 
     fn restored(
@@ -392,18 +524,34 @@ impl Run<'_> {
         Ok(how)
     }
 
-    /// Destroys what there is of a key that was not restored, and takes back the note of it; if that fails too, both are told.
-    fn take_back(&self, entry: &KeyEntry, keys: &mut ZoneKeys, lock: &Lock, failure: Failure) -> Failure {
+    /// Destroys what there is of a key that was not restored; if that fails too, both are told.
+    fn take_back(&self, entry: &KeyEntry, failure: Failure) -> Stopped {
         let to = &self.arguments.to;
-        let mut undo = || -> Outcome {
+        let undo = || -> Outcome {
             self.tokens.destroy_by(to, entry.id)?;
             self.tokens.remove_unfinished(to, entry.id)?;
-            keys.settle(entry.id, to);
-            Ok(self.folder.write_keys(keys, lock)?)
+            Ok(())
         };
         match undo() {
-            Ok(()) => failure,
-            Err(error) => failure.and(error.within(format!("what there is of it stays in token '{to}'"))),
+            Ok(()) => Stopped {
+                failure,
+                stays: false,
+            },
+            Err(error) => Stopped {
+                failure: failure.and(error.within(format!("what there is of it stays in token '{to}'"))),
+                stays: true,
+            },
         }
     }
+}
+
+/// Why a key was not restored.
+struct Stopped {
+    failure: Failure,
+    /// Whether something of it may be in the token still.
+    stays: bool,
+}
+
+fn not(entry: &KeyEntry, failure: Failure) -> Failure {
+    failure.within(format!("{} was not restored", entry.name()))
 }

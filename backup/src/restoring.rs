@@ -1,9 +1,12 @@
 //! Opening bundles with the shares that were given, before anything of them reaches a token.
 
-use backup::{BundleFolder, BundleId, Bundles, GivenShare, Payload, Verdict, check, recombine, shares};
+use backup::{
+    BundleFolder, BundleId, BundleSecret, Bundles, GivenShare, Payload, RecombineError, Verdict, check,
+    recombine, shares,
+};
 use cli::{Exit, Failure, Outcome, Output};
 use dnssec::{DUPLICATE, RecoverySecret};
-use key_metadata::{SiteFolder, Time};
+use key_metadata::{Advice, SiteFolder, Time};
 use secrecy::ExposeSecret;
 
 use crate::make::opened;
@@ -58,6 +61,7 @@ pub fn open(
     output: &Output,
 ) -> Outcome<Opened> {
     good(bundle, folder, although_expired, now, output)?;
+    not_superseded(bundle, folder, although_expired, output)?;
     let holders = holders(bundle, folder)?;
     let (mut first, mut others) = (Vec::new(), Vec::new());
     for share in given {
@@ -68,7 +72,7 @@ pub fn open(
             None => first.push(share),
         }
     }
-    let secret = recombine(&bundle.manifest, &first)?;
+    let secret = together(bundle, &first)?;
     let payload = opened(bundle, &secret)?;
     let mut parents = parents_in(bundle, &payload)?;
     for name in parents_needed(bundle) {
@@ -101,8 +105,8 @@ pub fn open(
         others = rest;
         let set: Vec<(BundleId, GivenShare)> = set;
         let set: Vec<GivenShare> = set.into_iter().map(|(_, share)| share).collect();
-        let secret = recombine(&holder.manifest, &set).map_err(|error| {
-            Failure::from(error).within(format!(
+        let secret = together(holder, &set).map_err(|failure| {
+            failure.within(format!(
                 "bundle {} has the recovery parent of its native keys",
                 holder.id()
             ))
@@ -110,6 +114,38 @@ pub fn open(
         parents.extend(parents_in(holder, &opened(holder, &secret)?)?);
     }
     Ok(Opened { payload, parents })
+}
+
+/// Refuses a bundle that was set aside for a newer one that the site has: a copy of it may lie on any medium.
+fn not_superseded(bundle: &BundleFolder, folder: &SiteFolder, although: bool, output: &Output) -> Outcome {
+    let (id, bundles) = (bundle.id(), Bundles::of(folder));
+    if bundles.ids()?.contains(&id) {
+        return Ok(());
+    }
+    let mut all = bundles.all()?.into_iter().flatten();
+    let Some(newer) = all.find(|newer| newer.manifest.header.replaces == Some(id)) else {
+        return Ok(());
+    };
+    let text = format!("bundle {id} is superseded by bundle {}", newer.id());
+    match although {
+        true => {
+            output.warn(text);
+            Ok(())
+        }
+        false => {
+            let failure = Failure::new(Exit::SaysNo, text);
+            Err(failure
+                .hint("restore from that one; --although-expired takes the old one all the same".to_owned()))
+        }
+    }
+}
+
+/// The secret that shares give. One that was given twice is a slip of whoever typed the command, and no credential that was refused.
+fn together(bundle: &BundleFolder, given: &[GivenShare]) -> Outcome<BundleSecret> {
+    recombine(&bundle.manifest, given).map_err(|error| match error {
+        RecombineError::Doubled { .. } => Failure::of(Exit::Usage, &error).hint(error.hint()),
+        error => Failure::from(error),
+    })
 }
 
 /// The Names of the recovery parents that a bundle's native keys left for.

@@ -83,9 +83,10 @@ impl FromStr for Threshold {
     fn from_str(text: &str) -> Result<Self, ThresholdError> {
         let form = || ThresholdError::Form(text.chars().take(40).collect());
         let (needed, shares) = text.split_once("-of-").ok_or_else(form)?;
-        match (needed.parse(), shares.parse()) {
-            (Ok(needed), Ok(shares)) => Self::new(needed, shares),
-            (Err(_), _) | (_, Err(_)) => Err(form()),
+        match (needed.parse::<usize>(), shares.parse::<usize>()) {
+            // Neither a sign nor a zero in front: one text for each.
+            (Ok(needed), Ok(shares)) if format!("{needed}-of-{shares}") == text => Self::new(needed, shares),
+            (Ok(_), Ok(_)) | (Err(_), _) | (_, Err(_)) => Err(form()),
         }
     }
 }

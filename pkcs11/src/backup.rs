@@ -120,8 +120,7 @@ impl Advice for BackupError {
             Self::NotExtractable { .. } => Some(ANOTHER_WAY.to_owned()),
             Self::NotWrapped { spec, .. } => Some(match spec.algorithm() {
                 Algorithm::Ed25519 => {
-                    "choose another algorithm (ECDSAP256SHA256 is as small), or --backup none: who loses the token then \
-                     loses the key"
+                    "choose another algorithm, as ECDSAP256SHA256, or --backup none: who loses the token then loses the key"
                         .to_owned()
                 }
                 Algorithm::RsaSha256

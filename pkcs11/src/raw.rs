@@ -16,11 +16,16 @@ use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE,
-    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_TOKEN_INFO, CKF_CLOCK_ON_TOKEN, CKG_MGF1_SHA1,
-    CKM_SHA_1, CKZ_DATA_SPECIFIED,
+    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_TOKEN_INFO, CKA_ID, CKF_CLOCK_ON_TOKEN,
+    CKG_MGF1_SHA1, CKM_SHA_1, CKZ_DATA_SPECIFIED,
 };
 
+use key_metadata::CkaId;
+
 use crate::wrap::WrapMechanism;
+
+/// Bytes of the longest CKA_ID that a [`CkaId`] is made of.
+const LONGEST_ID: usize = 255;
 
 /// Room for an RSA-4096 key that was wrapped, which takes 2384 bytes.
 const USUAL_LENGTH: usize = 4096;
@@ -95,6 +100,31 @@ impl Raw {
         // SAFETY: `info` is a place for the record that C_GetMechanismInfo writes.
         Rv::from(unsafe { call(slot.into(), number, &mut info) }).into_result(Function::GetMechanismInfo)?;
         Ok(MechanismInfo::from(info))
+    }
+
+    /// The CKA_ID of an object, asked for once: cryptoki asks for its length before, which takes as long again. `None` where it has none, or
+    /// one that is too long to be followed.
+    pub(crate) fn id(&self, session: &Session, object: ObjectHandle) -> Result<Option<CkaId>> {
+        let call = self
+            .functions
+            .C_GetAttributeValue
+            .ok_or(Error::NullFunctionPointer)?;
+        let mut id = [0_u8; LONGEST_ID];
+        let mut wanted = CK_ATTRIBUTE {
+            type_: CKA_ID,
+            pValue: id.as_mut_ptr().cast(),
+            ulValueLen: id.len().try_into()?,
+        };
+        // SAFETY: `wanted` points to `id`, which has room for as many bytes as it says.
+        let answer = unsafe { call(session.handle(), object.handle(), &mut wanted, 1) };
+        match Rv::from(answer).into_result(Function::GetAttributeValue) {
+            Ok(()) => {
+                let length = usize::try_from(wanted.ulValueLen)?;
+                Ok(id.get(..length).and_then(|id| CkaId::try_from(id).ok()))
+            }
+            Err(Error::Pkcs11(RvError::BufferTooSmall | RvError::AttributeTypeInvalid, _)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// C_WrapKey, asked once where the answer has the usual length: some tokens wrap the key to tell the length, and again to give it out.

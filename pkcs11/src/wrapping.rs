@@ -11,7 +11,7 @@ use key_metadata::{Advice, CkaId, KeyEncryptionKey, Pkcs8Error, PublicKey, Softw
 use crate::call::CallError;
 use crate::key::FindError;
 use crate::list::FoundKey;
-use crate::object::{Halves, id_of, is_logged_in};
+use crate::object::{Halves, is_logged_in};
 use crate::session::AccessError;
 use crate::template::Secret;
 use crate::throwaway::NAME;
@@ -206,7 +206,7 @@ impl Wrapping<'_> {
         let mut found: BTreeMap<CkaId, Vec<ObjectHandle>> = BTreeMap::new();
         let private = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
         for object in self.session.find_objects(&private)? {
-            if let Some(id) = id_of(&self.session, object)? {
+            if let Some(id) = self.token.0.module.raw().id(&self.session, object)? {
                 found.entry(id).or_default().push(object);
             }
         }

@@ -1,6 +1,6 @@
-//! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd), a SoftHSM store, and opencryptoki with a token in
-//! software or under a TPM 1.2, each in a folder of the caller's and gone when dropped; TPMs with a maker's certificates, genuine or not,
-//! and in failure mode; and somebody at the line between a program and its TPM.
+//! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd), a SoftHSM store, kryoptic, and opencryptoki with
+//! a token in software or under a TPM 1.2, each in a folder of the caller's and gone when dropped; TPMs with a maker's certificates,
+//! genuine or not, and in failure mode; and somebody at the line between a program and its TPM.
 //!
 //! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
 //! no process behind.
@@ -9,6 +9,7 @@ mod abrmd;
 mod daemon;
 mod ek_ca;
 mod failed;
+mod kryoptic;
 mod loopback;
 mod manufactured;
 mod opencryptoki;
@@ -20,6 +21,7 @@ mod tap;
 
 pub use abrmd::Abrmd;
 pub use ek_ca::EkCa;
+pub use kryoptic::Kryoptic;
 pub use opencryptoki::Opencryptoki;
 pub use softhsm::SoftHsm;
 pub use software_key::{software_key, wrapped_key};
@@ -28,6 +30,12 @@ pub use tap::{Cut, Ended, Tap};
 
 /// SoftHSM's module, of Debian's package softhsm2.
 pub const SOFTHSM_MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+/// Kryoptic's module, which `scripts/kryoptic` builds: Debian has none.
+pub const KRYOPTIC_MODULE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../target/kryoptic/libkryoptic_pkcs11-1.5.4.so"
+);
 
 /// The module of tpm2-pkcs11, of Debian's package libtpm2-pkcs11-1 (amd64 and arm64 keep it in their own folder).
 pub fn tpm2_pkcs11_module() -> String {

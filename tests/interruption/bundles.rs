@@ -46,7 +46,7 @@ pub fn whole(bench: &Bench) -> Outcome {
     for (folder, id) in folders.zip(live.iter().chain(&superseded)) {
         only_its_own(&folder)?;
         bench.run(&[BACKUP, "verify", "--bundle", folder.to_str().unwrap()])?;
-        opens(bench, &folder, id)?;
+        opens(bench, &folder, id, superseded.contains(id))?;
         shares.extend(CUSTODIANS.map(|name| format!("{id}-{name}.age")));
     }
     shares.sort();
@@ -61,7 +61,15 @@ pub fn whole(bench: &Bench) -> Outcome {
 /// A bundle's folder has what it is made of, and no note of its making.
 fn only_its_own(folder: &Path) -> Outcome {
     let is_its_own = |name: &String| {
-        ["manifest", "manifest.token.sig", "payload.age", "proofs"].contains(&name.as_str())
+        [
+            "manifest",
+            "manifest.token.sig",
+            "manifest.tpm.attest",
+            "manifest.tpm.sig",
+            "payload.age",
+            "proofs",
+        ]
+        .contains(&name.as_str())
             || name.ends_with(".sshsig")
     };
     let mut names = names(folder);
@@ -70,7 +78,7 @@ fn only_its_own(folder: &Path) -> Outcome {
 }
 
 /// Two of the shares open it; of a bundle of native keys with two of the recovery parent's.
-fn opens(bench: &Bench, folder: &Path, id: &str) -> Outcome {
+fn opens(bench: &Bench, folder: &Path, id: &str, is_superseded: bool) -> Outcome {
     let manifest = fs::read_to_string(folder.join("manifest")).unwrap();
     if !manifest.contains("# kind: keys") {
         return Ok(());
@@ -79,6 +87,9 @@ fn opens(bench: &Bench, folder: &Path, id: &str) -> Outcome {
     let restore = restore(bench, folder, id, "cr");
     let mut restore: Vec<&str> = restore.iter().map(String::as_str).collect();
     restore.push("--dry-run");
+    if is_superseded {
+        restore.push("--although-expired");
+    }
     bench.run(&restore)
 }
 

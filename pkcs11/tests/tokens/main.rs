@@ -1,4 +1,5 @@
-//! Tokens as they are: SoftHSM, tpm2-pkcs11 over a software TPM, and opencryptoki's in software and under a TPM 1.2. Nothing is mocked, and a missing module fails.
+//! Tokens as they are: SoftHSM, kryoptic, tpm2-pkcs11 over a software TPM, and opencryptoki's in software and under a TPM 1.2. Nothing is mocked,
+//! and a missing module fails.
 //!
 //! A module reads its store's place from the environment of its process, so each test runs in a process of its own: this program
 //! again, with `--child` and the test's name.
@@ -6,6 +7,7 @@
 mod import;
 mod inventory;
 mod killed;
+mod kryoptic;
 mod log_key;
 mod opencryptoki;
 mod pins;
@@ -22,7 +24,7 @@ use std::process::{Command, ExitCode, Stdio};
 use key_metadata::{KeyId, TokenUri};
 use keyrite_pkcs11::{Initialised, Module, Token};
 use libtest_mimic::{Arguments, Failed, Trial};
-use sandbox::{Abrmd, Opencryptoki, SoftHsm, Swtpm};
+use sandbox::{Abrmd, Kryoptic, Opencryptoki, SoftHsm, Swtpm};
 use secrecy::SecretString;
 
 /// What a test came to.
@@ -51,6 +53,9 @@ fn main() -> ExitCode {
     let softhsm = softhsm::TESTS
         .iter()
         .map(|(name, _)| trial("softhsm", name, in_softhsm));
+    let kryoptic = kryoptic::TESTS
+        .iter()
+        .map(|(name, _)| trial("kryoptic", name, in_kryoptic));
     let tpm = tpm2_pkcs11::TESTS
         .iter()
         .map(|(name, _)| trial("tpm2-pkcs11", name, in_tpm));
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(
         &Arguments::from_args(),
         softhsm
+            .chain(kryoptic)
             .chain(tpm)
             .chain(soft)
             .chain(tpm12)
@@ -104,6 +110,7 @@ fn trial(kind: &str, name: &'static str, run: fn(&str) -> Outcome) -> Trial {
 fn run_child(name: &str) -> ExitCode {
     let body = softhsm::TESTS
         .iter()
+        .chain(kryoptic::TESTS)
         .chain(tpm2_pkcs11::TESTS)
         .chain(opencryptoki::SOFT)
         .chain(opencryptoki::TPM12)
@@ -140,6 +147,17 @@ fn in_softhsm(name: &str) -> Outcome {
     let folder = tempfile::tempdir()?;
     let store = SoftHsm::new(folder.path())?;
     wait_for(child(name)?.env("SOFTHSM2_CONF", store.configuration()))
+}
+
+/// With a SoftHSM store beside it.
+fn in_kryoptic(name: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let (softhsm, kryoptic) = (SoftHsm::new(folder.path())?, Kryoptic::new(folder.path(), 2)?);
+    wait_for(
+        child(name)?
+            .env("SOFTHSM2_CONF", softhsm.configuration())
+            .env("KRYOPTIC_CONF", kryoptic.configuration()),
+    )
 }
 
 fn in_tpm(name: &str) -> Outcome {

@@ -6,7 +6,7 @@ use cryptoki::session::UserType;
 use key_metadata::{Advice, Algorithm, Extractability, KeySpec};
 use keyrite_pkcs11::{BackupError, Module, Probe, ProbeError, Storage, Token, WrapError, WrapMechanism};
 
-use crate::{Outcome, id, opencryptoki, pin, ready, softhsm_module, tpm_module, uri};
+use crate::{Outcome, id, kryoptic, opencryptoki, pin, ready, softhsm_module, tpm_module, uri};
 
 /// Everything but a wrapped Ed25519 key; 0x210a is its number for RFC 5649.
 pub fn softhsm() -> Outcome {
@@ -53,6 +53,32 @@ pub fn tpm() -> Outcome {
     );
     assert_eq!((probe.storage, probe.removed), (Storage::Token, 0));
     assert_eq!(objects(&sandbox::tpm2_pkcs11_module())?, 2);
+    Ok(())
+}
+
+/// All but Ed25519. Its number for RFC 5649 is 0x210b, and it lacks 0x1054 as well.
+pub fn kryoptic() -> Outcome {
+    let token = kryoptic::with_a_key()?;
+    let probe = token.probe()?;
+    let made = KeySpec::ALL
+        .into_iter()
+        .filter(|spec| spec.algorithm() != Algorithm::Ed25519)
+        .map(|spec| format!("{spec} works"));
+    assert_eq!(keys(&probe), made.collect::<Vec<_>>());
+    let refused = "refused: C_WrapKey answered CKR_MECHANISM_INVALID";
+    assert_eq!(
+        wraps(&probe),
+        [
+            "CKM_AES_KEY_WRAP_KWP (0x210b), ECDSAP256SHA256: works".to_owned(),
+            "CKM_AES_KEY_WRAP_KWP (0x210b), RSASHA256 (2048 bits): works".to_owned(),
+            format!("CKM_AES_KEY_WRAP_PAD (0x210a): {refused}"),
+            format!("CKM_RSA_AES_KEY_WRAP (0x1054): {refused}"),
+            "CKM_AES_CBC_PAD (0x1085), ECDSAP256SHA256: works".to_owned(),
+            "CKM_AES_CBC_PAD (0x1085), RSASHA256 (2048 bits): works".to_owned(),
+        ]
+    );
+    assert_eq!((probe.storage, probe.removed), (Storage::Session, 0));
+    assert_eq!(token.keys()?.len(), 1);
     Ok(())
 }
 

@@ -18,12 +18,12 @@ use zeroize::Zeroizing;
 use crate::{Outcome, child, id, opencryptoki, pin, ready, softhsm_module, tpm_module, uri};
 
 /// Thrown away like every key here.
-const KEK: [u8; 32] = *b"an AES-256 key of 32 bytes, ours";
-const KWP: WrapMechanism = WrapMechanism::AesKeyWrapKwp;
-const PAD: WrapMechanism = WrapMechanism::AesKeyWrapPad;
+pub const KEK: [u8; 32] = *b"an AES-256 key of 32 bytes, ours";
+pub const KWP: WrapMechanism = WrapMechanism::AesKeyWrapKwp;
+pub const PAD: WrapMechanism = WrapMechanism::AesKeyWrapPad;
 
 /// What a backup has to carry.
-const KINDS: [(Algorithm, Option<u16>); 5] = [
+pub const KINDS: [(Algorithm, Option<u16>); 5] = [
     (Algorithm::RsaSha256, Some(2048)),
     (Algorithm::RsaSha256, Some(4096)),
     (Algorithm::RsaSha512, Some(3072)),
@@ -31,7 +31,7 @@ const KINDS: [(Algorithm, Option<u16>); 5] = [
     (Algorithm::EcdsaP384Sha384, None),
 ];
 
-fn kek() -> KeyEncryptionKey {
+pub fn kek() -> KeyEncryptionKey {
     KeyEncryptionKey::new(Zeroizing::new(KEK))
 }
 
@@ -40,7 +40,7 @@ fn p256() -> Result<KeySpec, Box<dyn Error>> {
 }
 
 /// Whether the one key of that id is that key, whole, protected as was asked for, and signs.
-fn is_whole(
+pub fn is_whole(
     token: &Token,
     id: &CkaId,
     public_key: &PublicKey,
@@ -100,14 +100,19 @@ pub fn there_and_back() -> Outcome {
 
 /// A key that another program made and wrapped.
 pub fn of_openssl() -> Outcome {
-    let (kek, token) = (kek(), ready(&softhsm_module()?, "cr")?);
+    takes_of_openssl(&ready(&softhsm_module()?, "cr")?, PAD)
+}
+
+/// Restores what `openssl` wrapped; the token knows it by that mechanism.
+pub fn takes_of_openssl(token: &Token, mechanism: WrapMechanism) -> Outcome {
+    let kek = kek();
     let wrapping = token.wrapping(&kek)?;
     for (number, (algorithm, bits)) in (1..).zip(KINDS) {
         let (wrapped, public_key) = wrapped_key(algorithm, bits.unwrap_or(0), &KEK)?;
         let never = Extractability::Never;
         let back = wrapping.restore(&wrapped, &public_key, id(number), "ksk cr", never)?;
-        assert_eq!(back, Restored::Unwrapped(PAD));
-        is_whole(&token, &id(number).into(), &public_key, never)?;
+        assert_eq!(back, Restored::Unwrapped(mechanism));
+        is_whole(token, &id(number).into(), &public_key, never)?;
     }
     Ok(())
 }
