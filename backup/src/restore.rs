@@ -150,6 +150,22 @@ impl Arguments {
             .iter()
             .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)));
         let mut restorer = tokens.restorer(&self.to, kek.as_ref().filter(|_| needs_kek))?;
+        let (moved, left) = run.moved(wanted)?;
+        // What a run that was killed after another zone has done; where there is nothing else to do, it is refused like any key that is there.
+        let wanted = match left.is_empty() {
+            true => moved,
+            false => {
+                let tell = |(entry, _): &Wanted<'_>| {
+                    output.say(format!(
+                        "{} is in token '{}' already, and signs",
+                        entry.name(),
+                        self.to
+                    ));
+                };
+                progress.without(|| moved.iter().for_each(tell));
+                left
+            }
+        };
         let mut lines = Vec::new();
         let mut result = Ok(());
         for (zone, keys) in by_zone(&wanted) {
@@ -276,6 +292,37 @@ impl Run<'_> {
         }
     }
 
+    /// The keys that are to be moved, and are in that token already by their records too, and sign there; and the others.
+    fn moved<'k>(&self, wanted: Vec<Wanted<'k>>) -> Outcome<(Vec<Wanted<'k>>, Vec<Wanted<'k>>)> {
+        let (mut moved, mut left) = (Vec::new(), Vec::new());
+        for one in wanted {
+            let keys = self.folder.keys(&one.0.zone)?;
+            match self.arguments.stays && self.is_moved(one.0, &keys)? {
+                true => moved.push(one),
+                false => left.push(one),
+            }
+        }
+        Ok((moved, left))
+    }
+
+    fn is_moved(&self, entry: &KeyEntry, keys: &ZoneKeys) -> Outcome<bool> {
+        let to = &self.arguments.to;
+        let begun = keys
+            .pending()
+            .iter()
+            .any(|pending| pending.id == entry.id && pending.token == *to);
+        let Some(record) = keys.key(entry.id).filter(|record| entry.is(record) && !begun) else {
+            return Ok(false);
+        };
+        let place = self.folder.site().token_of(&record.reference);
+        if place.is_none_or(|(name, _)| name != to) || self.tokens.find(to, entry.id)? == Presence::Absent {
+            return Ok(false);
+        }
+        let key = self.tokens.signing_key(record)?;
+        key.prove(&record.public_key, &*random::<32>()?)?;
+        Ok(true)
+    }
+
     /// Notes the keys of a zone, when nothing stands against restoring any of them. What a run that was killed left of them is taken out first.
     fn noted(&self, zone: &ZoneName, wanted: &[Wanted<'_>]) -> Outcome<(Lock, ZoneKeys, Vec<KeyRecord>)> {
         let (folder, to) = (self.folder, &self.arguments.to);
@@ -337,7 +384,7 @@ impl Run<'_> {
                     }
                 }
             }
-            keys.settle(entry.id);
+            keys.settle(entry.id, &self.arguments.to);
         }
         match self.recorded(&mut keys, lock, &done) {
             Ok(()) => {
@@ -471,7 +518,7 @@ impl Run<'_> {
         for id in &interrupted {
             self.tokens.destroy_by(to, *id)?;
             self.tokens.remove_unfinished(to, *id)?;
-            keys.settle(*id);
+            keys.settle(*id, to);
         }
         match interrupted.is_empty() {
             true => Ok(()),

@@ -59,6 +59,7 @@ fn files() -> Files {
             signers: Signers {
                 tpm: None,
                 token: None,
+                tpm: None,
                 officers: vec!["ana".to_owned()],
             },
         },
