@@ -99,6 +99,10 @@ impl Arguments {
         let folder = site.open()?;
         let bundle = self.bundle.open(Some(&folder))?;
         let wanted = self.wanted(&bundle, &folder)?;
+        if !folder.site().tokens.contains_key(&self.to) {
+            let failure = Failure::new(Exit::Usage, format!("the site has no token named '{}'", self.to));
+            return Err(failure.hint(format!("its tokens are {}", names(&folder))));
+        }
         let now = cli::now();
         let bench = Bench {
             site,
@@ -235,6 +239,11 @@ impl Arguments {
             }
         }
     }
+}
+
+fn names(folder: &SiteFolder) -> String {
+    let names: Vec<_> = folder.site().tokens.keys().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 /// Keys in the order of the bundle, those of a zone together.
