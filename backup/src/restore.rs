@@ -126,10 +126,6 @@ impl Arguments {
             });
         }
         let mut tokens = SiteTokens::new(&folder);
-        if !folder.site().tokens.contains_key(&self.to) {
-            let failure = Failure::new(Exit::Usage, format!("the site has no token named '{}'", self.to));
-            return Err(failure.hint("list it under 'tokens' in site.yaml".to_owned()));
-        }
         open(&mut tokens, site, &folder, &self.to)?;
         let progress = Progress::new("restoring", wanted.len() as u64);
         let wanted: Vec<Wanted<'_>> = wanted
