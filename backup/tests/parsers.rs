@@ -59,7 +59,6 @@ fn files() -> Files {
             signers: Signers {
                 tpm: None,
                 token: None,
-                tpm: None,
                 officers: vec!["ana".to_owned()],
             },
         },
