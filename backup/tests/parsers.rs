@@ -1,11 +1,7 @@
 //! The parsers of a bundle's files, on bytes of every kind: they never panic, and what they read they write again byte for byte, so that two
 //! texts never mean the same.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::sync::LazyLock;
 
