@@ -16,6 +16,8 @@ use crate::manifest::{Manifest, ManifestError, PAYLOAD};
 pub const MANIFEST: &str = "manifest";
 /// The signature of a token's log key over it, as `openssl dgst -sha256 -verify` takes it.
 pub const TOKEN_SIGNATURE: &str = "manifest.token.sig";
+/// What a TPM states about it (TPMS_ATTEST), and the signature of its attestation key.
+pub const TPM_STATEMENT: [&str; 2] = ["manifest.tpm.attest", "manifest.tpm.sig"];
 /// The folder of the proofs that custodians gave.
 pub const PROOFS: &str = "proofs";
 /// In a bundle that is being made: the folder that its shares go to.

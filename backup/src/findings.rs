@@ -7,7 +7,9 @@ use key_metadata::{Digest, Time, verifies_as_openssl};
 use serde::Serialize;
 use sshsig::{AllowedSigners, Expected, verify};
 
-use crate::bundles::{BundleFolder, MANIFEST, PROOFS, TOKEN_SIGNATURE, officer_signature};
+use dnssec::TpmStatement;
+
+use crate::bundles::{BundleFolder, MANIFEST, PROOFS, TOKEN_SIGNATURE, TPM_STATEMENT, officer_signature};
 use crate::manifest::PAYLOAD;
 
 /// For what officers sign a manifest (the namespace of SSHSIG).
@@ -54,6 +56,7 @@ impl Finding {
 pub fn check(bundle: &BundleFolder, allowed: Option<&AllowedSigners>, now: Time) -> Vec<Finding> {
     let mut findings = vec![payload(bundle), only_these(bundle), dates(bundle, now)];
     findings.extend(token(bundle));
+    findings.extend(tpm(bundle));
     findings.extend(officers(bundle, allowed));
     findings.extend(bundle.proof_findings(allowed));
     findings
@@ -88,6 +91,9 @@ fn only_these(bundle: &BundleFolder) -> Finding {
     known.extend([MANIFEST, PAYLOAD, PROOFS].map(str::to_owned));
     if bundle.manifest.header.signers.token.is_some() {
         known.insert(TOKEN_SIGNATURE.to_owned());
+    }
+    if bundle.manifest.header.signers.tpm.is_some() {
+        known.extend(TPM_STATEMENT.map(str::to_owned));
     }
     let entries = match fs::read_dir(&bundle.path) {
         Ok(entries) => entries,
@@ -165,6 +171,42 @@ fn token(bundle: &BundleFolder) -> Option<Finding> {
             format!(
                 "{TOKEN_SIGNATURE} is no signature of the log key of token '{}'",
                 signer.name
+            ),
+        ),
+    })
+}
+
+fn tpm(bundle: &BundleFolder) -> Option<Finding> {
+    let signer = bundle.manifest.header.signers.tpm.as_ref()?;
+    let check = "TPM's statement";
+    let [attested, signature] = TPM_STATEMENT.map(|name| fs::read(bundle.path.join(name)));
+    let (attested, signature) = match (attested, signature) {
+        (Ok(attested), Ok(signature)) => (attested, signature),
+        (Err(error), _) | (_, Err(error)) => {
+            let text = format!("{} cannot be read: {error}", TPM_STATEMENT.join(" or "));
+            return Some(Finding::new(check, Verdict::Fail, text));
+        }
+    };
+    let statement = TpmStatement {
+        spki: signer.spki.clone(),
+        attested,
+        signature,
+    };
+    Some(match statement.is_on(bundle.manifest_digest().bytes()) {
+        true => Finding::new(
+            check,
+            Verdict::Pass,
+            format!(
+                "the attestation key of TPM '{}' that the manifest names signed it",
+                signer.name
+            ),
+        ),
+        false => Finding::new(
+            check,
+            Verdict::Fail,
+            format!(
+                "{} is no statement of TPM '{}' on this manifest",
+                TPM_STATEMENT[0], signer.name
             ),
         ),
     })

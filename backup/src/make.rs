@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use backup::bundles::{MANIFEST, TOKEN_SIGNATURE, officer_signature, share_file};
+use backup::bundles::{MANIFEST, TOKEN_SIGNATURE, TPM_STATEMENT, officer_signature, share_file};
 use backup::manifest::{Header, KeyEntry, PAYLOAD, ParentEntry, ShareEntry, Signers, TokenSigner};
 use backup::{
     BundleFolder, BundleId, BundleKind, BundleSecret, Bundles, GivenShare, KeyCopy, Manifest, ParentCopy,
@@ -66,13 +66,17 @@ impl Maker<'_, '_> {
             custodians,
         } = self.custody.custody(self.folder)?;
         let signer = self.token_signer(&contents)?;
+        let tpm = match signer {
+            Some(_) => None,
+            None => self.tpm_signer(&contents)?,
+        };
         let officers: Vec<String> = self
             .custody
             .officers
             .iter()
             .map(|officer| officer.name.clone())
             .collect();
-        if signer.is_none() && officers.is_empty() {
+        if signer.is_none() && tpm.is_none() && officers.is_empty() {
             let failure = Failure::new(
                 Exit::Failed,
                 "nobody would sign the bundle: no PKCS#11 token is at hand, and no officer is named",
@@ -129,6 +133,7 @@ impl Maker<'_, '_> {
             opened_with: contents.opened_with,
             signers: Signers {
                 token: signer.as_ref().map(|(signer, _)| signer.clone()),
+                tpm: tpm.clone(),
                 officers,
             },
         };
@@ -150,7 +155,7 @@ impl Maker<'_, '_> {
         let text = manifest
             .to_text()
             .map_err(|error| Failure::of(Exit::Failed, &error))?;
-        let signatures = self.signatures(signer, text.as_bytes())?;
+        let signatures = self.signatures(signer, tpm, text.as_bytes())?;
         let bundles = Bundles::of(self.folder);
         let shares_at = self.custody.shares_folder()?;
         let staged = bundles.stage(id, &shares_at)?;
@@ -196,6 +201,19 @@ impl Maker<'_, '_> {
         Ok(None)
     }
 
+    /// The TPM whose attestation key signs, where there is no log key: the first one that keys came from.
+    fn tpm_signer(&mut self, contents: &Contents) -> Outcome<Option<TokenSigner>> {
+        for name in &contents.tokens {
+            if let Some(statement) = self.tokens.attest(name, Digest::ZERO.bytes())? {
+                return Ok(Some(TokenSigner {
+                    name: name.clone(),
+                    spki: statement.spki,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
     fn secret(&mut self, tokens: &[TokenName]) -> Outcome<BundleSecret> {
         let mut sources: Vec<Zeroizing<Vec<u8>>> = vec![Zeroizing::new(random::<32>()?.to_vec())];
         for name in tokens {
@@ -210,11 +228,19 @@ impl Maker<'_, '_> {
     fn signatures(
         &self,
         signer: Option<(TokenSigner, dnssec::LogKey)>,
+        tpm: Option<TokenSigner>,
         signed: &[u8],
     ) -> Outcome<Vec<(String, Vec<u8>)>> {
         let mut signatures = Vec::new();
         if let Some((_, key)) = signer {
             signatures.push((TOKEN_SIGNATURE.to_owned(), key.sign(signed)?));
+        }
+        if let Some(signer) = tpm
+            && let Some(statement) = self.tokens.attest(&signer.name, Digest::of(signed).bytes())?
+        {
+            let [attested, signature] = TPM_STATEMENT.map(str::to_owned);
+            signatures.push((attested, statement.attested));
+            signatures.push((signature, statement.signature));
         }
         let allowed = match self.custody.officers.is_empty() {
             true => return Ok(signatures),

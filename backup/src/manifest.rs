@@ -166,6 +166,9 @@ pub struct Signers {
     /// The key by which a PKCS#11 token signs logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenSigner>,
+    /// The attestation key of a TPM, where no PKCS#11 token was at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<TokenSigner>,
     /// Officers, by the name that they have in `allowed_signers`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub officers: Vec<String>,
@@ -177,7 +180,7 @@ pub struct Signers {
 pub struct TokenSigner {
     /// Its name in the site.
     pub name: TokenName,
-    /// The SubjectPublicKeyInfo of its log key.
+    /// The SubjectPublicKeyInfo of the key that signed.
     #[serde(with = "binary")]
     pub spki: Vec<u8>,
 }
@@ -345,7 +348,8 @@ impl Manifest {
                 return Err(wrong(&field, "nobody has two shares"));
             }
         }
-        if header.signers.token.is_none() && header.signers.officers.is_empty() {
+        let Signers { token, tpm, officers } = &header.signers;
+        if token.is_none() && tpm.is_none() && officers.is_empty() {
             return Err(wrong("signers", "nobody signed it"));
         }
         if !header.signers.officers.iter().all(|name| is_principal(name)) {

@@ -5,7 +5,7 @@ use backup::{BundleKind, Bundles, ParentCopy};
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::{RecoveryParent, RecoverySecret, SiteTokens};
-use key_metadata::{TokenAddress, TokenName};
+use key_metadata::{SiteFolder, TokenAddress, TokenName};
 
 use crate::arguments::CustodyArguments;
 use crate::create::{nothing_chosen, tell};
@@ -85,7 +85,7 @@ impl Arguments {
                 parent.name()
             ));
         }
-        let secret = RecoverySecret::generate(|bytes| getrandom::fill(bytes))
+        let secret = RecoverySecret::generate(getrandom::fill)
             .map_err(|error| Failure::of(Exit::Failed, &error).within("the system's generator failed"))?;
         let parent = secret.parent();
         let contents = Contents {
@@ -105,7 +105,7 @@ impl Arguments {
                 },
             )],
             opened_with: Vec::new(),
-            tokens: self.signing_token(&folder),
+            tokens: signers(&folder, &self.token),
         };
         let mut maker = Maker {
             site,
@@ -117,13 +117,13 @@ impl Arguments {
         let made = maker.make(contents, output, &lock)?;
         // The bundle first: a parent whose private part is nowhere would let keys leave for nobody.
         tokens
-            .set_recovery_parent(&self.token, &parent)
+            .set_recovery_parent(&self.token, parent)
             .map_err(|error| Failure::from(error).part_way())?;
         tell(&made, &nothing_chosen(), self.report.json, output)
     }
 
     /// The bundle of a recovery parent of this TPM that a run made before it was killed; with the parent's public area.
-    fn unfinished(&self, folder: &key_metadata::SiteFolder) -> Outcome<Option<(String, Vec<u8>)>> {
+    fn unfinished(&self, folder: &SiteFolder) -> Outcome<Option<(String, Vec<u8>)>> {
         for bundle in Bundles::of(folder).all()?.into_iter().flatten() {
             let mut parents = bundle.manifest.header.recovery_parents.iter();
             if let Some(parent) = parents.find(|parent| parent.token == self.token) {
@@ -132,17 +132,18 @@ impl Arguments {
         }
         Ok(None)
     }
+}
 
-    /// A PKCS#11 token of the site, if there is one, whose log key signs the bundle.
-    fn signing_token(&self, folder: &key_metadata::SiteFolder) -> Vec<TokenName> {
-        let tokens = folder.site().tokens.iter();
-        let pkcs11 = tokens.filter(|(_, token)| matches!(token.address, TokenAddress::Pkcs11(_)));
-        pkcs11.map(|(name, _)| name.clone()).take(1).collect()
-    }
+/// Who signs the bundle of a TPM's recovery parent, and has a part in its secret: a PKCS#11 token of the site if there is one, and the TPM.
+pub fn signers(folder: &SiteFolder, tpm: &TokenName) -> Vec<TokenName> {
+    let tokens = folder.site().tokens.iter();
+    let pkcs11 = tokens.filter(|(_, token)| matches!(token.address, TokenAddress::Pkcs11(_)));
+    let first = pkcs11.map(|(name, _)| name.clone()).take(1);
+    first.chain([tpm.clone()]).collect()
 }
 
 /// The bundle that has the private part of a recovery parent.
-fn bundle_of(name: &str, folder: &key_metadata::SiteFolder) -> Outcome<Option<String>> {
+fn bundle_of(name: &str, folder: &SiteFolder) -> Outcome<Option<String>> {
     for bundle in Bundles::of(folder).all()?.into_iter().flatten() {
         let mut parents = bundle.manifest.header.recovery_parents.iter();
         if parents.any(|parent| parent.name == name) {

@@ -1,6 +1,8 @@
 //! `restore`: keys of a bundle into a token, proved by a signature (D3).
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
 
 use backup::manifest::KeyEntry;
 use backup::payload::CopyForm;
@@ -9,7 +11,7 @@ use clap::Args;
 use cli::{
     ChangeArguments, Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice,
 };
-use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, RecoverySecret, Restorer, SiteTokens};
+use dnssec::{Copy, Duplicate, KeyEncryptionKey, Mentions, Presence, RecoverySecret, Restorer, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
@@ -68,6 +70,8 @@ struct Line {
     token: String,
     /// How it came into the token: `C_UnwrapKey` and so on.
     how: String,
+    /// Whether its DNSKEY, under which it was proved, is in the signed zone; absent where there is none, or the key should not be in it.
+    published: Option<bool>,
     /// Whether it stays there, and the zone's key is that one now.
     stays: bool,
 }
@@ -78,8 +82,13 @@ impl Line {
             true => "and signs there from now on",
             false => "and taken out again",
         };
+        let under = match self.published {
+            Some(true) => " under the DNSKEY that is published",
+            Some(false) => " under its DNSKEY, which the signed zone does not have",
+            None => "",
+        };
         format!(
-            "{}: restored into token '{}' by {}, proved by a signature, {then}",
+            "{}: restored into token '{}' by {}, proved by a signature{under}, {then}",
             self.key, self.token, self.how
         )
     }
@@ -141,6 +150,22 @@ impl Arguments {
             .iter()
             .any(|(_, copy)| matches!(copy.form, CopyForm::Wrapped(_)));
         let mut restorer = tokens.restorer(&self.to, kek.as_ref().filter(|_| needs_kek))?;
+        let (moved, left) = run.moved(wanted)?;
+        // What a run that was killed after another zone has done; where there is nothing else to do, it is refused like any key that is there.
+        let wanted = match left.is_empty() {
+            true => moved,
+            false => {
+                let tell = |(entry, _): &Wanted<'_>| {
+                    output.say(format!(
+                        "{} is in token '{}' already, and signs",
+                        entry.name(),
+                        self.to
+                    ));
+                };
+                progress.without(|| moved.iter().for_each(tell));
+                left
+            }
+        };
         let mut lines = Vec::new();
         let mut result = Ok(());
         for (zone, keys) in by_zone(&wanted) {
@@ -272,6 +297,37 @@ impl Run<'_> {
         }
     }
 
+    /// The keys that are to be moved, and are in that token already by their records too, and sign there; and the others.
+    fn moved<'k>(&self, wanted: Vec<Wanted<'k>>) -> Outcome<(Vec<Wanted<'k>>, Vec<Wanted<'k>>)> {
+        let (mut moved, mut left) = (Vec::new(), Vec::new());
+        for one in wanted {
+            let keys = self.folder.keys(&one.0.zone)?;
+            match self.arguments.stays && self.is_moved(one.0, &keys)? {
+                true => moved.push(one),
+                false => left.push(one),
+            }
+        }
+        Ok((moved, left))
+    }
+
+    fn is_moved(&self, entry: &KeyEntry, keys: &ZoneKeys) -> Outcome<bool> {
+        let to = &self.arguments.to;
+        let begun = keys
+            .pending()
+            .iter()
+            .any(|pending| pending.id == entry.id && pending.token == *to);
+        let Some(record) = keys.key(entry.id).filter(|record| entry.is(record) && !begun) else {
+            return Ok(false);
+        };
+        let place = self.folder.site().token_of(&record.reference);
+        if place.is_none_or(|(name, _)| name != to) || self.tokens.find(to, entry.id)? == Presence::Absent {
+            return Ok(false);
+        }
+        let key = self.tokens.signing_key(record)?;
+        key.prove(&record.public_key, &*random::<32>()?)?;
+        Ok(true)
+    }
+
     /// Notes the keys of a zone, when nothing stands against restoring any of them. What a run that was killed left of them is taken out first.
     fn noted(&self, zone: &ZoneName, wanted: &[Wanted<'_>]) -> Outcome<(Lock, ZoneKeys, Vec<KeyRecord>)> {
         let (folder, to) = (self.folder, &self.arguments.to);
@@ -333,7 +389,7 @@ impl Run<'_> {
                     }
                 }
             }
-            keys.settle(entry.id);
+            keys.settle(entry.id, &self.arguments.to);
         }
         match self.recorded(&mut keys, lock, &done) {
             Ok(()) => {
@@ -382,9 +438,10 @@ impl Run<'_> {
         restorer: &mut Restorer<'_>,
     ) -> Result<Done, Stopped> {
         let to = &self.arguments.to;
-        let how = self
+        let proved = self
             .restored(entry, copy, &record, restorer)
-            .map_err(|failure| self.take_back(entry, failure))?;
+            .and_then(|how| Ok((how, self.published(entry, &record)?)));
+        let (how, published) = proved.map_err(|failure| self.take_back(entry, failure))?;
         let settled = || -> Outcome<KeyRecord> {
             if !self.arguments.stays {
                 self.tokens.destroy_by(to, entry.id)?;
@@ -401,9 +458,24 @@ impl Run<'_> {
             key: entry.name(),
             token: to.to_string(),
             how,
+            published,
             stays: self.arguments.stays,
         };
         Ok(Done { line, record })
+    }
+
+    /// Whether the signed zone has the DNSKEY of a key that should be in it.
+    fn published(&self, entry: &KeyEntry, record: &KeyRecord) -> Outcome<Option<bool>> {
+        let path = self.folder.signed_path(&entry.zone);
+        let text = match record.state.in_zone() {
+            true => read_zone(&path)?,
+            false => None,
+        };
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let mentions = Mentions::count(&text, &path, &entry.zone, &entry.zone, record)?;
+        Ok(Some(mentions.keys > 0))
     }
 
     /// The site's record of the key, which must be the one of the bundle: what is restored is what is published.
@@ -451,7 +523,7 @@ impl Run<'_> {
         for id in &interrupted {
             self.tokens.destroy_by(to, *id)?;
             self.tokens.remove_unfinished(to, *id)?;
-            keys.settle(*id);
+            keys.settle(*id, to);
         }
         match interrupted.is_empty() {
             true => Ok(()),
@@ -516,4 +588,15 @@ struct Stopped {
 
 fn not(entry: &KeyEntry, failure: Failure) -> Failure {
     failure.within(format!("{} was not restored", entry.name()))
+}
+
+/// The signed zone; `None` where there is none. It may be larger than any other file of a site.
+fn read_zone(path: &Path) -> Outcome<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(Failure::of(Exit::Failed, &error).within(format!("cannot read {}", path.display())))
+        }
+    }
 }

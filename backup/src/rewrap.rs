@@ -6,7 +6,7 @@ use backup::{BundleFolder, BundleId, BundleKind, Bundles};
 use clap::{Args, Subcommand};
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::SiteTokens;
-use key_metadata::{KeyRecord, KeyState, SiteFolder, TokenAddress, ZoneName};
+use key_metadata::{KeyRecord, KeyState, SiteFolder, ZoneName};
 
 use crate::arguments::CustodyArguments;
 use crate::create::{nothing_chosen, replacing, tell};
@@ -16,6 +16,7 @@ use crate::mend::Bench;
 use crate::named::BundleArgument;
 use crate::officers::allowed_signers;
 use crate::owner::OwnerArguments;
+use crate::parent::signers;
 use crate::restoring;
 use crate::taken::take;
 
@@ -154,8 +155,14 @@ impl Start {
             ));
         }
         let opened = restoring::open(old, given, folder, true, now, output)?;
-        let signers = folder.site().tokens.iter();
-        let signers = signers.filter(|(_, token)| matches!(token.address, TokenAddress::Pkcs11(_)));
+        let tpms = old
+            .manifest
+            .header
+            .recovery_parents
+            .iter()
+            .map(|parent| &parent.token);
+        let mut tokens: Vec<_> = tpms.flat_map(|tpm| signers(folder, tpm)).collect();
+        tokens.dedup();
         Ok(Contents {
             kind: BundleKind::RecoveryParent,
             replaces: None,
@@ -170,7 +177,7 @@ impl Start {
                 .zip(opened.payload.parents)
                 .collect(),
             opened_with: Vec::new(),
-            tokens: signers.map(|(name, _)| name.clone()).take(1).collect(),
+            tokens,
         })
     }
 }
@@ -298,8 +305,7 @@ impl Finish {
             new.id()
         ))?;
         output.warn(format!(
-            "whoever has a copy of bundle {old} and {} of its shares can restore its keys for ever: only a rollover of the keys ends that",
-            "enough"
+            "whoever has a copy of bundle {old} and enough of its shares can restore its keys for ever: only a rollover of the keys ends that"
         ));
         Ok(())
     }

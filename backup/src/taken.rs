@@ -190,7 +190,7 @@ fn parents_of(
         let bundle = match bundle {
             Ok(bundle) => bundle,
             Err(error) => {
-                output.warn(format!("{}", Failure::from(error).in_a_line()));
+                output.warn(Failure::from(error).in_a_line());
                 continue;
             }
         };

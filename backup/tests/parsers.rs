@@ -53,7 +53,9 @@ fn files() -> Files {
             recovery_parents: Vec::new(),
             opened_with: Vec::new(),
             signers: Signers {
+                tpm: None,
                 token: None,
+                tpm: None,
                 officers: vec!["ana".to_owned()],
             },
         },

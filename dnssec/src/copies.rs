@@ -9,7 +9,9 @@ use key_metadata::{
 };
 use pkcs11::{LogKey, Restored, WrapMechanism};
 use secrecy::{ExposeSecret, SecretString};
-use tpm::{AuthValue, Duplicate, KeyBlob, RecoveryParent, RecoverySecret};
+use tpm::{
+    AttestationKeyState, AuthValue, Duplicate, KeyBlob, PcrValues, RecoveryParent, RecoverySecret, Statement,
+};
 use zeroize::Zeroizing;
 
 use crate::signing_key::SigningKey;
@@ -27,6 +29,28 @@ pub struct TokenFacts {
     pub serial: String,
     /// Its firmware.
     pub firmware: String,
+}
+
+/// What a TPM states on a digest, with its attestation key: for `openssl dgst -sha256 -verify` and `tpm2_checkquote`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TpmStatement {
+    /// The SubjectPublicKeyInfo of the attestation key.
+    pub spki: Vec<u8>,
+    /// TPMS_ATTEST, a quote over no PCRs, whose qualifying data are the digest.
+    pub attested: Vec<u8>,
+    /// Its signature, ECDSA as DER.
+    pub signature: Vec<u8>,
+}
+
+impl TpmStatement {
+    /// Whether the key signed a quote over no PCRs that is about this digest.
+    pub fn is_on(&self, digest: &[u8; 32]) -> bool {
+        Statement::from_der(self.attested.clone(), &self.signature).is_ok_and(|statement| {
+            statement
+                .verify_quote(&self.spki, digest, &PcrValues::new())
+                .is_ok()
+        })
+    }
 }
 
 /// What of a key left its token.
@@ -122,6 +146,28 @@ impl SiteTokens<'_> {
                 Ok(Zeroizing::new(bytes.expose_secret().to_vec()))
             }
         }
+    }
+
+    /// A statement of an open TPM's attestation key on a digest; `None` for a PKCS#11 token, which has [`Self::log_key_or_new`], and for a TPM that
+    /// was not provisioned.
+    pub fn attest(
+        &self,
+        name: &TokenName,
+        digest: &[u8; 32],
+    ) -> Result<Option<TpmStatement>, SiteTokenError> {
+        let OpenToken::Tpm { tpm, .. } = self.opened(name)? else {
+            return Ok(None);
+        };
+        let handle = self.site.site().tpm_setup(name).attestation_key;
+        let AttestationKeyState::Ours(key) = tpm.attestation_key(handle).map_err(token_error)? else {
+            return Ok(None);
+        };
+        let statement = tpm.attest(handle, digest).map_err(token_error)?;
+        Ok(Some(TpmStatement {
+            spki: key.spki().to_vec(),
+            attested: statement.attested().to_vec(),
+            signature: statement.signature_der(),
+        }))
     }
 
     /// The owner's auth value, sealed at a handle of the site's one TPM, which is let go at once.

@@ -10,6 +10,7 @@ use crate::history::{Change, HistoryEntry, HistoryError, contradictions};
 use crate::key_id::KeyId;
 use crate::key_record::{Document, KeyRecord};
 use crate::pending::Pending;
+use crate::site::TokenName;
 use crate::version::Version1;
 use crate::yaml::{self, YamlError};
 use crate::zone_name::ZoneName;
@@ -180,8 +181,9 @@ impl ZoneKeys {
         self.pending.push(pending);
     }
 
-    /// Takes out what was begun for that key: it is at its end.
-    pub fn settle(&mut self, id: KeyId) {
-        self.pending.retain(|pending| pending.id != id);
+    /// Takes out what was begun for that key in that token: it is at its end. What was begun for it in another token stays, such as a restore.
+    pub fn settle(&mut self, id: KeyId, token: &TokenName) {
+        self.pending
+            .retain(|pending| pending.id != id || pending.token != *token);
     }
 }

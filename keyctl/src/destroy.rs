@@ -11,7 +11,8 @@ use key_metadata::gate::{Refusal, Rule, refusals};
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::step::Step;
 use key_metadata::{
-    Action, Change, Digest, Extractability, KeyId, KeyRecord, KeyReference, Role, SiteFolder, ZoneName,
+    Action, Change, Digest, Extractability, KeyId, KeyRecord, KeyReference, Role, SiteFolder, TokenName,
+    ZoneName,
 };
 use serde::Serialize;
 
@@ -127,7 +128,8 @@ impl Arguments {
         self.confirm(&key, &name)?;
         let place = place(&folder, &key);
         if self.gone {
-            record(&mut keys, key, change, now);
+            let token = folder.site().token_of(&key.reference).map(|(name, _)| name);
+            record(&mut keys, key, change, now, token);
         } else {
             let token = tokens.token_of(&key)?;
             open(&mut tokens, site, &folder, token)?;
@@ -155,7 +157,7 @@ impl Arguments {
             tokens
                 .destroy(&key)
                 .map_err(|error| Failure::from(error).part_way())?;
-            record(&mut keys, key, change, now);
+            record(&mut keys, key, change, now, Some(token));
         }
         folder
             .write_keys(&keys, &lock)
@@ -189,11 +191,20 @@ impl Arguments {
     }
 }
 
-fn record(keys: &mut key_metadata::ZoneKeys, mut key: KeyRecord, change: Change, now: key_metadata::Time) {
+/// Records the end of a key, and of what was begun for it in its token, where the site still has that.
+fn record(
+    keys: &mut key_metadata::ZoneKeys,
+    mut key: KeyRecord,
+    change: Change,
+    now: key_metadata::Time,
+    token: Option<&TokenName>,
+) {
     let id = key.id;
     key.take(Step::Destroy, now);
     keys.replace(key, change);
-    keys.settle(id);
+    if let Some(token) = token {
+        keys.settle(id, token);
+    }
 }
 
 fn place(folder: &SiteFolder, key: &KeyRecord) -> String {

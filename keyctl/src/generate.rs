@@ -400,7 +400,7 @@ impl Run<'_> {
         match key.and_then(|key| self.prove(&key, keys, foreign).map(|()| key)) {
             Ok(key) => {
                 keys.add(key, change);
-                keys.settle(id);
+                keys.settle(id, token);
                 // In one write, or a run that is killed between two would leave a key that the next does not take for the one asked for.
                 let activated = self.activate(zone, id, keys);
                 // A write that fails leaves the note of what was begun, by which the next run finds the key.

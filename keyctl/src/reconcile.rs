@@ -56,6 +56,8 @@ pub struct Mended {
 pub enum Ending {
     /// The pair is whole and signs: it is a key of the zone now.
     Adopted,
+    /// A key that its token had lost is back there, and signs.
+    Restored,
     /// The token had not made it.
     NeverMade,
     /// What there was of it was unusable, and was taken out of the token.
@@ -76,6 +78,7 @@ impl fmt::Display for Mended {
         }
         f.write_str(match self.outcome {
             Ending::Adopted => "adopted; it was made, and the run ended before it was recorded",
+            Ending::Restored => "is back; it was restored, and the run ended before that was recorded",
             Ending::NeverMade => "was not made",
             Ending::Discarded => "discarded; what the token had of it was no key that can be used",
             Ending::Destroyed => "destroyed; the run that destroyed it had ended before that was recorded",
@@ -182,7 +185,7 @@ impl Mender<'_> {
                     pending.since, pending.id
                 ))
             })?;
-            keys.settle(pending.id);
+            keys.settle(pending.id, &pending.token);
             self.folder.write_keys(keys, lock)?;
             mended.push(line(keys, &pending, ending));
         }
@@ -215,8 +218,13 @@ impl Mender<'_> {
                 },
             },
             (Operation::Import, None) => discard(),
-            (Operation::Restore { .. }, Some(key)) if *tokens.token_of(&key)? == pending.token => {
-                Ok(Ending::Adopted)
+            // The key of the record was lost from its token, and is on its way back there.
+            (Operation::Restore { .. }, Some(key))
+                if *tokens.token_of(&key)? == pending.token
+                    && tokens.presence_of(&key)? == Presence::Whole
+                    && proves(&key, tokens)? =>
+            {
+                Ok(Ending::Restored)
             }
             (Operation::Restore { .. }, _) => discard(),
             // What is in use is not destroyed, whatever stands here.
@@ -272,16 +280,7 @@ impl Mender<'_> {
         let zone = self.folder.site().zones.get(keys.zone());
         let foreign = zone.map_or(&[][..], |zone| &zone.foreign_key_tags);
         let fits = key.public_key.bits() == spec.bits() && keys.check_tags(&key, foreign).is_ok();
-        let nonce: [u8; 32] = random()?;
-        let proves = || -> Outcome<bool> {
-            match tokens.signing_key(&key)?.prove(&key.public_key, &nonce) {
-                Ok(()) => Ok(true),
-                Err(TrialError::Verify) => Ok(false),
-                Err(TrialError::Sign(_)) if tokens.is_unfinished(&pending.token, pending.id)? => Ok(false),
-                Err(error) => Err(error.into()),
-            }
-        };
-        Ok((fits && proves()?).then_some(key))
+        Ok((fits && proves(&key, tokens)?).then_some(key))
     }
 
     fn entry(&self, action: Action, pending: &Pending) -> Change {
@@ -308,6 +307,17 @@ impl Mender<'_> {
     }
 }
 
+/// Whether a key that is whole in its token is the one of its record, by a signature.
+fn proves(key: &KeyRecord, tokens: &SiteTokens<'_>) -> Outcome<bool> {
+    let nonce: [u8; 32] = random()?;
+    match tokens.signing_key(key)?.prove(&key.public_key, &nonce) {
+        Ok(()) => Ok(true),
+        Err(TrialError::Verify) => Ok(false),
+        Err(TrialError::Sign(_)) if tokens.is_unfinished(tokens.token_of(key)?, key.id)? => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Destroys what there is of a key that will not be recorded, and takes back the note of it; if that fails too, both are told, and the note
 /// stays for the next run.
 pub fn take_back(
@@ -322,7 +332,7 @@ pub fn take_back(
     let mut undo = || -> Outcome {
         tokens.destroy_by(token, id)?;
         tokens.remove_unfinished(token, id)?;
-        keys.settle(id);
+        keys.settle(id, token);
         Ok(folder.write_keys(keys, lock)?)
     };
     match undo() {

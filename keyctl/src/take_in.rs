@@ -82,7 +82,7 @@ impl Run<'_> {
                     });
                 match record.and_then(|record| self.prove(&record).map(|()| record)) {
                     Ok(record) => {
-                        self.keys.settle(id);
+                        self.keys.settle(id, &token);
                         self.record(record, change)?;
                         Ok((token, id))
                     }

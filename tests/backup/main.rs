@@ -8,11 +8,7 @@
 //!
 //! With `SUBSETS=all` all kinds are restored from both 2-of-3 and 5-of-7. Otherwise 5-of-7 is tried with one kind on each token.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod bench;
 mod flips;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use key_metadata::{KeyRecord, KeyState, SiteFolder, ZoneKeys, ZoneName};
+use key_metadata::{CkaId, KeyRecord, KeyState, SiteFolder, ZoneKeys, ZoneName};
 use keyrite_tests::{Rig, Stack, TpmState};
 use tempfile::TempDir;
 
@@ -14,13 +14,20 @@ pub const ZONE: &str = "fi.cr";
 /// A zone that has a key already, which nothing may touch.
 pub const BYSTANDER: &str = "go.cr";
 
-/// The tool that is killed.
+/// The tools that are killed.
 pub const KEYCTL: &str = "keyrite-keyctl";
+pub const BACKUP: &str = "keyrite-backup";
+const TPM_INIT: &str = "keyrite-tpm-init";
 /// The first argument of this program where it is to judge the site in its folder.
 pub const JUDGE: &str = "judge";
 
-/// The PIN's handle in every site of a [`Rig`].
-const PIN: &str = "0x81020000";
+/// Who has shares.
+pub const CUSTODIANS: [&str; 3] = ["ana", "luis", "rosa"];
+
+/// The tokens of a site, each with the handle of its PIN.
+const TOKENS: [(&str, &str); 2] = [("cr", "0x81020000"), (SPARE, "0x81020004")];
+/// The token that keys are restored into.
+pub const SPARE: &str = "spare";
 
 /// A site whose TPM is provisioned, whose token is initialised, and whose zone [`BYSTANDER`] has a key.
 ///
@@ -31,6 +38,10 @@ pub struct Bench {
     rig: Rig,
     folder: TempDir,
     tools: PathBuf,
+    /// The folders that are put back.
+    parts: Vec<&'static str>,
+    /// What `pkcs11-tool` is to look into.
+    tokens: Vec<(&'static str, &'static str)>,
 }
 
 impl Bench {
@@ -42,17 +53,47 @@ impl Bench {
             rig,
             folder,
             tools: tools.to_owned(),
+            parts: match stack {
+                Stack::Tpm => vec!["site"],
+                Stack::SoftHsm | Stack::Tpm2Pkcs11 | Stack::OpencryptokiSoft | Stack::Tpm12 => {
+                    vec!["site", "tokens"]
+                }
+            },
+            tokens: vec![TOKENS[0]],
         };
         let generate = [
-            "generate", "--zone", BYSTANDER, "--role", "ksk", "--backup", "none",
+            KEYCTL, "generate", "--zone", BYSTANDER, "--role", "ksk", "--backup", "none",
         ];
-        for (tool, arguments) in [
-            ("keyrite-tpm-init", &["provision"][..]),
-            ("keyrite-tpm-init", &["token", "--token", "cr"]),
-            (KEYCTL, &generate),
+        for command in [
+            &[TPM_INIT, "provision"][..],
+            &[TPM_INIT, "token", "--token", "cr"],
+            &generate,
         ] {
-            said(&mut bench.tool(tool, arguments)).unwrap();
+            bench.run(command).unwrap();
         }
+        bench
+    }
+
+    /// The same with three custodians, a folder for their shares, and in SoftHSM a spare token.
+    pub fn with_custodians(stack: Stack, tools: &Path) -> Self {
+        let mut bench = Self::new(stack, tools);
+        if stack == Stack::SoftHsm {
+            let site = bench.rig.site().join("site.yaml");
+            let module = sandbox::SOFTHSM_MODULE;
+            let spare = format!(
+                "tokens:\n  {SPARE}:\n    address: pkcs11:token={SPARE}?module-path={module}\n    pin: tpm:0x81020004\n    \
+                 so-pin: tpm:0x81020005\n"
+            );
+            let text = fs::read_to_string(&site).unwrap();
+            fs::write(&site, text.replacen("tokens:\n", &spare, 1)).unwrap();
+            bench.run(&[TPM_INIT, "token", "--token", SPARE]).unwrap();
+            bench.tokens.push(TOKENS[1]);
+        }
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/custodians");
+        let mut custodians = bench.command(fixture, &CUSTODIANS);
+        let path = format!("{}:/usr/bin:/bin", tools.display());
+        said(custodians.env("PATH", path)).unwrap();
+        bench.parts.push("shares");
         bench
     }
 
@@ -61,7 +102,7 @@ impl Bench {
         let kept = self.folder.path().join("kept").join(name);
         let _ = fs::remove_dir_all(&kept);
         fs::create_dir_all(&kept).unwrap();
-        for part in self.parts() {
+        for part in &self.parts {
             copy(&self.folder.path().join(part), &kept);
         }
     }
@@ -69,20 +110,11 @@ impl Bench {
     /// Puts the site and the store back to where they were, and takes from the TPM what a killed program left there.
     pub fn load(&self, name: &str) {
         let kept = self.folder.path().join("kept").join(name);
-        for part in self.parts() {
+        for part in &self.parts {
             fs::remove_dir_all(self.folder.path().join(part)).unwrap();
             copy(&kept.join(part), self.folder.path());
         }
         self.clean();
-    }
-
-    fn parts(&self) -> &'static [&'static str] {
-        match self.stack {
-            Stack::Tpm => &["site"],
-            Stack::SoftHsm | Stack::Tpm2Pkcs11 | Stack::OpencryptokiSoft | Stack::Tpm12 => {
-                &["site", "tokens"]
-            }
-        }
     }
 
     /// What a bare software TPM keeps of a killed program, a resource manager gives back.
@@ -95,9 +127,14 @@ impl Bench {
         self.folder.path()
     }
 
-    /// A tool, at the site; what it says goes nowhere.
-    pub fn tool(&self, name: &str, arguments: &[&str]) -> Command {
-        self.command(self.tools.join(name), arguments)
+    /// The site.
+    pub fn site(&self) -> &Path {
+        self.rig.site()
+    }
+
+    /// A tool and its arguments, at the site; what it says goes nowhere.
+    pub fn tool(&self, command: &[&str]) -> Command {
+        self.command(self.tools.join(command[0]), &command[1..])
     }
 
     /// Any command, at the site; what it says goes nowhere.
@@ -111,17 +148,22 @@ impl Bench {
         command
     }
 
-    /// Runs `keyrite-keyctl`, which must succeed.
-    pub fn run(&self, arguments: &[&str]) -> Result<(), String> {
-        said(&mut self.tool(KEYCTL, arguments)).map(drop)
+    /// Runs a tool, which must succeed.
+    pub fn run(&self, command: &[&str]) -> Result<(), String> {
+        self.said(command).map(drop)
+    }
+
+    /// What a tool prints, which must succeed.
+    pub fn said(&self, command: &[&str]) -> Result<String, String> {
+        said(&mut self.tool(command))
     }
 
     /// The same, with room for so many blocks of 512 bytes in each file that it writes.
-    pub fn run_with_room(&self, blocks: u32, arguments: &[&str]) -> Result<(), String> {
+    pub fn run_with_room(&self, blocks: u32, command: &[&str]) -> Result<(), String> {
         // POSIX counts in such blocks; a write beyond them fails, where the signal is ignored.
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
-        let mut command = self.command("sh", &["-c", &script, "sh"]);
-        said(command.arg(self.tools.join(KEYCTL)).args(arguments)).map(drop)
+        let mut shell = self.command("sh", &["-c", &script, "sh"]);
+        said(shell.arg(self.tools.join(command[0])).args(&command[1..])).map(drop)
     }
 
     /// The keys of a zone; their history is verified by reading them.
@@ -144,42 +186,35 @@ impl Bench {
         fs::read(self.rig.site().join(format!("keys/{ZONE}.yaml"))).map_or_else(|_| Vec::new(), |bytes| bytes)
     }
 
-    /// Whether the metadata and the token agree, by our own libraries (`judge`) and by others' tools; nothing may be pending.
+    /// Whether the metadata and the tokens agree, by our own libraries (`judge`) and by others' tools; nothing may be pending.
     pub fn agrees(&self) -> Result<(), String> {
         let own = std::env::current_exe().unwrap();
         said(&mut self.command(own, &[JUDGE]))?;
-        let mut expected: Vec<String> = self.living()?.iter().map(|key| key.id.to_string()).collect();
-        expected.sort();
-        let (private, public) = self.listed()?;
-        if private != expected || public != expected {
-            return Err(format!(
-                "the keys are {expected:?}, the token's private ones {private:?}, its public ones {public:?}"
-            ));
+        for (token, pin) in &self.tokens {
+            let site = SiteFolder::open(self.rig.site()).map_err(|error| error.to_string())?;
+            let is_there = |key: &KeyRecord| {
+                let place = site.site().token_of(&key.reference);
+                place.is_some_and(|(name, _)| name.to_string() == *token)
+            };
+            let living = self.living()?.into_iter().filter(is_there);
+            let mut expected: Vec<String> = living.map(|key| key.id.to_string()).collect();
+            expected.sort();
+            let (private, public) = self.listed(token, pin)?;
+            if private != expected || public != expected {
+                return Err(format!(
+                    "the keys of token '{token}' are {expected:?}, its private ones {private:?}, its public ones {public:?}"
+                ));
+            }
         }
         Ok(())
     }
 
-    /// The ids of the private and of the public keys, sorted, as `pkcs11-tool` or the folder of native keys lists them.
-    fn listed(&self) -> Result<(Vec<String>, Vec<String>), String> {
-        let module = match self.stack {
-            Stack::Tpm => return Ok(self.native()),
-            Stack::SoftHsm => sandbox::SOFTHSM_MODULE.to_owned(),
-            Stack::Tpm2Pkcs11 => sandbox::tpm2_pkcs11_module(),
-            Stack::OpencryptokiSoft | Stack::Tpm12 => return Err(format!("{} is not listed", self.stack)),
-        };
-        let pin = said(&mut self.command("tpm2_unseal", &["-c", PIN]))?;
-        let arguments = [
-            "--module",
-            &module,
-            "--token-label",
-            "cr",
-            "--login",
-            "--pin",
-            "env:PIN",
-            "-O",
-        ];
-        let mut list = self.command("pkcs11-tool", &arguments);
-        let listed = said(list.env("PIN", pin))?;
+    /// The ids of the private and of the public keys of zones, sorted, as `pkcs11-tool` or the folder of native keys lists them.
+    fn listed(&self, token: &str, pin: &str) -> Result<(Vec<String>, Vec<String>), String> {
+        if self.stack == Stack::Tpm {
+            return Ok(self.native());
+        }
+        let listed = said(&mut self.pkcs11_tool(token, pin, &["-O"])?)?;
         let mut objects: Vec<(&str, &str)> = Vec::new();
         for line in listed.lines() {
             match (line.split_once(" Object"), objects.last_mut()) {
@@ -193,22 +228,67 @@ impl Bench {
             }
         }
         let of = |class| {
-            let mut ids: Vec<_> = objects
-                .iter()
-                .filter(|object| object.0 == class)
-                .map(|object| object.1.to_owned())
-                .collect();
+            let of_class = objects.iter().filter(|object| object.0 == class);
+            let mut ids: Vec<_> = of_class.map(|object| object.1.to_owned()).collect();
             ids.sort();
             ids
         };
-        let (private, public) = (of("Private Key"), of("Public Key"));
-        match private.len() + public.len() == objects.len() {
-            true => Ok((private, public)),
-            false => Err(format!("the token has other objects: {listed}")),
+        let (mut private, mut public) = (of("Private Key"), of("Public Key"));
+        if private.len() + public.len() != objects.len() {
+            return Err(format!("token '{token}' has other objects: {listed}"));
         }
+        // What signs logs and manifests is no key of a zone; it is whole, or not there.
+        let log_key = hex::encode(CkaId::CEREMONY_LOG);
+        let log_keys = |ids: &[String]| ids.iter().filter(|id| **id == log_key).count();
+        if log_keys(&private) != log_keys(&public) || log_keys(&private) > 1 {
+            return Err(format!("token '{token}' has a part of a log key: {listed}"));
+        }
+        private.retain(|id| *id != log_key);
+        public.retain(|id| *id != log_key);
+        Ok((private, public))
     }
 
-    /// Every file of the folder, also those that are no key's by their name.
+    /// `pkcs11-tool`, with a token's user PIN.
+    fn pkcs11_tool(&self, token: &str, pin: &str, arguments: &[&str]) -> Result<Command, String> {
+        let module = match self.stack {
+            Stack::SoftHsm => sandbox::SOFTHSM_MODULE.to_owned(),
+            Stack::Tpm2Pkcs11 => sandbox::tpm2_pkcs11_module(),
+            Stack::Tpm | Stack::OpencryptokiSoft | Stack::Tpm12 => {
+                return Err(format!("{} is not listed", self.stack));
+            }
+        };
+        let pin = said(&mut self.command("tpm2_unseal", &["-c", pin]))?;
+        let login = [
+            "--module",
+            &module,
+            "--token-label",
+            token,
+            "--login",
+            "--pin",
+            "env:PIN",
+        ];
+        let mut command = self.command("pkcs11-tool", &login);
+        command.args(arguments).env("PIN", pin);
+        Ok(command)
+    }
+
+    /// The private parts of the zone's keys are lost, as with a token that broke.
+    pub fn lose_keys(&self) -> Result<(), String> {
+        for key in self.keys(ZONE)?.keys() {
+            let id = key.id.to_string();
+            if self.stack == Stack::Tpm {
+                fs::remove_file(self.rig.site().join(format!("keys/tpm/{id}.tpm"))).unwrap();
+                continue;
+            }
+            for kind in ["privkey", "pubkey"] {
+                let delete = ["--delete-object", "--type", kind, "--id", &id];
+                said(&mut self.pkcs11_tool(TOKENS[0].0, TOKENS[0].1, &delete)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every file of the folder, also those that are no key's by their name; but what was there before a restore is kept beside.
     fn native(&self) -> (Vec<String>, Vec<String>) {
         let files = fs::read_dir(self.rig.site().join("keys/tpm")).unwrap();
         let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();

@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The calls that change anything outside of the program. Those that only read are not there: at them everything is as at the next that changes
 /// something.
 const CALLS: &str = "connect creat fallocate fchmod fdatasync flock fsync ftruncate link linkat mkdir mkdirat open openat pwrite64 \
     pwritev rename renameat renameat2 rmdir sendmmsg sendmsg sendto truncate unlink unlinkat write writev";
+
+/// Longer than any program takes to its last point; our choice.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// One call of a program.
 #[derive(Clone)]
@@ -74,7 +81,7 @@ pub fn of(command: &Command, folder: &Path) -> Vec<Point> {
                 call: call.to_owned(),
                 nth: *nth,
                 object,
-                text: rest.chars().take(160).collect(),
+                text: rest.chars().take(400).collect(),
             });
         }
     }
@@ -91,6 +98,66 @@ pub fn killed_at(point: &Point, command: &Command, folder: &Path) -> bool {
     // strace ends as its program did.
     assert!(killed || status.success(), "{point}: {status}");
     killed
+}
+
+/// A program that is stopped, and ends when this is dropped.
+pub struct Stopped {
+    strace: Child,
+    /// The program.
+    pub pid: u32,
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // strace lets go of what has ended, and ends.
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.strace.wait();
+    }
+}
+
+/// Runs the command and stops it after that point.
+pub fn stopped_at(point: &Point, command: &Command, folder: &Path) -> Stopped {
+    let log = folder.join("strace.log");
+    let _ = fs::remove_file(&log);
+    let inject = format!("inject={}:signal=SIGSTOP:when={}", point.call, point.nth);
+    let strace = strace(command, &log, &point.call, Some(&inject))
+        .spawn()
+        .expect("strace (Debian: strace)");
+    let mut stopped = Stopped { strace, pid: 0 };
+    let clock = Instant::now();
+    loop {
+        let text = fs::read_to_string(&log).map_or_else(|_| String::new(), |text| text);
+        let line = text.lines().find(|line| line.contains("--- stopped by SIGSTOP"));
+        if let Some(thread) = line.and_then(|line| line.split(' ').next()?.parse().ok()) {
+            stopped.pid = thread;
+            return stopped;
+        }
+        assert!(
+            clock.elapsed() < LONGEST,
+            "{command:?} was not stopped at {point}"
+        );
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs the command, whose core dump has no limit, and has it crash at that point; whether it did.
+pub fn crashed_at(point: &Point, command: &Command, folder: &Path) -> bool {
+    let log = folder.join("strace.log");
+    let mut unlimited = Command::new("/bin/sh");
+    unlimited.args(["-c", "ulimit -c unlimited && exec \"$@\"", "sh"]);
+    unlimited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        unlimited.env(name, value.unwrap());
+    }
+    unlimited.current_dir(command.get_current_dir().unwrap());
+    let inject = format!("inject={}:signal=SIGABRT:when={}", point.call, point.nth);
+    traced(&unlimited, &log, &point.call, Some(&inject));
+    fs::read_to_string(&log)
+        .unwrap()
+        .contains("+++ killed by SIGABRT")
 }
 
 /// Whether all points are to be taken.
@@ -125,6 +192,16 @@ pub fn chosen(all: &[Point]) -> Vec<Point> {
     chosen
 }
 
+/// Leaves so many of the points, the first and the last of them, and the others spread evenly.
+pub fn thin(points: &mut Vec<Point>, most: usize) {
+    if take_all() || points.len() <= most {
+        return;
+    }
+    let last = points.len() - 1;
+    let kept = (0..most).map(|number| points[number * last / (most - 1)].clone());
+    *points = kept.collect();
+}
+
 /// Whether the next program can see that the call was made: not where it makes a folder that is there, or a file without a name, and not where it
 /// only hurries to the disk what a kill leaves in the cache.
 fn shows(point: &Point) -> bool {
@@ -133,6 +210,11 @@ fn shows(point: &Point) -> bool {
 }
 
 fn traced(command: &Command, log: &Path, calls: &str, inject: Option<&str>) -> ExitStatus {
+    let status = strace(command, log, calls, inject).status();
+    status.expect("strace (Debian: strace)")
+}
+
+fn strace(command: &Command, log: &Path, calls: &str, inject: Option<&str>) -> Command {
     let trace = format!("trace={calls}");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-yy", "-s", "16", "-e", &trace]);
@@ -146,9 +228,8 @@ fn traced(command: &Command, log: &Path, calls: &str, inject: Option<&str>) -> E
         .current_dir(command.get_current_dir().unwrap())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .expect("strace (Debian: strace)")
+        .stderr(Stdio::null());
+    strace
 }
 
 /// What a call changes; `None` where that is nothing that matters.

@@ -1,16 +1,13 @@
-//! What is killed, and what must come of it.
+//! What is killed of `keyrite-keyctl`, and what must come of it.
 
-use std::io::{self, Write};
 use std::path::Path;
-use std::time::Instant;
 
 use key_metadata::KeyState;
 use keyrite_tests::Stack;
 
 use crate::bench::{Bench, KEYCTL, ZONE};
+use crate::kill::{Outcome, each, expect, killed_at, settled, states};
 use crate::points::{self, Point};
-
-type Outcome<T = ()> = Result<T, String>;
 
 /// A series, which is run on each stack.
 pub type Series = fn(Stack, &Path) -> Outcome;
@@ -24,10 +21,12 @@ pub const ALL: [(&str, Series); 5] = [
     ("full disk", full_disk),
 ];
 
-const GENERATE: [&str; 7] = ["generate", "--zone", ZONE, "--role", "zsk", "--backup", "none"];
+const GENERATE: [&str; 8] = [
+    KEYCTL, "generate", "--zone", ZONE, "--role", "zsk", "--backup", "none",
+];
+const RECONCILE: [&str; 2] = [KEYCTL, "reconcile"];
 /// How a bench is before the command that is killed, and after.
 const START: &str = "start";
-const KILLED: &str = "killed";
 const INTERRUPTED: &str = "interrupted";
 
 /// `reconcile` leaves one key or none; the same command again makes one, or counts the one that it finds.
@@ -93,7 +92,7 @@ fn destroy(stack: Stack, tools: &Path) -> Outcome {
 fn reconcile(stack: Stack, tools: &Path) -> Outcome {
     let bench = Bench::new(stack, tools);
     bench.save(START);
-    let points = points::of(&bench.tool(KEYCTL, &GENERATE), bench.folder());
+    let points = points::of(&bench.tool(&GENERATE), bench.folder());
     let (begun, recorded) = writes(&points)?;
     let (half, whole) = (begun.midpoint(recorded), recorded);
     for at in sample(&[half, whole]) {
@@ -109,13 +108,13 @@ fn reconcile(stack: Stack, tools: &Path) -> Outcome {
             mend(&bench)?;
             are(&bench, &end)
         };
-        each(&bench, INTERRUPTED, &["reconcile"], &[&mended])?;
+        each(&bench, INTERRUPTED, &RECONCILE, &[&mended])?;
     }
     bench.load(START);
     let destroy = with_key(&bench)?;
     let destroy: Vec<&str> = destroy.iter().map(String::as_str).collect();
     bench.save(START);
-    let points = points::of(&bench.tool(KEYCTL, &destroy), bench.folder());
+    let points = points::of(&bench.tool(&destroy), bench.folder());
     let (begun, recorded) = writes(&points)?;
     let mended = |_: &[KeyState]| {
         mend(&bench)?;
@@ -124,7 +123,7 @@ fn reconcile(stack: Stack, tools: &Path) -> Outcome {
     for at in sample(&[begun + 1, recorded]) {
         killed_at(&bench, START, &destroy, &points[at])?;
         bench.save(INTERRUPTED);
-        each(&bench, INTERRUPTED, &["reconcile"], &[&mended])?;
+        each(&bench, INTERRUPTED, &RECONCILE, &[&mended])?;
     }
     Ok(())
 }
@@ -186,60 +185,17 @@ fn with_key(bench: &Bench) -> Outcome<Vec<String>> {
         .ok_or("no key was made")?
         .key_tag()
         .to_string();
-    let command = ["destroy", "--zone", ZONE, "--key", &tag, "--confirm", &tag];
+    let command = [
+        KEYCTL,
+        "destroy",
+        "--zone",
+        ZONE,
+        "--key",
+        &tag,
+        "--confirm",
+        &tag,
+    ];
     Ok(command.map(str::to_owned).to_vec())
-}
-
-/// A look at what a kill left; it is told what the zone's keys were recorded as.
-type Look<'a> = &'a dyn Fn(&[KeyState]) -> Outcome;
-
-/// Runs the command from a saved state until each of its points, and looks at what the kill left: in every way where all points are taken,
-/// in turns where a sample is.
-fn each(bench: &Bench, start: &str, command: &[&str], looks: &[Look<'_>]) -> Outcome {
-    let clock = Instant::now();
-    bench.load(start);
-    let all = points::of(&bench.tool(KEYCTL, command), bench.folder());
-    let points = points::chosen(&all);
-    let (mut killed, mut failures) = (0, Vec::new());
-    for (number, point) in points.iter().enumerate() {
-        // Threads of D-Bus do not make as many calls in each run, so that one may come to its end before.
-        if !killed_at(bench, start, command, point)? {
-            continue;
-        }
-        killed += 1;
-        bench.save(KILLED);
-        let looks: Vec<_> = match points::take_all() {
-            true => looks.iter().collect(),
-            false => looks.iter().skip(number % looks.len()).take(1).collect(),
-        };
-        for (number, look) in looks.into_iter().enumerate() {
-            if number > 0 {
-                bench.load(KILLED);
-            }
-            if let Err(problem) = states(bench).and_then(|recorded| look(&recorded)) {
-                failures.push(format!("killed before {point}\n{problem}"));
-            }
-        }
-    }
-    let (stack, name, seconds) = (bench.stack, command.join(" "), clock.elapsed().as_secs());
-    let (points, all) = (points.len(), all.len());
-    let report =
-        format!("{stack}: {name}: killed {killed} times, at {points} of {all} points, in {seconds} s");
-    let _ = writeln!(io::stderr(), "{report}");
-    if killed * 10 < points * 9 {
-        failures.push(format!("only {killed} of {points} runs were killed"));
-    }
-    match failures.is_empty() {
-        true => Ok(()),
-        false => Err(failures.join("\n\n")),
-    }
-}
-
-fn killed_at(bench: &Bench, start: &str, command: &[&str], point: &Point) -> Outcome<bool> {
-    bench.load(start);
-    let killed = points::killed_at(point, &bench.tool(KEYCTL, command), bench.folder());
-    bench.clean();
-    Ok(killed)
 }
 
 /// The places of the writes of the zone's file: of what is begun, and of what came of it.
@@ -264,21 +220,11 @@ fn writes(points: &[Point]) -> Outcome<(usize, usize)> {
 
 /// `reconcile` succeeds, the metadata and the token agree, and a second one changes nothing.
 fn mend(bench: &Bench) -> Outcome {
-    bench.run(&["reconcile"])?;
+    bench.run(&RECONCILE)?;
     settled(bench)?;
     let before = bench.file();
-    bench.run(&["reconcile"])?;
+    bench.run(&RECONCILE)?;
     expect(bench.file() == before, "a second reconcile changed something")
-}
-
-fn settled(bench: &Bench) -> Outcome {
-    expect(bench.keys(ZONE)?.pending().is_empty(), "something is pending")?;
-    bench.agrees()
-}
-
-/// The states of the zone's keys.
-fn states(bench: &Bench) -> Outcome<Vec<KeyState>> {
-    Ok(bench.keys(ZONE)?.keys().iter().map(|key| key.state).collect())
 }
 
 fn are(bench: &Bench, expected: &[KeyState]) -> Outcome {
@@ -287,11 +233,4 @@ fn are(bench: &Bench, expected: &[KeyState]) -> Outcome {
         states == expected,
         &format!("the keys are {states:?}, not {expected:?}"),
     )
-}
-
-fn expect(holds: bool, otherwise: &str) -> Outcome {
-    match holds {
-        true => Ok(()),
-        false => Err(otherwise.to_owned()),
-    }
 }

@@ -12,7 +12,7 @@ mod tpm_state;
 pub use orphans::orphans;
 pub use rig::Rig;
 pub use sealed::{Tool, sealed_secrets};
-pub use secret::Secret;
+pub use secret::{Secret, forms_of};
 pub use stack::Stack;
 pub use tpm_state::TpmState;
 

@@ -76,7 +76,8 @@ impl Secret {
     }
 }
 
-fn forms_of(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+/// Every form in which bytes are looked for, with what it is.
+pub fn forms_of(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut forms = vec![
         ("as it is", bytes.to_vec()),
         ("in hexadecimal", hex::encode(bytes).into()),
