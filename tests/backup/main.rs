@@ -6,7 +6,7 @@
 //! *Flips*: a flipped bit at every byte of every file of a bundle, of a share and of a proof is found before anything is taken out of it: in this
 //! process at every byte, and by the tool itself at a sample, after which the token has what it had.
 //!
-//! With `SUBSETS=all` all kinds are restored from both 2-of-3 and 5-of-7. Otherwise 5-of-7 is tried with one kind on each token.
+//! With `SUBSETS=all` all kinds are restored from both 2-of-3 and 5-of-7. Otherwise 5-of-7 is tried with one kind.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 

@@ -170,7 +170,7 @@ fn drill(bench: &Bench, bundle: &Bundle, shares: &str) {
     ));
     assert_eq!(
         restored
-            .matches("proved by a signature, and taken out again")
+            .matches("proved by a signature under the DNSKEY that is published, and taken out again")
             .count(),
         2,
         "{restored}"
@@ -184,7 +184,9 @@ fn moved(bench: &Bench, bundle: &Bundle, to: &str, shares: &str) {
         bundle.id
     ));
     assert_eq!(
-        restored.matches("and signs there from now on").count(),
+        restored
+            .matches("proved by a signature under the DNSKEY that is published, and signs there from now on")
+            .count(),
         2,
         "{restored}"
     );
