@@ -1,11 +1,13 @@
 //! `custodian`: who keeps shares.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use backup::Bundles;
 use clap::{Args, Subcommand};
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
 use key_metadata::site::SiteWord;
+use key_metadata::store::read_bytes;
 use key_metadata::tpm_setup::Recipient;
 use serde::Serialize;
 
@@ -26,7 +28,8 @@ pub enum Verb {
 pub struct Change {
     /// The custodian's name
     name: SiteWord,
-    /// To what shares are encrypted: age1..., 'ssh-ed25519 AAAA...', or that of an age plugin on PATH, such as age1yubikey1...
+    /// To what shares are encrypted: age1..., 'ssh-ed25519 AAAA...', that of an age plugin on PATH, such as age1yubikey1..., or file:PATH,
+    /// a file with one of these
     recipient: String,
     /// Say what would be done, and do nothing
     #[arg(long)]
@@ -65,10 +68,26 @@ enum Kind {
 }
 
 impl Change {
+    /// The recipient, from the command line or from its file: nobody types a long one without a mistake.
+    fn recipient(&self) -> Outcome<Recipient> {
+        let Some(path) = self.recipient.strip_prefix("file:") else {
+            return Recipient::from_str(&self.recipient).map_err(|error| Failure::of(Exit::Usage, &error));
+        };
+        let within = |failure: Failure| failure.within(format!("cannot take the recipient in {path}"));
+        let bytes = read_bytes(Path::new(path)).map_err(|error| within(error.into()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim();
+        // What follows an SSH key is a comment, and no part of it.
+        let text = match text.starts_with("ssh-") {
+            true => text.split_whitespace().take(2).collect::<Vec<_>>().join(" "),
+            false => text.to_owned(),
+        };
+        Recipient::from_str(&text).map_err(|error| within(Failure::of(Exit::Failed, &error)))
+    }
+
     fn run(&self, site: &SiteArguments, output: &mut Output, kind: Kind) -> Outcome {
         let mut folder = site.open()?;
-        let recipient =
-            Recipient::from_str(&self.recipient).map_err(|error| Failure::of(Exit::Usage, &error))?;
+        let recipient = self.recipient()?;
         // It is tried before it is believed: a share that nobody can be given is found now, and not at a ceremony.
         custody::encrypt_to([&recipient], b"a trial of a custodian's recipient", &plugins())?;
         let (done, would) = match kind {

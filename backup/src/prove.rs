@@ -7,6 +7,7 @@ use backup::{Challenge, Proof};
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, SiteArguments};
 use key_metadata::site::SiteWord;
+use key_metadata::store::replace;
 use sshsig::KeyPlace;
 
 use crate::given::OneShare;
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Who may sign, where there is no site: OpenSSH's allowed_signers
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
+    /// Write the proof into this file, not to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -75,13 +79,26 @@ impl Arguments {
             text.as_bytes(),
             now,
         )?;
-        output.result(text)?;
-        output.result(String::from_utf8_lossy(&signature))?;
-        output.say(format!(
-            "{name} proves share {} of bundle {}: send what was printed",
-            proof.share,
-            bundle.id()
-        ));
-        Ok(())
+        let (share, id) = (proof.share, bundle.id());
+        match &self.out {
+            Some(path) => {
+                replace(path, |file| {
+                    file.write_all(text.as_bytes())?;
+                    file.write_all(&signature)
+                })?;
+                output.line(format!(
+                    "{name} proves share {share} of bundle {id}, in {}",
+                    path.display()
+                ))
+            }
+            None => {
+                output.result(text)?;
+                output.result(String::from_utf8_lossy(&signature))?;
+                output.say(format!(
+                    "{name} proves share {share} of bundle {id}: send what was printed"
+                ));
+                Ok(())
+            }
+        }
     }
 }

@@ -34,6 +34,7 @@ impl Desk {
         let file = RehearsalFile::from_yaml(&format!("version: 1\nanswers: {answers}\n"), &script).unwrap();
         let part = Part {
             answers: file.answers,
+            losses: file.losses,
             fault: None,
             entrance: Entrance::First,
         };
@@ -198,6 +199,10 @@ fn a_file_that_does_not_fit_is_refused() {
         FileError::UnknownStep { .. }
     ));
     assert!(matches!(
+        refused("version: 1\nlosses: {bags: cr}"),
+        FileError::UnknownStep { .. }
+    ));
+    assert!(matches!(
         refused("version: 1\nprepare: [[]]"),
         FileError::NoCommand { number: 1 }
     ));
@@ -237,6 +242,44 @@ fn answers_that_are_not_taken_or_not_asked_for_are_told() {
     let mut desk = Desk::new("{bag: [AB123456]}");
     desk.part.entrance = Entrance::Resumed;
     desk.answers().finish().unwrap();
+}
+
+#[test]
+fn a_token_is_lost_once_where_its_step_asks() {
+    let mut desk = Desk::new("{}");
+    desk.part.losses = BTreeMap::from([("seen".parse().unwrap(), "cr".to_owned())]);
+    // As SoftHSM keeps tokens: the label is in a file of the token's folder, padded with blanks.
+    let token = |name: &str, label: &str| {
+        let folder = desk.stage.tokens().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("token.object"), format!("x{label:<32}x")).unwrap();
+        folder
+    };
+    let (lost, kept) = (token("1", "cr"), token("2", "cr-spare"));
+    let mut answers = desk.answers();
+    line(&mut answers, "welcome", Ask::GoOn);
+    assert!(lost.exists());
+    line(&mut answers, "seen", Ask::GoOn);
+    assert!(!lost.exists() && kept.exists());
+    let again = token("1", "cr");
+    line(&mut answers, "seen", Ask::GoOn);
+    assert!(again.exists());
+    answers.finish().unwrap();
+
+    // Its step did not come.
+    assert!(matches!(
+        desk.answers().finish(),
+        Err(AnswersError::NotLost { .. })
+    ));
+    // It is not there; after a power failure it may be lost already.
+    fs::remove_dir_all(&again).unwrap();
+    let mut answers = desk.answers();
+    assert_eq!(answers.answer(&question("seen", Ask::GoOn)), Asked::Closed);
+    assert!(matches!(answers.finish(), Err(AnswersError::Loss { .. })));
+    desk.part.entrance = Entrance::Resumed;
+    let mut answers = desk.answers();
+    line(&mut answers, "seen", Ask::GoOn);
+    answers.finish().unwrap();
 }
 
 #[test]

@@ -55,6 +55,9 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_tag: Option<u16>,
     record: String,
+    /// Of a DS: its digest, in lower-case hex, as it is read aloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 impl DnskeyArguments {
@@ -216,12 +219,13 @@ impl Print {
         match &mut self.json {
             None => output.line(record),
             Some(list) => {
-                let zone = zone.clone();
+                let (zone, digest) = (zone.clone(), ds_digest(&record));
                 list.item(
                     &Line {
                         zone,
                         key_tag,
                         record,
+                        digest,
                     },
                     output,
                 )
@@ -232,4 +236,10 @@ impl Print {
     fn end(self, output: &mut Output) -> Outcome {
         self.json.map_or(Ok(()), |list| list.end(output))
     }
+}
+
+/// The digest of a DS record, the last of its fields (RFC 4034, 5.3).
+fn ds_digest(record: &str) -> Option<String> {
+    let (_, fields) = record.split_once(" DS ")?;
+    fields.rsplit(' ').next().map(str::to_ascii_lowercase)
 }

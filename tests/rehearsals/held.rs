@@ -12,6 +12,7 @@ use ceremony::script::{Kind, Script};
 use keyrite_tests::orphans;
 use libtest_mimic::Trial;
 
+use crate::drilled;
 use crate::root;
 use crate::search::search;
 
@@ -28,7 +29,10 @@ pub fn trials(tools: &Arc<PathBuf>) -> Vec<Trial> {
         assert_eq!(scripts().len(), SHIPPED);
         Ok(())
     })];
-    let runs = scripts().into_iter().map(|script| (script, None));
+    // That one has trials of its own.
+    let drill = |script: &PathBuf| script.file_stem().is_some_and(|name| name == drilled::SCRIPT);
+    let others = scripts().into_iter().filter(|script| !drill(script));
+    let runs = others.map(|script| (script, None));
     let small = root().join("ceremony/tests/rehearsed.yaml");
     let first = folder().join(WITH_FAULTS);
     let faults = Fault::ALL
@@ -39,13 +43,14 @@ pub fn trials(tools: &Arc<PathBuf>) -> Vec<Trial> {
         let with = fault.map_or_else(String::new, |fault| format!(", with the fault '{fault}'"));
         let tools = Arc::clone(tools);
         trials.push(Trial::test(format!("held: {name}{with}"), move || {
-            Ok(rehearse(&tools, &script, fault)?)
+            Ok(rehearse(&tools, &script, fault, None, &|_| Ok(()))?)
         }));
     }
     trials
 }
 
-fn folder() -> PathBuf {
+/// Where the shipped scripts are.
+pub fn folder() -> PathBuf {
     root().join("policies/ceremonies")
 }
 
@@ -60,12 +65,22 @@ fn scripts() -> Vec<PathBuf> {
     scripts
 }
 
-fn rehearse(tools: &Path, script_file: &Path, fault: Option<Fault>) -> Outcome {
+/// Rehearses a script to its report, with the answers beside it or those; `left` looks at what it leaves.
+pub fn rehearse(
+    tools: &Path,
+    script_file: &Path,
+    fault: Option<Fault>,
+    answers: Option<&Path>,
+    left: &dyn Fn(&Path) -> Outcome,
+) -> Outcome {
     let script = Script::from_yaml(&fs::read_to_string(script_file)?)?;
     let temporary = tempfile::Builder::new().prefix("keyrite-").tempdir()?;
     let stage = temporary.path().join("stage");
     let mut command = Command::new(tools.join("keyrite-ceremony"));
     command.arg("rehearse").arg(script_file).arg("--out").arg(&stage);
+    if let Some(answers) = answers {
+        command.arg("--answers").arg(answers);
+    }
     if let Some(fault) = fault {
         command.args(["--fault", &fault.to_string()]);
     }
@@ -97,7 +112,7 @@ fn rehearse(tools: &Path, script_file: &Path, fault: Option<Fault>) -> Outcome {
     // The user PIN, the SO PIN, three auth values, and a key for each seat.
     let seats: usize = script.roles.values().map(|role| usize::from(role.people)).sum();
     assert!(search(&stage, &printed)? >= 5 + seats);
-    Ok(())
+    left(&stage)
 }
 
 /// What a log must show.

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod drilled;
 mod held;
 mod search;
 mod staged;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let tools = Arc::new(tools);
     let mut trials = staged::trials(&tools);
     trials.extend(held::trials(&tools));
+    trials.extend(drilled::trials(&tools));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -29,6 +29,10 @@ const SECRETS: [&str; 8] = [
     "share",
 ];
 
+/// Verbs of keyrite-backup that change what is known of keys, or keys: bundles are entered in their history, and a restore puts them into a
+/// token.
+const BACKS_UP_KEYS: [&str; 4] = ["create", "drill", "restore", "rewrap"];
+
 /// Verbs of keyrite-keyctl that change what is known of keys, or keys.
 const CHANGES_KEYS: [&str; 10] = [
     "generate",
@@ -160,13 +164,17 @@ impl Told<'_, '_> {
     }
 
     fn keys(&mut self, run: &Run) {
-        let keyctl = run.argv.first().is_some_and(|name| name == "keyrite-keyctl");
         let has = |wanted: &str| run.argv.iter().any(|argument| argument == wanted);
-        if !keyctl || has("--dry-run") {
+        let verbs: &[&str] = match run.argv.first().map(String::as_str) {
+            Some("keyrite-keyctl") => &CHANGES_KEYS,
+            Some("keyrite-backup") => &BACKS_UP_KEYS,
+            Some(_) | None => return,
+        };
+        if has("--dry-run") {
             return;
         }
         let verb = verb(run);
-        let changes = verb.is_some_and(|verb| CHANGES_KEYS.contains(&verb));
+        let changes = verb.is_some_and(|verb| verbs.contains(&verb));
         if changes && !run.affects_keys {
             let text = "it changes keys: 'affects-keys: true' seals the log after it".to_owned();
             self.add(Rule::AffectsKeys, "run.argv", text);

@@ -8,6 +8,7 @@ use key_metadata::{Advice, Time};
 
 use super::fault::{Fault, PlacedFault};
 use super::folder::StageFolder;
+use super::loss;
 use super::part::{Entrance, Part};
 use super::people::{self, Extra};
 use super::value::{self, ValueError};
@@ -26,6 +27,8 @@ pub struct Answers<'s> {
     stage: StageFolder,
     cast: Vec<Extra>,
     given: BTreeMap<Word, VecDeque<Option<String>>>,
+    /// The tokens that are still to be lost.
+    losses: BTreeMap<Word, String>,
     entrance: Entrance,
     fault: Option<PlacedFault>,
     stands: Stands,
@@ -98,6 +101,24 @@ pub enum AnswersError {
         /// The cause.
         source: io::Error,
     },
+    /// The token could not be lost.
+    #[error("the loss of token '{token}' in step '{step}'")]
+    Loss {
+        /// The token.
+        token: String,
+        /// Where.
+        step: Word,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The step of a loss did not come.
+    #[error("step '{step}' did not come, and token '{token}' was not lost")]
+    NotLost {
+        /// The token.
+        token: String,
+        /// The step.
+        step: Word,
+    },
     /// Answers that nobody asked for.
     #[error("step '{step}' did not ask for {}", Unused(*count))]
     Unused {
@@ -130,6 +151,7 @@ impl<'s> Answers<'s> {
             script,
             cast: people::cast(script),
             given: given.map(|(step, answers)| (step, answers.into())).collect(),
+            losses: part.losses,
             // A power failure is not planted here, and comes once.
             fault: part.fault.filter(|placed| placed.fault != Fault::Power),
             entrance: part.entrance,
@@ -157,13 +179,16 @@ impl<'s> Answers<'s> {
     }
 
     /// What went wrong with the answers, once no more is asked; of a ceremony that went from its first step to its end, also which were
-    /// not asked for.
+    /// not asked for, and which token was not lost.
     pub fn finish(self) -> Result<(), AnswersError> {
         if let Some(trouble) = self.trouble {
             return Err(*trouble);
         }
         if self.entrance == Entrance::Resumed {
             return Ok(());
+        }
+        if let Some((step, token)) = self.losses.into_iter().next() {
+            return Err(AnswersError::NotLost { token, step });
         }
         match self.given.into_iter().find(|(_, left)| !left.is_empty()) {
             None => Ok(()),
@@ -180,6 +205,7 @@ impl<'s> Answers<'s> {
             Some(_) | None => 1,
         };
         self.last = Some(Box::new((question.clone(), times)));
+        self.let_it_be_lost(&question.step)?;
         self.let_it_happen(question)?;
         let answer = self.line(question)?;
         if times > PATIENCE {
@@ -187,6 +213,23 @@ impl<'s> Answers<'s> {
             return Err(AnswersError::Refused { step, answer });
         }
         Ok(answer)
+    }
+
+    /// A token is lost before the step's first question is answered. After a power failure it may be lost already.
+    fn let_it_be_lost(&mut self, step: &Word) -> Result<(), AnswersError> {
+        let Some(token) = self.losses.remove(step) else {
+            return Ok(());
+        };
+        let lost = match loss::wipe(&self.stage, &token) {
+            Ok(false) if self.entrance == Entrance::First => Err(io::Error::other("it is not there")),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        lost.map_err(|source| AnswersError::Loss {
+            token,
+            step: step.clone(),
+            source,
+        })
     }
 
     /// The fault: planted before its step's program runs, repaired while the sheet is filled in.
@@ -357,6 +400,8 @@ impl Advice for AnswersError {
             | Self::Choice { .. }
             | Self::Refused { .. }
             | Self::Fault { .. }
+            | Self::Loss { .. }
+            | Self::NotLost { .. }
             | Self::Unused { .. } => None,
         }
     }
@@ -369,6 +414,8 @@ impl Advice for AnswersError {
             | Self::Refused { .. }
             | Self::MakingUp { .. }
             | Self::Fault { .. }
+            | Self::Loss { .. }
+            | Self::NotLost { .. }
             | Self::Unused { .. } => false,
         }
     }

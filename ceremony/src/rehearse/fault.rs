@@ -43,13 +43,14 @@ pub struct PlacedFault {
 pub struct FaultError(String);
 
 /// What uses the keys in a token, and so its PIN: a tool and its verb.
-const NEED_THE_TOKEN: [(&str, &str); 6] = [
+const NEED_THE_TOKEN: [(&str, &str); 7] = [
     ("keyrite-keyctl", "generate"),
     ("keyrite-keyctl", "activate"),
     ("keyrite-keyctl", "destroy"),
     ("keyrite-keyctl", "inventory"),
     ("keyrite-keyctl", "import"),
     ("keyrite-signer", "sign"),
+    ("keyrite-backup", "create"),
 ];
 
 impl Fault {
@@ -243,22 +244,28 @@ fn with_wrong_pin(text: &str, stage: &StageFolder, spared: Option<String>) -> St
     changed
 }
 
+/// Whether the folder is one of SoftHSM's tokens, with that label.
+pub(super) fn has_label(folder: &Path, label: &str) -> io::Result<bool> {
+    let object = folder.join("token.object");
+    if !object.is_file() {
+        return Ok(false);
+    }
+    // A label is padded with blanks to 32 bytes (PKCS#11 2.40, CK_TOKEN_INFO).
+    let label = format!("{label:<32}");
+    let bytes = fs::read(object)?;
+    Ok(bytes
+        .windows(label.len())
+        .any(|window| window == label.as_bytes()))
+}
+
 /// Moves the folders of SoftHSM's tokens. The one with the label `spared` stays, unless it is the only one.
 fn move_tokens(from: &Path, to: &Path, spared: Option<String>) -> io::Result<()> {
     let (mut moved, mut kept) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
-        let object = path.join("token.object");
-        let label = spared.as_ref().map(|name| format!("{name:<32}"));
-        // A label is padded with blanks to 32 bytes (PKCS#11 2.40, CK_TOKEN_INFO).
-        let is_spared = match label {
-            Some(label) if object.is_file() => {
-                let bytes = fs::read(object)?;
-                bytes
-                    .windows(label.len())
-                    .any(|window| window == label.as_bytes())
-            }
-            Some(_) | None => false,
+        let is_spared = match &spared {
+            Some(label) => has_label(&path, label)?,
+            None => false,
         };
         if is_spared {
             kept.push(path)

@@ -23,6 +23,9 @@ pub struct RehearsalFile {
     /// Commands of the suite that are run before the ceremony, for what its script takes as given.
     #[serde(default)]
     pub prepare: Vec<Vec<String>>,
+    /// Tokens that are lost, by the label, each at the step that is about its loss: there it is wiped, for real.
+    #[serde(default, deserialize_with = "yaml::unique_map")]
+    pub losses: BTreeMap<Word, String>,
     /// What is answered, by the step that asks, in the order of its questions; null for one that is made up as without a file.
     #[serde(default, deserialize_with = "yaml::unique_map")]
     pub answers: BTreeMap<Word, Vec<Option<String>>>,
@@ -36,7 +39,7 @@ pub enum FileError {
     #[error("the answers cannot be read")]
     Yaml(#[source] YamlError),
     /// A step that the script does not have.
-    #[error("there are answers for step '{step}', and the script has no such step")]
+    #[error("the file is about step '{step}', and the script has no such step")]
     UnknownStep {
         /// The name.
         step: Word,
@@ -56,6 +59,7 @@ impl RehearsalFile {
             version: Version1,
             zones: Vec::new(),
             prepare: Vec::new(),
+            losses: BTreeMap::new(),
             answers: BTreeMap::new(),
         }
     }
@@ -69,7 +73,8 @@ impl RehearsalFile {
                 .chain(&safe_state)
                 .any(|planned| planned.step.id == *step)
         };
-        if let Some(step) = file.answers.keys().find(|step| !known(step)) {
+        let mut named = file.answers.keys().chain(file.losses.keys());
+        if let Some(step) = named.find(|step| !known(step)) {
             return Err(FileError::UnknownStep { step: step.clone() });
         }
         if let Some(at) = file.prepare.iter().position(Vec::is_empty) {
@@ -84,7 +89,7 @@ impl Advice for FileError {
         match self {
             Self::Yaml(_) | Self::NoCommand { .. } => None,
             Self::UnknownStep { .. } => {
-                Some("answers are under the id of the step that asks for them".to_owned())
+                Some("answers and losses are under the id of the step that they belong to".to_owned())
             }
         }
     }

@@ -53,7 +53,12 @@ impl StageFolder {
         fs::create_dir_all(path)?;
         let folder = Self(fs::canonicalize(path)?);
         fs::write(folder.0.join(MARK), MARK_TEXT)?;
-        for made in [folder.site(), folder.0.join("media"), folder.people()] {
+        for made in [
+            folder.site(),
+            folder.0.join("media"),
+            folder.people(),
+            folder.shares(),
+        ] {
             fs::create_dir(made)?;
         }
         Ok(folder)
@@ -102,6 +107,11 @@ impl StageFolder {
     /// The private keys of the people.
     pub fn people(&self) -> PathBuf {
         self.0.join("people")
+    }
+
+    /// What stands for the medium that custodians' shares are dealt to, and given from: outside of the site, which has the bundles.
+    pub fn shares(&self) -> PathBuf {
+        self.0.join("shares")
     }
 
     /// The private key of a seat.

@@ -81,6 +81,7 @@ pub fn hold(
     };
     let mut part = Part {
         answers: file.answers.clone(),
+        losses: file.losses.clone(),
         fault: fault.cloned(),
         entrance: Entrance::First,
     };

@@ -7,6 +7,7 @@ mod file;
 mod folder;
 mod follow;
 mod hold;
+mod loss;
 mod part;
 mod people;
 mod site;

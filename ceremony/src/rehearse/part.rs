@@ -16,6 +16,8 @@ use crate::script::Word;
 pub struct Part {
     /// What is answered, by step.
     pub answers: BTreeMap<Word, Vec<Option<String>>>,
+    /// Which tokens are lost, by step.
+    pub losses: BTreeMap<Word, String>,
     /// What goes wrong, and where.
     pub fault: Option<PlacedFault>,
     /// Whether the ceremony was interrupted before.

@@ -55,9 +55,21 @@ pub fn cast(script: &Script) -> Vec<Extra> {
         .collect()
 }
 
+/// The role whose seats are custodians of backups: keyrite-backup knows each by the name of the seat.
+const CUSTODIAN: &str = "custodian";
+/// What custodians sign besides checkpoints: proofs of their shares, in the namespace of `keyrite-backup prove`.
+const PROOFS: &str = "drill@keyrite";
+
 /// The principal of a seat in a rehearsal's allowed_signers.
 pub fn principal(seat: &Seat) -> String {
-    format!("{seat}@rehearsal")
+    match is_custodian(seat) {
+        true => seat.to_string(),
+        false => format!("{seat}@rehearsal"),
+    }
+}
+
+fn is_custodian(seat: &Seat) -> bool {
+    seat.role().as_str() == CUSTODIAN
 }
 
 /// Where the private key of a seat is.
@@ -75,8 +87,12 @@ pub fn make_keys(folder: &Path, cast: &[Extra]) -> io::Result<String> {
         let public = fs::read_to_string(file.with_extension("pub"))?;
         // The comment is left out: the principal is in front.
         let key: Vec<&str> = public.split_whitespace().take(2).collect();
+        let namespaces = match is_custodian(seat) {
+            true => format!("{NAMESPACE},{PROOFS}"),
+            false => NAMESPACE.to_owned(),
+        };
         let line = format!(
-            "{} namespaces=\"{NAMESPACE}\" {}\n",
+            "{} namespaces=\"{namespaces}\" {}\n",
             principal(seat),
             key.join(" ")
         );
