@@ -1,8 +1,11 @@
 //! `rewrap`: new shares, from the live token. The old bundle and its shares stay as they are until every custodian has shown to hold a new one.
 
 use std::fs;
+use std::path::PathBuf;
 
-use backup::{BundleFolder, BundleId, BundleKind, Bundles};
+use backup::bundles::share_file;
+use backup::manifest::ShareEntry;
+use backup::{BundleFolder, BundleKind, Bundles};
 use clap::{Args, Subcommand};
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::SiteTokens;
@@ -11,7 +14,7 @@ use key_metadata::{KeyRecord, KeyState, SiteFolder, ZoneName};
 use crate::arguments::CustodyArguments;
 use crate::create::{nothing_chosen, replacing, tell};
 use crate::given::OptionalShares;
-use crate::make::{Contents, Maker};
+use crate::make::{Contents, Made, Maker};
 use crate::mend::Bench;
 use crate::named::BundleArgument;
 use crate::officers::allowed_signers;
@@ -90,16 +93,10 @@ impl Start {
             now,
         };
         let lock = bench.take(output)?;
-        if let Some(new) = successor(&old, &folder)? {
-            let failure = Failure::new(
-                Exit::Failed,
-                format!("bundle {new} was made to take the place of {} already", old.id()),
-            );
-            return Err(failure.hint(format!(
-                "go on with it: keyrite-backup check-proof --bundle {new} --challenge; or rewrap that one"
-            )));
-        }
         self.custody.custody(&folder)?;
+        if let Some(new) = successor(&old, &folder)? {
+            return self.there_already(&old, new, output);
+        }
         let mut tokens = SiteTokens::new(&folder);
         let contents = match old.manifest.header.kind {
             BundleKind::Keys => {
@@ -130,6 +127,33 @@ impl Start {
             old.id()
         ));
         Ok(())
+    }
+
+    /// A run that was killed when the successor was there already, or one that is asked for twice: it is told again, where its shares are at hand.
+    fn there_already(&self, old: &BundleFolder, new: BundleFolder, output: &mut Output) -> Outcome {
+        let folder = self.custody.shares_folder()?;
+        let file = |share: &ShareEntry| share_file(&folder, new.id(), &share.custodian.to_string());
+        let shares: Vec<PathBuf> = new.manifest.header.shares.iter().map(file).collect();
+        if !shares.iter().all(|share| share.is_file()) {
+            let failure = Failure::new(
+                Exit::Failed,
+                format!(
+                    "bundle {} was made to take the place of {} already",
+                    new.id(),
+                    old.id()
+                ),
+            );
+            return Err(failure.hint(format!(
+                "go on with it: keyrite-backup check-proof --bundle {0} --challenge; where its shares are lost, rewrap {0} itself",
+                new.id()
+            )));
+        }
+        output.say(format!(
+            "bundle {} was made to take its place already, and is gone on with",
+            new.id()
+        ));
+        let made = Made { bundle: new, shares };
+        tell(&made, &nothing_chosen(), self.report.json, output)
     }
 
     /// What a recovery parent's bundle holds is in no token: only its old shares give it.
@@ -183,13 +207,13 @@ impl Start {
 }
 
 /// The bundle that is to take the place of this one, if there is one.
-fn successor(old: &BundleFolder, folder: &SiteFolder) -> Outcome<Option<BundleId>> {
+fn successor(old: &BundleFolder, folder: &SiteFolder) -> Outcome<Option<BundleFolder>> {
     let all = Bundles::of(folder).all()?;
     let mut successors = all
         .into_iter()
         .flatten()
         .filter(|new| new.manifest.header.replaces == Some(old.id()));
-    Ok(successors.next().map(|new| new.id()))
+    Ok(successors.next())
 }
 
 /// The keys of a bundle as the site has them now; those that were destroyed since are left out.
