@@ -183,6 +183,25 @@ impl Bundles {
         }
     }
 
+    /// Where a bundle is once another one has taken its place.
+    pub fn superseded(&self, id: BundleId) -> PathBuf {
+        self.folder.join("superseded").join(id.to_string())
+    }
+
+    /// Sets a bundle aside, by one rename; one that was set aside before stays so.
+    pub fn set_aside(&self, id: BundleId) -> Result<(), BundleError> {
+        let (from, to) = (self.folder.join(id.to_string()), self.superseded(id));
+        if !from.exists() {
+            return Ok(());
+        }
+        let parent = self.folder.join("superseded");
+        fs::create_dir_all(&parent)
+            .and_then(|()| fs::rename(&from, &to))
+            .and_then(|()| sync_folder(&parent))
+            .and_then(|()| sync_folder(&self.folder))
+            .map_err(folder_error("set aside", &from))
+    }
+
     /// Begins a bundle, whose shares go to a folder elsewhere.
     pub fn stage(&self, id: BundleId, shares_at: &Path) -> Result<Staged, BundleError> {
         let staged = Staged {

@@ -1,6 +1,5 @@
 //! `rewrap`: new shares, from the live token. The old bundle and its shares stay as they are until every custodian has shown to hold a new one.
 
-use std::fs;
 use std::path::PathBuf;
 
 use backup::bundles::share_file;
@@ -308,21 +307,12 @@ impl Finish {
                 new.id()
             )));
         }
-        let (from, to) = (
-            folder.path(format!("backups/{old}")),
-            folder.path(format!("backups/superseded/{old}")),
-        );
+        let bundles = Bundles::of(&folder);
+        let to = bundles.superseded(old);
         if self.dry_run {
             return output.line(format!("bundle {old} would be set aside, in {}", to.display()));
         }
-        if from.exists() {
-            let parent = folder.path("backups/superseded");
-            fs::create_dir_all(&parent)
-                .and_then(|()| fs::rename(&from, &to))
-                .map_err(|error| {
-                    Failure::of(Exit::Failed, &error).within(format!("cannot set {} aside", from.display()))
-                })?;
-        }
+        bundles.set_aside(old)?;
         output.line(format!(
             "bundle {old} is set aside, in {}; bundle {} is the one to restore from",
             to.display(),
