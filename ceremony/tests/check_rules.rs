@@ -77,7 +77,7 @@ const BROKEN: &[Broken] = &[
     ("                  secret: the user PIN\n", "", "56:19 secret-unsaid"),
     ("secret: the user PIN\n                  affects-keys: true", "secret: the user PIN", "56:25 affects-keys"),
     ("argv: [ldns-verify-zone, signed/cr.zone]", "argv: [keyrite-backup, rewrap, start, --shares, x]", "85:21 affects-keys"),
-    ("argv: [ldns-verify-zone, signed/cr.zone]", "argv: [keyrite-backup, restore, --to, spare, --share, words]", "85:55 secret-argument, 85:21 affects-keys"),
+    ("argv: [ldns-verify-zone, signed/cr.zone]", "argv: [keyrite-backup, restore, --to, spare, --share, words]", "85:21 affects-keys, 85:60 secret-argument"),
     ("          destroys: \"${key-tag-new}\"\n", "", "78:17 destroys"),
     ("by: [officer]\n        run:", "by: [witness]\n        run:", "80:21 destroys"),
     ("path: media/a", "path: /media/a", "20:50 path"),
