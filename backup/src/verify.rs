@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use backup::manifest::TokenSigner;
 use backup::{BundleFolder, Finding, Verdict, check};
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
@@ -115,6 +116,46 @@ impl Arguments {
         Ok(())
     }
 
+    /// Whether the key that the manifest names for a token is the one that the token has: its signature says no more than that.
+    fn signer(
+        &self,
+        signer: &TokenSigner,
+        tokens: &mut SiteTokens<'_>,
+        folder: &SiteFolder,
+        site: &SiteArguments,
+    ) -> Outcome<Finding> {
+        let (check, name) = ("signer's key", &signer.name);
+        if self.offline || !folder.site().tokens.contains_key(name) {
+            let text =
+                format!("whether the key that signed is that of token '{name}': the token was not asked");
+            return Ok(Finding::new(check, Verdict::NotChecked, text));
+        }
+        if let Err(failure) = open(tokens, site, folder, name) {
+            let why = failure.in_a_line();
+            let text = format!("whether the key that signed is that of token '{name}': {why}");
+            return Ok(Finding::new(check, Verdict::NotChecked, text));
+        }
+        Ok(match tokens.signer_spki(name)? {
+            Some(spki) if spki == signer.spki => Finding::new(
+                check,
+                Verdict::Pass,
+                format!("the key that signed is the one that token '{name}' has"),
+            ),
+            Some(_) => Finding::new(
+                check,
+                Verdict::Warn,
+                format!(
+                    "token '{name}' has another key than the one that signed: it was initialised anew since, or somebody else signed"
+                ),
+            ),
+            None => Finding::new(
+                check,
+                Verdict::NotChecked,
+                format!("token '{name}' has no such key any more"),
+            ),
+        })
+    }
+
     /// Whether each key that is listed is still in its token, or is marked as gone.
     fn keys(
         &self,
@@ -158,6 +199,11 @@ impl Arguments {
                     ),
                 },
             });
+        }
+        // After the keys: a token that refused was asked once, and is not asked again.
+        let signers = &bundle.manifest.header.signers;
+        for signer in signers.token.iter().chain(&signers.tpm) {
+            findings.push(self.signer(signer, &mut tokens, folder, site)?);
         }
         Ok(findings)
     }

@@ -176,6 +176,24 @@ impl SiteTokens<'_> {
         tpm.unseal_auth(handle).map_err(token_error)
     }
 
+    /// The public half of the key by which an open token signs what is not DNSSEC's, as SubjectPublicKeyInfo: a log key, or a TPM's attestation
+    /// key. `None` where it has none.
+    pub fn signer_spki(&self, name: &TokenName) -> Result<Option<Vec<u8>>, SiteTokenError> {
+        match self.opened(name)? {
+            OpenToken::Pkcs11 { token, .. } => {
+                let key = token.log_key().map_err(token_error)?;
+                Ok(key.map(|key| key.spki().to_vec()))
+            }
+            OpenToken::Tpm { tpm, .. } => {
+                let handle = self.site.site().tpm_setup(name).attestation_key;
+                match tpm.attestation_key(handle).map_err(token_error)? {
+                    AttestationKeyState::Ours(key) => Ok(Some(key.spki().to_vec())),
+                    AttestationKeyState::Absent | AttestationKeyState::Foreign { .. } => Ok(None),
+                }
+            }
+        }
+    }
+
     /// The key by which an open token signs what is not DNSSEC's: logs and manifests; made where there is none. `None` for a TPM, which has no
     /// such key.
     pub fn log_key_or_new(&self, name: &TokenName) -> Result<Option<LogKey>, SiteTokenError> {
