@@ -53,7 +53,7 @@ impl Series {
         // What a rehearsal's process is told: no answers of its own, no fault.
         fs::write(
             place.site().join("../part.json"),
-            r#"{"answers": {}, "fault": null, "entrance": "resumed"}"#,
+            r#"{"answers": {}, "losses": {}, "fault": null, "entrance": "resumed"}"#,
         )
         .unwrap();
         Self { place, held: 0 }
