@@ -196,26 +196,35 @@ fn jam(tools: &Path) -> Outcome {
     Ok(())
 }
 
+/// SoftHSM empties its token's file at each login and writes it anew, so that a kill just between the two loses the token (SoftHSM 2.6.1). What is
+/// lost there nobody mends: it is begun again with another stage.
 fn power(tools: &Path) -> Outcome {
-    let folder = tempfile::tempdir()?;
-    let mut stage = stage(&folder.path().join("stage"), tools)?;
-    for held in [0, 30, 60, 120, 240] {
-        let mut child = stage
-            .tool("keyrite-keyctl")
-            .args(GENERATE)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        sleep(Duration::from_millis(held));
-        child.kill()?;
-        child.wait()?;
-        stage.cut_power()?;
+    const STAGES: usize = 5;
+    for _ in 0..STAGES {
+        let folder = tempfile::tempdir()?;
+        let mut stage = stage(&folder.path().join("stage"), tools)?;
+        for held in [0, 30, 60, 120, 240] {
+            let mut child = stage
+                .tool("keyrite-keyctl")
+                .args(GENERATE)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?;
+            sleep(Duration::from_millis(held));
+            child.kill()?;
+            child.wait()?;
+            stage.cut_power()?;
+        }
+        let (code, said) = exit(&stage, "keyrite-keyctl", &GENERATE)?;
+        if said.contains("no token is labelled 'cr'") {
+            continue;
+        }
+        assert_eq!(code, Some(0), "{said}");
+        let (_, listed) = exit(&stage, "keyrite-keyctl", &["list", "--json"])?;
+        assert_eq!(listed.matches("\"role\": \"ZSK\"").count(), 1, "{listed}");
+        return Ok(());
     }
-    let (code, said) = exit(&stage, "keyrite-keyctl", &GENERATE)?;
-    assert_eq!(code, Some(0), "{said}");
-    let (_, listed) = exit(&stage, "keyrite-keyctl", &["list", "--json"])?;
-    assert_eq!(listed.matches("\"role\": \"ZSK\"").count(), 1, "{listed}");
-    Ok(())
+    Err(format!("SoftHSM lost its token in {STAGES} stages of {STAGES}").into())
 }
 
 fn refused(tools: &Path) -> Outcome {
