@@ -300,11 +300,16 @@ impl Run<'_> {
     /// The keys that are to be moved, and are in that token already by their records too, and sign there; and the others.
     fn moved<'k>(&self, wanted: Vec<Wanted<'k>>) -> Outcome<(Vec<Wanted<'k>>, Vec<Wanted<'k>>)> {
         let (mut moved, mut left) = (Vec::new(), Vec::new());
-        for one in wanted {
-            let keys = self.folder.keys(&one.0.zone)?;
-            match self.arguments.stays && self.is_moved(one.0, &keys)? {
-                true => moved.push(one),
-                false => left.push(one),
+        if !self.arguments.stays {
+            return Ok((moved, wanted));
+        }
+        for (zone, wanted) in by_zone(&wanted) {
+            let keys = self.folder.keys(zone)?;
+            for one in wanted {
+                match self.is_moved(one.0, &keys)? {
+                    true => moved.push(one),
+                    false => left.push(one),
+                }
             }
         }
         Ok((moved, left))
