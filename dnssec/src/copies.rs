@@ -5,9 +5,10 @@ use std::fs;
 
 use key_metadata::store::replace;
 use key_metadata::{
-    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, TokenName, TpmHandle,
+    CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, TokenName,
+    TpmHandle,
 };
-use pkcs11::{LogKey, Restored, WrapMechanism};
+use pkcs11::{LogKey, Restored, WrapError, WrapMechanism};
 use secrecy::{ExposeSecret, SecretString};
 use tpm::{
     AttestationKeyState, AuthValue, Duplicate, KeyBlob, PcrValues, RecoveryParent, RecoverySecret, Statement,
@@ -82,7 +83,7 @@ pub struct Copier<'a> {
 enum CopyWay<'a> {
     Pkcs11 {
         wrapping: pkcs11::Wrapping<'a>,
-        /// By what each kind of key was seen to leave and come back.
+        /// By what each kind of key was seen to leave.
         shown: HashMap<KeySpec, WrapMechanism>,
         labels: BTreeMap<CkaId, String>,
     },
@@ -295,18 +296,18 @@ impl Copier<'_> {
                 shown,
                 labels,
             } => {
-                let mechanism = match shown.get(&spec) {
-                    Some(mechanism) => *mechanism,
+                let id = key.cka_id();
+                let (mechanism, wrapped) = match shown.get(&spec) {
+                    Some(mechanism) => {
+                        let wrapped = wrapping.wrap(id.clone(), &key.public_key, *mechanism);
+                        (*mechanism, wrapped.map_err(token_error)?)
+                    }
                     None => {
-                        let mechanism = wrapping.prove(spec).map_err(token_error)?;
-                        shown.insert(spec, mechanism);
-                        mechanism
+                        let first = first_that_wraps(wrapping, &id, &key.public_key, spec)?;
+                        shown.insert(spec, first.0);
+                        first
                     }
                 };
-                let id = key.cka_id();
-                let wrapped = wrapping
-                    .wrap(id.clone(), &key.public_key, mechanism)
-                    .map_err(token_error)?;
                 Ok(LeftToken {
                     mechanism: mechanism.to_string(),
                     flavour: "RFC 5649".to_owned(),
@@ -344,6 +345,28 @@ impl Copier<'_> {
             }
         }
     }
+}
+
+/// The first mechanism that wraps this key so that software opens it again, and what it gave. Each copy is opened and held against its public key, so
+/// that no throwaway key need show it once more; where none does, one tells why, and what can be done instead.
+fn first_that_wraps(
+    wrapping: &pkcs11::Wrapping<'_>,
+    id: &CkaId,
+    public_key: &PublicKey,
+    spec: KeySpec,
+) -> Result<(WrapMechanism, Vec<u8>), SiteTokenError> {
+    for mechanism in WrapMechanism::BACKUP {
+        match wrapping.wrap(id.clone(), public_key, mechanism) {
+            Ok(wrapped) => return Ok((mechanism, wrapped)),
+            Err(WrapError::Refused { .. } | WrapError::NotThatKey { .. }) => {}
+            Err(error) => return Err(token_error(error)),
+        }
+    }
+    let mechanism = wrapping.prove(spec).map_err(token_error)?;
+    let wrapped = wrapping
+        .wrap(id.clone(), public_key, mechanism)
+        .map_err(token_error)?;
+    Ok((mechanism, wrapped))
 }
 
 impl Restorer<'_> {
