@@ -1,11 +1,10 @@
 //! `drill`: the whole way of a backup, with a key that is made for it and thrown away (D2).
 
 use backup::bundles::canary_note;
-use backup::payload::CopyForm;
 use backup::{BundleFolder, BundleKind, Bundles};
 use clap::{Args, Subcommand};
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use dnssec::{Copy, Duplicate, KeyEncryptionKey, Presence, SiteTokens};
+use dnssec::{KeyEncryptionKey, Presence, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::{
     Algorithm, Backup, Extractability, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder,
@@ -207,21 +206,8 @@ impl Finish {
             .as_ref()
             .map(|kek| KeyEncryptionKey::new(kek.clone()));
         let proved = || -> Outcome<String> {
-            let copied = match &copy.form {
-                CopyForm::Wrapped(wrapped) => Copy::Wrapped(wrapped.clone()),
-                CopyForm::Duplicate {
-                    public,
-                    private,
-                    seed,
-                } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
-            };
-            let parent = opened.parents.iter().find(|(name, _)| *name == entry.flavour);
             let mut restorer = tokens.restorer(&self.to, kek.as_ref())?;
-            let how = restorer.restore(&copied, parent.map(|(_, secret)| secret), &record, &copy.label)?;
-            restorer
-                .signing_key(&record)?
-                .prove(&record.public_key, &*random::<32>()?)?;
-            Ok(how)
+            restoring::give_back(entry, copy, &record, &opened.parents, &mut restorer)
         };
         let result = proved();
         tokens.destroy_by(&self.to, entry.id)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backup::{BundleFolder, BundleId, Bundles};
 use clap::Args;
-use cli::{Exit, Failure, Outcome};
+use cli::{Exit, Failure, Outcome, SiteArguments};
 use key_metadata::SiteFolder;
 
 /// The option that names a bundle.
@@ -42,5 +42,13 @@ impl BundleArgument {
                 Err(Failure::new(Exit::Usage, "no bundle is named").hint("name it with --bundle".to_owned()))
             }
         }
+    }
+}
+
+/// The site, where there is one: a custodian or an auditor has a copy of a bundle, and perhaps nothing else.
+pub fn site_if_there(site: &SiteArguments) -> Outcome<Option<SiteFolder>> {
+    match site.site.join("site.yaml").exists() {
+        true => site.open().map(Some),
+        false => Ok(None),
     }
 }

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use cli::{Exit, Failure, Outcome, Output, SiteArguments};
 
 use crate::given::OneShare;
-use crate::named::BundleArgument;
+use crate::named::{BundleArgument, site_if_there};
 use crate::paper_sheet::{html, text};
 
 /// The options of `paper`.
@@ -35,10 +35,7 @@ impl Arguments {
             let failure = Failure::new(Exit::Failed, "a share is not written into a file");
             return Err(failure.hint("pipe it to the printer's device, such as | tee /dev/usb/lp0 >/dev/null, or read it from the terminal".to_owned()));
         }
-        let folder = match site.site.join("site.yaml").exists() {
-            true => Some(site.open()?),
-            false => None,
-        };
+        let folder = site_if_there(site)?;
         let bundle: BundleFolder = self.bundle.open(folder.as_ref())?;
         let given = self.share.read()?;
         let number = shares::number_of(&bundle.manifest, &given.share).ok_or_else(|| {

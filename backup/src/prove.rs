@@ -11,7 +11,7 @@ use key_metadata::store::replace;
 use sshsig::KeyPlace;
 
 use crate::given::OneShare;
-use crate::named::BundleArgument;
+use crate::named::{BundleArgument, site_if_there};
 use crate::officers::{allowed_signers, read_signers, sign};
 
 /// The options of `prove`.
@@ -37,11 +37,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        // A custodian is somewhere else, with a copy of the bundle.
-        let folder = match site.site.join("site.yaml").exists() {
-            true => Some(site.open()?),
-            false => None,
-        };
+        let folder = site_if_there(site)?;
         let challenge = Challenge::parse(&self.challenge).ok_or_else(|| {
             Failure::new(Exit::Usage, "the challenge is not bundle:drill:nonce")
                 .hint("copy it whole from what check-proof printed".to_owned())

@@ -11,7 +11,7 @@ use clap::Args;
 use cli::{
     ChangeArguments, Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice,
 };
-use dnssec::{Copy, Duplicate, KeyEncryptionKey, Mentions, Presence, RecoverySecret, Restorer, SiteTokens};
+use dnssec::{KeyEncryptionKey, Mentions, Presence, RecoverySecret, Restorer, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::store::Lock;
@@ -443,8 +443,7 @@ impl Run<'_> {
         restorer: &mut Restorer<'_>,
     ) -> Result<Done, Stopped> {
         let to = &self.arguments.to;
-        let proved = self
-            .restored(entry, copy, &record, restorer)
+        let proved = restoring::give_back(entry, copy, &record, self.parents, restorer)
             .and_then(|how| Ok((how, self.published(entry, &record)?)));
         let (how, published) = proved.map_err(|failure| self.take_back(entry, failure))?;
         let settled = || -> Outcome<KeyRecord> {
@@ -534,33 +533,6 @@ impl Run<'_> {
             true => Ok(()),
             false => Ok(self.folder.write_keys(keys, lock)?),
         }
-    }
-
-    fn restored(
-        &self,
-        entry: &KeyEntry,
-        copy: &KeyCopy,
-        record: &KeyRecord,
-        restorer: &mut Restorer<'_>,
-    ) -> Outcome<String> {
-        let copied = match &copy.form {
-            CopyForm::Wrapped(wrapped) => Copy::Wrapped(wrapped.clone()),
-            CopyForm::Duplicate {
-                public,
-                private,
-                seed,
-            } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
-        };
-        let parent = self
-            .parents
-            .iter()
-            .find(|(name, _)| *name == entry.flavour)
-            .map(|(_, secret)| secret);
-        let how = restorer.restore(&copied, parent, record, &copy.label)?;
-        restorer
-            .signing_key(record)?
-            .prove(&record.public_key, &*random::<32>()?)?;
-        Ok(how)
     }
 
     /// Destroys what there is of a key that was not restored; if that fails too, both are told.

@@ -1,16 +1,19 @@
-//! Opening bundles with the shares that were given, before anything of them reaches a token.
+//! Opening bundles with the shares that were given, before anything of them reaches a token; and a key of them into one.
 
+use backup::manifest::KeyEntry;
+use backup::payload::CopyForm;
 use backup::{
-    BundleFolder, BundleId, BundleSecret, Bundles, GivenShare, Payload, RecombineError, Verdict, check,
-    recombine, shares,
+    BundleFolder, BundleId, BundleSecret, Bundles, GivenShare, KeyCopy, Payload, RecombineError, Verdict,
+    check, recombine, shares,
 };
 use cli::{Exit, Failure, Outcome, Output};
-use dnssec::{DUPLICATE, RecoverySecret};
-use key_metadata::{Advice, SiteFolder, Time};
+use dnssec::{Copy, DUPLICATE, Duplicate, RecoverySecret, Restorer};
+use key_metadata::{Advice, KeyRecord, SiteFolder, Time};
 use secrecy::ExposeSecret;
 
 use crate::make::opened;
 use crate::officers::allowed_signers;
+use crate::random::random;
 
 /// What restores keys, in this machine's memory.
 pub struct Opened {
@@ -200,4 +203,28 @@ fn parents_in(bundle: &BundleFolder, payload: &Payload) -> Outcome<Vec<(String, 
         }
     };
     entries.map(read).collect()
+}
+
+/// Puts a key of a bundle into a token, and has it sign a nonce there; tells by what it came in.
+pub fn give_back(
+    entry: &KeyEntry,
+    copy: &KeyCopy,
+    record: &KeyRecord,
+    parents: &[(String, RecoverySecret)],
+    restorer: &mut Restorer<'_>,
+) -> Outcome<String> {
+    let copied = match &copy.form {
+        CopyForm::Wrapped(wrapped) => Copy::Wrapped(wrapped.clone()),
+        CopyForm::Duplicate {
+            public,
+            private,
+            seed,
+        } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
+    };
+    let parent = parents.iter().find(|(name, _)| *name == entry.flavour);
+    let how = restorer.restore(&copied, parent.map(|(_, secret)| secret), record, &copy.label)?;
+    restorer
+        .signing_key(record)?
+        .prove(&record.public_key, &*random::<32>()?)?;
+    Ok(how)
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::create::tell_words;
 use crate::evidence_of::enter;
-use crate::named::BundleArgument;
+use crate::named::{BundleArgument, site_if_there};
 use crate::officers::{allowed_signers, read_signers};
 use crate::random::random;
 use crate::tokens::open;
@@ -52,11 +52,7 @@ struct Report {
 
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        // On a medium far from home there is no site, and a bundle can be checked all the same.
-        let folder = match site.site.join("site.yaml").exists() {
-            true => Some(site.open()?),
-            false => None,
-        };
+        let folder = site_if_there(site)?;
         let bundle = self.bundle.open(folder.as_ref())?;
         let allowed = match (&self.allowed_signers, &folder) {
             (Some(path), _) => Some(
