@@ -1,6 +1,8 @@
 //! Keys that leave a token wrapped, and come back.
 
 use std::error::Error;
+use std::io::{Read, Write};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -331,6 +333,9 @@ pub fn in_opencryptoki() -> Outcome {
 }
 
 /// A restore that is killed, every 6 milliseconds of the time that it takes; what is left is told, removed, and the next one is whole.
+///
+/// The time begins when it has logged in to both tokens: a C_Login writes SoftHSM's file of the token, empty at first, and a kill in it loses
+/// the token itself, whatever is done with it after.
 pub fn killed() -> Outcome {
     let folder = tempfile::tempdir()?;
     let store = SoftHsm::new(folder.path())?;
@@ -348,7 +353,10 @@ pub fn killed() -> Outcome {
     };
     done("make a key that leaves")?;
     for millis in (0..240).step_by(6) {
-        let mut killed = run("restore")?.spawn()?;
+        let mut killed = run("restore")?.stdout(Stdio::piped()).spawn()?;
+        let mut said = [0; LOGGED_IN.len()];
+        killed.stdout.take().ok_or("no stdout")?.read_exact(&mut said)?;
+        assert_eq!(&said, LOGGED_IN);
         sleep(Duration::from_millis(millis));
         killed.kill()?;
         killed.wait()?;
@@ -371,9 +379,13 @@ pub fn prepare() -> Outcome {
     Ok(())
 }
 
+/// What [`restore`] says when it has written to no token yet, and will log in to none again.
+const LOGGED_IN: &[u8; 10] = b"logged in\n";
+
 /// Takes the key from one token to the other.
 pub fn restore() -> Outcome {
     let (kek, one, two) = (kek(), open("one")?, open("two")?);
+    std::io::stdout().write_all(LOGGED_IN)?;
     let public_key = one.key(id(1))?.public_key(Algorithm::EcdsaP256Sha256)?;
     let wrapped = one.wrapping(&kek)?.wrap(id(1), &public_key, PAD)?;
     let never = Extractability::Never;
