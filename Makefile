@@ -78,7 +78,7 @@ schema:
 	SCHEMAS=overwrite cargo test --locked --quiet --package keyrite-ceremony --lib schema
 
 man: build
-	@for tool in tpm-init keyctl backup signer ceremony; do target/debug/keyrite-$$tool man target/man; done
+	@for tool in tpm-init keyctl backup rollover signer ceremony; do target/debug/keyrite-$$tool man target/man; done
 	@ls target/man
 
 clean:

@@ -37,6 +37,20 @@ impl Time {
         Self(later.map_or(DateTime::<Utc>::MAX_UTC, |later| later))
     }
 
+    /// That much earlier; at the beginning of the calendar, the beginning.
+    pub fn before(self, span: Span) -> Self {
+        let earlier = self
+            .0
+            .checked_sub_signed(TimeDelta::seconds(span.seconds().into()));
+        Self(earlier.map_or(DateTime::<Utc>::MIN_UTC, |earlier| earlier))
+    }
+
+    /// How long after `earlier` it is: nothing, where it is not after it, and at most the longest span.
+    pub fn since(self, earlier: Self) -> Span {
+        let seconds = self.unix_seconds().saturating_sub(earlier.unix_seconds()).max(0);
+        Span::from_seconds(u32::try_from(seconds).map_or(u32::MAX, |seconds| seconds))
+    }
+
     /// This instant, for arithmetic and calendars.
     pub const fn to_utc(self) -> DateTime<Utc> {
         self.0
