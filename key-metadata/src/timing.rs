@@ -9,7 +9,7 @@ use crate::role::Role;
 use crate::span::Span;
 
 /// A wait as a sum of figures that have names, so that it can be shown how it came about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Wait {
     /// Its name in RFC 7583, such as `Ipub`.
     pub name: &'static str,

@@ -2,4 +2,10 @@
 //!
 //! Pure functions of what they are given: no clock, no network, no token.
 
+pub mod anchors;
+pub mod chain;
+pub mod margin;
+pub mod plan;
+pub mod prove;
+pub mod rrsets;
 pub mod schedule;

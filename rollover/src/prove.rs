@@ -1,0 +1,386 @@
+//! Whether a schedule is safe: at every instant, for every mix of RRsets that a resolver may still hold.
+//!
+//! Nothing of the equations that plans are made by is used here: a version of an RRset can be in a cache from when the first server may give
+//! it until the last one has its successor, and a TTL longer. Three versions can be held together if these times overlap, and each such mix
+//! must be a chain. A mix comes to be when the last of its three does, so that each is looked at once.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use key_metadata::{Span, Time};
+use serde::Serialize;
+
+use crate::anchors::{self, AnchorFault, TrustAnchors};
+use crate::chain::{Break, Validators, broken, incomplete};
+use crate::rrsets::{Rrset, Version, Versions, VersionsError};
+use crate::schedule::{CauseIndex, KeyIndex, Schedule};
+
+/// What is to be proved of a schedule.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// For whom.
+    pub validators: Validators,
+    /// From when on: what cannot be changed any more is told only where it still has an effect.
+    pub since: Time,
+    /// The validators that follow the zone's keys by RFC 5011, where there are any.
+    pub trust_anchors: Option<TrustAnchors>,
+}
+
+/// A schedule for which no mix without a chain was found, though all were looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proof {
+    /// For whom.
+    pub validators: Validators,
+    /// From when on.
+    pub since: Time,
+    /// Until when anything changes; what is there then stays.
+    pub until: Time,
+    /// How many versions of the DS RRset, the DNSKEY RRset and the zone's signatures there are.
+    pub versions: [usize; 3],
+    /// How many mixes of them can be held together.
+    pub mixes: usize,
+}
+
+/// Why a schedule is not safe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counterexample {
+    /// From when.
+    pub at: Time,
+    /// Until when; for ever, where there is nothing.
+    pub until: Option<Time>,
+    /// What is wrong.
+    pub fault: Fault,
+    /// What is in the cache: DS, DNSKEY, signatures of the zone.
+    pub mix: Option<Box<[Version; 3]>>,
+    /// The step that comes too early, and when it may come; nothing, where no delay mends it.
+    pub delay: Option<Delay>,
+}
+
+/// A step that comes too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Delay {
+    /// Which.
+    pub cause: CauseIndex,
+    /// From when on it does no harm of this kind.
+    pub until: Time,
+}
+
+/// What can be wrong with a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Fault {
+    /// A mix without a chain.
+    Chain {
+        /// Why there is none.
+        #[serde(rename = "break")]
+        why: Break,
+    },
+    /// The zone itself is not signed by each algorithm of its keys (RFC 4035 2.2), no change being under way.
+    Incomplete {
+        /// What lacks.
+        #[serde(rename = "break")]
+        why: Break,
+    },
+    /// An RRSIG can expire in a cache, as a rule.
+    Expiry {
+        /// Of what.
+        rrset: Rrset,
+        /// What it has left, at least, when it is served.
+        left: Span,
+        /// What it needs: propagation and TTL.
+        needs: Span,
+    },
+    /// An RRSIG that is not renewed in an outage has expired, on a server or in a cache.
+    Outage {
+        /// Of what.
+        rrset: Rrset,
+        /// When the first one expires.
+        expires: Time,
+    },
+    /// A validator that follows the keys by RFC 5011 is left without a trust anchor, or with one that it should not have.
+    Anchor {
+        /// How.
+        #[serde(rename = "anchor")]
+        why: AnchorFault,
+    },
+}
+
+/// All that is wrong with a schedule, the earliest first, or the proof that nothing is.
+pub fn prove(
+    schedule: &Schedule,
+    claim: &Claim,
+) -> Result<Result<Proof, Vec<Counterexample>>, VersionsError> {
+    let versions = Versions::of(schedule)?;
+    let mut search = Search {
+        schedule,
+        claim,
+        found: Vec::new(),
+        mixes: 0,
+    };
+    search.mixes(&versions);
+    search.completeness(&versions);
+    search.expiry(&versions);
+    search.outages(&versions);
+    if let Some(anchors) = &claim.trust_anchors {
+        search.found.extend(anchors::faults(schedule, &versions, anchors));
+    }
+    let Search { mut found, mixes, .. } = search;
+    found.retain(|fault| fault.until.is_none_or(|until| until > claim.since));
+    if found.is_empty() {
+        let all = [&versions.ds, &versions.dnskey, &versions.zone];
+        let until = all
+            .iter()
+            .flat_map(|versions| versions.iter())
+            .filter_map(|version| version.held_until);
+        return Ok(Ok(Proof {
+            validators: claim.validators,
+            since: claim.since,
+            until: until.max().map_or(schedule.since, |until| until),
+            versions: all.map(Vec::len),
+            mixes,
+        }));
+    }
+    found.sort_by_key(|fault| fault.at);
+    Ok(Err(found))
+}
+
+struct Search<'a> {
+    schedule: &'a Schedule,
+    claim: &'a Claim,
+    found: Vec<Counterexample>,
+    mixes: usize,
+}
+
+impl Search<'_> {
+    /// Every mix, once: when the last of its three comes, with those that are still held then.
+    fn mixes(&mut self, versions: &Versions) {
+        let [mut ds, mut dnskey, mut zone] = [const { Vec::<&Version>::new() }; 3];
+        let mut comes: Vec<&Version> = [&versions.ds, &versions.dnskey, &versions.zone]
+            .into_iter()
+            .flatten()
+            .collect();
+        comes.sort_by_key(|version| version.from);
+        for new in comes {
+            for held in [&mut ds, &mut dnskey, &mut zone] {
+                held.retain(|version| version.is_held(new.from));
+            }
+            let only = [new];
+            let (with_ds, with_dnskey, with_zone): (&[_], &[_], &[_]) = match new.rrset {
+                Rrset::Ds => (&only, &dnskey, &zone),
+                Rrset::Dnskey => (&ds, &only, &zone),
+                Rrset::Zone => (&ds, &dnskey, &only),
+            };
+            for ds in with_ds {
+                for dnskey in with_dnskey {
+                    for zone in with_zone {
+                        self.mix(ds, dnskey, zone);
+                    }
+                }
+            }
+            match new.rrset {
+                Rrset::Ds => ds.push(new),
+                Rrset::Dnskey => dnskey.push(new),
+                Rrset::Zone => zone.push(new),
+            }
+        }
+    }
+
+    fn mix(&mut self, ds: &Version, dnskey: &Version, zone: &Version) {
+        self.mixes += 1;
+        let Some(why) = broken(self.schedule, self.claim.validators, (ds, dnskey, zone)) else {
+            return;
+        };
+        let three = [ds, dnskey, zone];
+        let last = three.iter().max_by_key(|version| version.from);
+        let until = three.iter().filter_map(|version| version.held_until).min();
+        let delay = last.and_then(|last| {
+            let others = three.iter().filter(|version| version.rrset != last.rrset);
+            let until = others.filter_map(|version| version.held_until).min()?;
+            last.cause.map(|cause| Delay { cause, until })
+        });
+        self.found.push(Counterexample {
+            at: last.map_or(self.schedule.since, |last| last.from),
+            until,
+            fault: Fault::Chain { why },
+            mix: Some(Box::new(three.map(Clone::clone))),
+            delay,
+        });
+    }
+
+    /// Where nothing is changing: each algorithm of the DNSKEY RRset signs it and the zone.
+    fn completeness(&mut self, versions: &Versions) {
+        for dnskey in &versions.dnskey {
+            let usable: BTreeSet<KeyIndex> = dnskey.keys.difference(&dnskey.revoked).copied().collect();
+            for zone in &versions.zone {
+                let Some(both) = overlap(dnskey.settled, zone.settled) else {
+                    continue;
+                };
+                let Some(why) = incomplete(self.schedule, &usable, dnskey, zone) else {
+                    continue;
+                };
+                let secure = versions.ds.iter().find(|ds| {
+                    !ds.keys.is_empty() && overlap(Some((ds.from, ds.held_until)), Some(both)).is_some()
+                });
+                if let Some(ds) = secure {
+                    self.found.push(Counterexample {
+                        at: both.0.max(ds.from),
+                        until: both.1,
+                        fault: Fault::Incomplete { why },
+                        mix: Some(Box::new([ds.clone(), dnskey.clone(), zone.clone()])),
+                        delay: None,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What the RRSIGs have left, against how long they are kept.
+    fn expiry(&mut self, versions: &Versions) {
+        let (caching, propagation) = (&self.schedule.caching, self.schedule.propagation.zone);
+        let signatures = self.schedule.signatures;
+        for (rrset, left, ttls, versions) in [
+            (
+                Rrset::Dnskey,
+                signatures.dnskey,
+                &caching.dnskey,
+                &versions.dnskey,
+            ),
+            (Rrset::Zone, signatures.zone, &caching.zone, &versions.zone),
+        ] {
+            for (place, (from, ttl)) in ttls.iter().enumerate() {
+                let until = ttls.get(place + 1).map(|(next, _)| *next);
+                let needs = Span::from_seconds(propagation.seconds().saturating_add(ttl.seconds()));
+                let is_signed = versions.iter().any(|version| {
+                    !version.signers.is_empty()
+                        && overlap(Some((*from, until)), Some((version.from, version.until))).is_some()
+                });
+                if left < needs && is_signed {
+                    self.found.push(Counterexample {
+                        at: (*from).max(self.schedule.since),
+                        until,
+                        fault: Fault::Expiry { rrset, left, needs },
+                        mix: None,
+                        delay: None,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What was signed last before each silence, until something is signed again and has reached every cache.
+    fn outages(&mut self, versions: &Versions) {
+        let (caching, propagation) = (&self.schedule.caching, self.schedule.propagation.zone);
+        let signatures = self.schedule.signatures;
+        for silence in &self.schedule.silences {
+            for (rrset, left, ttls, versions) in [
+                (
+                    Rrset::Dnskey,
+                    signatures.dnskey,
+                    &caching.dnskey,
+                    &versions.dnskey,
+                ),
+                (Rrset::Zone, signatures.zone, &caching.zone, &versions.zone),
+            ] {
+                let expires = silence.from.after(left);
+                let ttl = ttls
+                    .iter()
+                    .map(|(_, ttl)| *ttl)
+                    .max()
+                    .map_or(Span::from_seconds(0), |ttl| ttl);
+                let held = silence.until.map(|until| until.after(propagation).after(ttl));
+                let is_signed = versions
+                    .iter()
+                    .any(|version| !version.signers.is_empty() && version.is_held(silence.from));
+                if is_signed && held.is_none_or(|held| held > expires) {
+                    self.found.push(Counterexample {
+                        at: expires,
+                        until: held,
+                        fault: Fault::Outage { rrset, expires },
+                        mix: None,
+                        delay: None,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// When both are.
+fn overlap(
+    one: Option<(Time, Option<Time>)>,
+    other: Option<(Time, Option<Time>)>,
+) -> Option<(Time, Option<Time>)> {
+    let ((from, until), (other_from, other_until)) = (one?, other?);
+    let from = from.max(other_from);
+    let until = [until, other_until].into_iter().flatten().min();
+    until.is_none_or(|until| from < until).then_some((from, until))
+}
+
+impl Counterexample {
+    /// What it comes to, in sentences, with the names of the schedule.
+    pub fn tell(&self, schedule: &Schedule) -> String {
+        let mut text = match (&self.fault, self.until) {
+            (Fault::Chain { .. }, Some(until)) => format!("from {} until {until}, ", self.at),
+            (_, _) => format!("from {}, ", self.at),
+        };
+        text += &self.fault.to_string();
+        if let Some(mix) = &self.mix {
+            let [ds, dnskey, zone] = mix.as_ref();
+            let names = |keys: &BTreeSet<KeyIndex>| match keys.is_empty() {
+                true => "none".to_owned(),
+                false => {
+                    let labels: Vec<_> = keys.iter().map(|key| schedule.key_label(*key)).collect();
+                    labels.join(", ")
+                }
+            };
+            text += &format!(
+                "; held: DS of {}; DNSKEY of {} signed by {}; zone signed by {}",
+                names(&ds.keys),
+                names(&dnskey.keys),
+                names(&dnskey.signers),
+                names(&zone.signers)
+            );
+        }
+        match self.delay {
+            Some(Delay { cause, until }) => {
+                text += &format!("; '{}' must wait until {until}", schedule.cause_name(cause));
+            }
+            None if self.mix.is_some() => text += "; no wait mends it: the set itself is wrong",
+            None => {}
+        }
+        text
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chain { why } => write!(f, "a resolver may find no chain: {why}"),
+            Self::Incomplete { why } => write!(f, "the zone is not complete (RFC 4035 2.2): {why}"),
+            Self::Expiry { rrset, left, needs } => write!(
+                f,
+                "an RRSIG of {rrset} has only {left} left when it is served, and is kept for {needs} (Dprp + TTL, equation S1)"
+            ),
+            Self::Outage { rrset, expires } => {
+                write!(
+                    f,
+                    "with nobody signing, the RRSIGs of {rrset} expire, the first at {expires}"
+                )
+            }
+            Self::Anchor { why } => write!(f, "validators that follow RFC 5011: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Rrset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ds => "the DS RRset",
+            Self::Dnskey => "the DNSKEY RRset",
+            Self::Zone => "the zone",
+        })
+    }
+}
