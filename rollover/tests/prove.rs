@@ -1,7 +1,8 @@
 //! The model checker, on schedules written by hand.
 
-use key_metadata::Role;
 #![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
+
+use key_metadata::Role;
 
 use key_metadata::{Span, Time};
 use rollover::chain::{Break, Validators};
