@@ -15,7 +15,8 @@ use crate::role::Role;
 use crate::step::Step;
 use crate::time::Time;
 use crate::timing::{
-    Wait, first_ds_interval, publication_interval, registration_delay, remove_hold_down, retire_interval,
+    Figures, Wait, first_ds_interval, publication_interval, registration_delay, remove_hold_down,
+    retire_interval,
 };
 use crate::zone_keys::ZoneKeys;
 
@@ -211,7 +212,7 @@ impl Gate<'_> {
 
     fn published(&self) -> Option<Refusal> {
         let from = self.key.times.published?;
-        let wait = publication_interval(self.policy);
+        let wait = publication_interval(&Figures::of(self.policy));
         Refusal::too_early(
             Rule::PublicationInterval,
             &wait,
@@ -239,7 +240,7 @@ impl Gate<'_> {
             )),
             Some(from) => Refusal::too_early(
                 Rule::FirstDs,
-                &first_ds_interval(self.policy),
+                &first_ds_interval(&Figures::of(self.policy)),
                 "the zone was first signed, at",
                 from,
                 self.now,
@@ -258,7 +259,7 @@ impl Gate<'_> {
     }
 
     fn registered(&self) -> Option<Refusal> {
-        let wait = registration_delay(self.policy);
+        let wait = registration_delay(&Figures::of(self.policy));
         let from = self.key.times.submitted?;
         Refusal::too_early(
             Rule::RegistrationDelay,
@@ -324,7 +325,7 @@ impl Gate<'_> {
     fn retired(&self) -> Option<Refusal> {
         let times = &self.key.times;
         if let Some(from) = times.retired {
-            let wait = retire_interval(self.policy, self.key.role);
+            let wait = retire_interval(&Figures::of(self.policy), self.key.role);
             return Refusal::too_early(Rule::RetireInterval, &wait, "it was retired at", from, self.now);
         }
         // What never took over is in no signature, and what was never submitted in no DS.

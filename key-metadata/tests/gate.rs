@@ -6,7 +6,7 @@
 use key_metadata::backup::{BundleEntry, Drill, DrillLevel};
 use key_metadata::gate::{Refusal, Rule, refusals};
 use key_metadata::step::{Step, next_step};
-use key_metadata::timing::{publication_interval, retire_interval};
+use key_metadata::timing::{Figures, publication_interval, retire_interval};
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
     Policy, PublicKey, Role, Span, Time, TokenUri, ZoneKeys,
@@ -89,14 +89,14 @@ fn intervals_are_those_of_the_vectors() {
         ("dnskey-ttl", "1h"),
         ("safety/publish", "1d"),
     ]);
-    assert_eq!(hours(publication_interval(&zsk)), 26);
+    assert_eq!(hours(publication_interval(&Figures::of(&zsk))), 26);
     let zsk = policy(&[
         ("signatures/resign", "7d"),
         ("zone/propagation-delay", "1h"),
         ("zone/max-ttl", "1d"),
         ("safety/retire", "2d"),
     ]);
-    assert_eq!(hours(retire_interval(&zsk, Role::Zsk)), 241);
+    assert_eq!(hours(retire_interval(&Figures::of(&zsk), Role::Zsk)), 241);
     // KSK double-KSK: IpubC 27 h, Iret 50 h.
     let ksk = policy(&[
         ("signatures/resign", "0s"),
@@ -108,8 +108,8 @@ fn intervals_are_those_of_the_vectors() {
         ("parent/ds-ttl", "1h"),
         ("safety/retire", "2d"),
     ]);
-    assert_eq!(hours(publication_interval(&ksk)), 27);
-    assert_eq!(hours(retire_interval(&ksk, Role::Ksk)), 50);
+    assert_eq!(hours(publication_interval(&Figures::of(&ksk))), 27);
+    assert_eq!(hours(retire_interval(&Figures::of(&ksk), Role::Ksk)), 50);
     // CSK: in one roll the signatures are slowest, in the other the DS.
     let signatures = policy(&[
         ("signatures/resign", "25d"),
@@ -120,8 +120,11 @@ fn intervals_are_those_of_the_vectors() {
         ("parent/propagation-delay", "1h"),
         ("parent/ds-ttl", "1h"),
     ]);
-    assert_eq!(hours(retire_interval(&signatures, Role::Ksk)), 4);
-    assert_eq!(hours(retire_interval(&signatures, Role::Csk)), 26 * 24 + 3);
+    assert_eq!(hours(retire_interval(&Figures::of(&signatures), Role::Ksk)), 4);
+    assert_eq!(
+        hours(retire_interval(&Figures::of(&signatures), Role::Csk)),
+        26 * 24 + 3
+    );
     let ds = policy(&[
         ("signatures/resign", "12h"),
         ("zone/propagation-delay", "1h"),
@@ -131,14 +134,14 @@ fn intervals_are_those_of_the_vectors() {
         ("parent/propagation-delay", "7d"),
         ("parent/ds-ttl", "1h"),
     ]);
-    assert_eq!(hours(retire_interval(&ds, Role::Zsk)), 38);
-    assert_eq!(hours(retire_interval(&ds, Role::Csk)), 170);
+    assert_eq!(hours(retire_interval(&Figures::of(&ds), Role::Zsk)), 38);
+    assert_eq!(hours(retire_interval(&Figures::of(&ds), Role::Csk)), 170);
 }
 
 #[test]
 fn a_wait_shows_its_sum() {
     assert_eq!(
-        publication_interval(&policy(&[])).to_string(),
+        publication_interval(&Figures::of(&policy(&[]))).to_string(),
         "Ipub = Dsgn 2h + Dprp 1h + TTLkey 1h + Psafe 1h = 5h (RFC 7583 3.2.1, 3.3.1, from the next signing)"
     );
 }
