@@ -6,6 +6,7 @@ pub mod anchors;
 pub mod chain;
 pub mod margin;
 pub mod plan;
+pub mod planner;
 pub mod prove;
 pub mod rrsets;
 pub mod schedule;

@@ -35,7 +35,7 @@ pub struct Plan {
     pub schedule: Schedule,
     /// That it is safe.
     pub proof: Proof,
-    /// How much each step waits beyond what it must.
+    /// How much each step waits beyond what it must; empty until [`mod@crate::margin`] was asked.
     pub margins: Vec<Margin>,
     /// Until when the zone lives if nothing more is done.
     pub runway: Runway,

@@ -1,0 +1,240 @@
+//! A plan in the making: steps are added in the order of a method, and those that were taken already are passed over.
+
+use key_metadata::timing::{Due, Figures, Wait};
+use key_metadata::{Role, Time, ZoneName};
+
+use super::key::{PlannedKey, Stage, Stamp};
+use crate::plan::{Act, Actor, Deadline, PlannedStep, Rollover, WaitedFor};
+use crate::schedule::{CauseIndex, KeyIndex};
+
+/// What is planned so far.
+pub struct Draft<'a> {
+    /// The zone.
+    pub zone: &'a ZoneName,
+    /// The figures that waits are made of.
+    pub figures: &'a Figures,
+    /// When it is made: no step is planned before it.
+    pub now: Time,
+    /// When nothing can be done.
+    pub outages: Vec<(Time, Time)>,
+    /// The keys.
+    pub keys: Vec<PlannedKey>,
+    /// What makes the changes.
+    pub causes: Vec<String>,
+    /// The rollovers.
+    pub rollovers: Vec<Rollover>,
+    /// The steps, in no order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// A step to be added.
+pub struct Wanted {
+    /// The rollover that it belongs to.
+    pub rollover: usize,
+    /// What is done.
+    pub act: Act,
+    /// Who does it.
+    pub actor: Actor,
+    /// What happens to which keys.
+    pub changes: Vec<(KeyIndex, Stage)>,
+    /// When it would be best.
+    pub ideal: Time,
+    /// What it waits for.
+    pub waits: Vec<WaitedFor>,
+    /// Until when it must be done.
+    pub latest: Option<Deadline>,
+    /// Why there is no way back from it.
+    pub no_return: Option<&'static str>,
+}
+
+impl Wanted {
+    /// A step that waits for nothing.
+    pub const fn new(
+        rollover: usize,
+        act: Act,
+        actor: Actor,
+        changes: Vec<(KeyIndex, Stage)>,
+        ideal: Time,
+    ) -> Self {
+        Self {
+            rollover,
+            act,
+            actor,
+            changes,
+            ideal,
+            waits: Vec::new(),
+            latest: None,
+            no_return: None,
+        }
+    }
+
+    /// It also waits for that.
+    #[must_use]
+    pub fn after(mut self, wait: WaitedFor) -> Self {
+        self.waits.push(wait);
+        self
+    }
+
+    /// It must be done by then.
+    #[must_use]
+    pub fn by(mut self, at: Time, why: impl Into<String>) -> Self {
+        self.latest = Some(Deadline { at, why: why.into() });
+        self
+    }
+
+    /// There is no way back from it.
+    #[must_use]
+    pub const fn without_return(mut self, why: &'static str) -> Self {
+        self.no_return = Some(why);
+        self
+    }
+}
+
+impl Draft<'_> {
+    /// A key.
+    pub fn key(&self, key: KeyIndex) -> &PlannedKey {
+        // Indices come from this draft alone.
+        &self.keys[key.0]
+    }
+
+    /// When that happened to a key, or is planned to; now, where neither.
+    pub fn at(&self, key: KeyIndex, stage: Stage) -> Time {
+        self.key(key).at(stage).map_or(self.now, |at| at)
+    }
+
+    /// The keys of that role that fit.
+    pub fn keys_where(&self, fits: impl Fn(&PlannedKey) -> bool) -> Vec<KeyIndex> {
+        let places = self.keys.iter().enumerate();
+        places
+            .filter(|(_, key)| fits(key))
+            .map(|(place, _)| KeyIndex(place))
+            .collect()
+    }
+
+    /// Begins a rollover.
+    pub fn rollover(
+        &mut self,
+        title: impl Into<String>,
+        role: Role,
+        from: Vec<KeyIndex>,
+        to: Vec<KeyIndex>,
+    ) -> usize {
+        let number = self.rollovers.len() + 1;
+        self.rollovers.push(Rollover {
+            number,
+            title: title.into(),
+            role,
+            from,
+            to,
+        });
+        number
+    }
+
+    /// A wait since something happened to a key.
+    pub fn since(&self, key: KeyIndex, stage: Stage, wait: Wait) -> WaitedFor {
+        let since = format!("{} {}", self.key(key).label, stage.happened());
+        let from = self.at(key, stage);
+        let until = wait.from(from);
+        WaitedFor {
+            since,
+            from,
+            wait,
+            until,
+        }
+    }
+
+    /// A wait that is told with its beginning.
+    pub fn due(since: impl Into<String>, due: Due) -> WaitedFor {
+        WaitedFor {
+            since: since.into(),
+            from: due.since,
+            until: due.at(),
+            wait: due.wait,
+        }
+    }
+
+    /// Adds a step, and tells when it is: when it was taken, where all of it was. What was done of it already is left out.
+    pub fn step(&mut self, wanted: Wanted) -> Time {
+        let done: Vec<_> = wanted
+            .changes
+            .iter()
+            .filter_map(|(key, stage)| self.key(*key).at(*stage))
+            .collect();
+        let changes: Vec<_> = wanted
+            .changes
+            .iter()
+            .filter(|(key, stage)| !self.key(*key).is(*stage))
+            .copied()
+            .collect();
+        if changes.is_empty() {
+            return done.into_iter().max().map_or(wanted.ideal, |at| at);
+        }
+        let waited = wanted.waits.iter().map(|wait| wait.until).max();
+        let earliest = waited
+            .map_or(wanted.ideal, |waited| waited.max(wanted.ideal))
+            .max(self.now);
+        let at = self.past_outages(earliest);
+        let mut keys: Vec<_> = changes.iter().map(|(key, _)| *key).collect();
+        keys.dedup();
+        let cause = self.cause(wanted.act, &keys);
+        for (key, stage) in &changes {
+            self.keys[key.0].set(*stage, Stamp { at, by: None, cause });
+        }
+        self.steps.push(PlannedStep {
+            number: 0,
+            cause,
+            rollover: wanted.rollover,
+            act: wanted.act,
+            command: self.command(wanted.actor, &changes),
+            keys,
+            actor: wanted.actor,
+            at,
+            waits: wanted.waits,
+            latest: wanted.latest,
+            no_return: wanted.no_return.map(ToOwned::to_owned),
+        });
+        at
+    }
+
+    fn cause(&mut self, act: Act, keys: &[KeyIndex]) -> CauseIndex {
+        let labels: Vec<_> = keys.iter().map(|key| self.key(*key).label.as_str()).collect();
+        let text = format!("{act} {}", labels.join(", "));
+        self.causes.push(text);
+        CauseIndex(self.causes.len() - 1)
+    }
+
+    fn past_outages(&self, at: Time) -> Time {
+        let mut outages: Vec<_> = self.outages.iter().collect();
+        outages.sort();
+        outages.into_iter().fold(
+            at,
+            |at, (from, until)| if *from <= at && at < *until { *until } else { at },
+        )
+    }
+
+    /// The commands that make these changes, in their order.
+    fn command(&self, actor: Actor, changes: &[(KeyIndex, Stage)]) -> Option<String> {
+        let zone = self.zone;
+        if actor == Actor::Observation {
+            return Some(format!("keyrite-rollover observe --zone {zone}"));
+        }
+        let commands: Vec<_> = changes
+            .iter()
+            .filter_map(|(key, stage)| {
+                let key = self.key(*key);
+                let tag = key.tag.map_or_else(|| "TAG".to_owned(), |tag| tag.to_string());
+                let verb = stage.verb()?;
+                Some(match stage {
+                    Stage::Generated => {
+                        format!(
+                            "keyrite-keyctl generate --zone {zone} --role {}",
+                            key.role.to_string().to_lowercase()
+                        )
+                    }
+                    _ => format!("keyrite-keyctl {verb} --zone {zone} --key {tag}"),
+                })
+            })
+            .collect();
+        (!commands.is_empty()).then(|| commands.join(" && "))
+    }
+}

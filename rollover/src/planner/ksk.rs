@@ -1,0 +1,237 @@
+//! Key signing keys and combined signing keys.
+
+use key_metadata::timing::{
+    Due, Figure, Wait, d1_publication_interval, d3_retire_interval, publication_interval,
+    r1_publication_interval, registration_delay, remove_hold_down, retire_interval, t3_add_wait,
+};
+use key_metadata::{Role, Time};
+
+use super::draft::{Draft, Wanted};
+use super::key::Stage;
+use crate::plan::{Act, Actor, WaitedFor};
+use crate::schedule::KeyIndex;
+
+const OUTLIVES: &str = "the key that is in use would outlive its lifetime";
+
+/// The validators that follow the zone's keys by RFC 5011, for a planner.
+#[derive(Clone, Debug)]
+pub enum Followers {
+    /// There are none.
+    None,
+    /// There are some; the RRSIGs of the DNSKEY RRset are valid for that long.
+    Rfc5011 {
+        /// From signing to expiration.
+        validity: Figure,
+    },
+}
+
+impl Draft<'_> {
+    /// A rollover by double-KSK (RFC 7583 3.3.1), or that of a CSK whose successor is published before it signs: the new key takes over at
+    /// `target` where it can.
+    pub fn double_ksk(
+        &mut self,
+        (old, new): (KeyIndex, KeyIndex),
+        target: Time,
+        early: Option<Time>,
+        followers: &Followers,
+    ) -> Time {
+        let role = self.key(new).role;
+        let title = match role {
+            Role::Csk => "CSK rollover, pre-publication (RFC 7583 3.2.1, 3.3.1)",
+            Role::Ksk | Role::Zsk => "KSK rollover, double-KSK (RFC 7583 3.3.1)",
+        };
+        let rollover = self.rollover(title, role, vec![old], vec![new]);
+        let (ipub, dreg) = (
+            publication_interval(self.figures),
+            registration_delay(self.figures),
+        );
+        let submit = target.before(dreg.total());
+        let latest = submit.before(ipub.total());
+        let publish = early.map_or(latest, |early| early);
+        let began = self.make(rollover, new, publish, Actor::Person);
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Publish,
+                Actor::Tool,
+                vec![(new, Stage::Published)],
+                publish,
+            )
+            .by(latest, OUTLIVES),
+        );
+        let waits = self.since(new, Stage::Published, ipub);
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Submit,
+                Actor::Person,
+                vec![(new, Stage::Submitted)],
+                submit,
+            )
+            .after(waits)
+            .by(submit, OUTLIVES),
+        );
+        self.see_ds(rollover, new);
+        let swap = vec![
+            (new, Stage::Active),
+            (old, Stage::Retired),
+            (old, Stage::DsWithdrawn),
+        ];
+        let ideal = target.max(self.at(new, Stage::Registered));
+        self.step(Wanted::new(rollover, Act::Activate, Actor::Person, swap, ideal));
+        self.see_no_ds(rollover, old);
+        let gone = self.since(old, Stage::Retired, retire_interval(self.figures, role));
+        self.ksk_leaves(rollover, (old, new), gone, followers);
+        began
+    }
+
+    /// A rollover by double-DS (RFC 7583 3.3.2): the new DS stands beside the old one, then the keys are swapped at `target` where they can be.
+    pub fn double_ds(&mut self, (old, new): (KeyIndex, KeyIndex), target: Time) -> Time {
+        let title = "KSK rollover, double-DS (RFC 7583 3.3.2)";
+        let rollover = self.rollover(title, Role::Ksk, vec![old], vec![new]);
+        let known = d1_publication_interval(self.figures).preceded_by("Dreg", &self.figures.dreg);
+        let submit = target.before(known.total());
+        let began = self.make(rollover, new, submit, Actor::Person);
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Submit,
+                Actor::Person,
+                vec![(new, Stage::Submitted)],
+                submit,
+            )
+            .by(submit, OUTLIVES),
+        );
+        self.see_ds(rollover, new);
+        let waits = self.since(new, Stage::Submitted, known);
+        let swap = vec![
+            (new, Stage::Published),
+            (new, Stage::Active),
+            (old, Stage::Retired),
+            (old, Stage::Removed),
+        ];
+        let ideal = target.max(self.at(new, Stage::Registered));
+        self.step(Wanted::new(rollover, Act::Activate, Actor::Tool, swap, ideal).after(waits));
+        let forgotten = d3_retire_interval(self.figures).preceded_by("Dsgn", &self.figures.dsgn);
+        let waits = self.since(old, Stage::Retired, forgotten);
+        let ideal = waits.from;
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::AskForNoDs,
+                Actor::Person,
+                vec![(old, Stage::DsWithdrawn)],
+                ideal,
+            )
+            .after(waits),
+        );
+        self.see_no_ds(rollover, old);
+        self.destroy(rollover, old);
+        began
+    }
+
+    /// A rollover by double-RRset (RFC 7583 3.3.3): DNSKEY and DS come together and go together.
+    pub fn double_rrset(&mut self, (old, new): (KeyIndex, KeyIndex), target: Time) -> Time {
+        let title = "KSK rollover, double-RRset (RFC 7583 3.3.3)";
+        let rollover = self.rollover(title, Role::Ksk, vec![old], vec![new]);
+        let known = r1_publication_interval(self.figures).or_longer(publication_interval(self.figures));
+        let publish = target.before(known.total());
+        let began = self.make(rollover, new, publish, Actor::Person);
+        let both = vec![(new, Stage::Published), (new, Stage::Submitted)];
+        self.step(Wanted::new(rollover, Act::Submit, Actor::Person, both, publish).by(publish, OUTLIVES));
+        self.see_ds(rollover, new);
+        let waits = self.since(new, Stage::Submitted, known);
+        let swap = vec![
+            (new, Stage::Active),
+            (old, Stage::Retired),
+            (old, Stage::DsWithdrawn),
+            (old, Stage::Removed),
+        ];
+        let ideal = target.max(self.at(new, Stage::Registered));
+        self.step(
+            Wanted::new(rollover, Act::Activate, Actor::Person, swap, ideal)
+                .after(waits)
+                .without_return(
+                    "DNSKEY and DS of the old key are gone: to go back to it is a whole rollover",
+                ),
+        );
+        self.see_no_ds(rollover, old);
+        self.destroy(rollover, old);
+        began
+    }
+
+    /// A key's DS is seen at the parent: at the latest when the registration delay is over.
+    pub fn see_ds(&mut self, rollover: usize, key: KeyIndex) -> Time {
+        let waits = self.since(key, Stage::Submitted, registration_delay(self.figures));
+        let ideal = waits.from;
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::SeeDs,
+                Actor::Observation,
+                vec![(key, Stage::Registered)],
+                ideal,
+            )
+            .after(waits),
+        )
+    }
+
+    /// It is seen there no more.
+    pub fn see_no_ds(&mut self, rollover: usize, key: KeyIndex) -> Time {
+        let waits = self.since(key, Stage::DsWithdrawn, registration_delay(self.figures));
+        let ideal = waits.from;
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::SeeNoDs,
+                Actor::Observation,
+                vec![(key, Stage::DsGone)],
+                ideal,
+            )
+            .after(waits),
+        )
+    }
+
+    /// A KSK that no DS names any more leaves, revoked before where validators follow it.
+    fn ksk_leaves(
+        &mut self,
+        rollover: usize,
+        (old, new): (KeyIndex, KeyIndex),
+        gone: WaitedFor,
+        followers: &Followers,
+    ) {
+        let Followers::Rfc5011 { validity } = followers else {
+            self.leave(rollover, old, gone);
+            return;
+        };
+        // The new key is in every server's zone one signing and one propagation after its publication.
+        let wait = t3_add_wait(self.figures, validity).preceded_by("Dprp", &self.figures.dprp);
+        let trusted = self.since(
+            new,
+            Stage::Published,
+            wait.preceded_by("Dsgn", &self.figures.dsgn),
+        );
+        let ideal = gone.from;
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Revoke,
+                Actor::Tool,
+                vec![(old, Stage::Revoked)],
+                ideal,
+            )
+            .after(gone)
+            .after(trusted)
+            .without_return("no validator that saw a key revoked trusts it again (RFC 5011 2.1)"),
+        );
+        let seen: Wait = remove_hold_down().preceded_by("Dsgn", &self.figures.dsgn);
+        let waits = Draft::due(
+            format!("{} was revoked", self.key(old).label),
+            Due {
+                since: self.at(old, Stage::Revoked),
+                wait: seen,
+            },
+        );
+        self.leave(rollover, old, waits);
+    }
+}

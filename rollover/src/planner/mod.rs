@@ -1,0 +1,363 @@
+//! Plans: a pure function of the policy, the keys, what is known of the parent, and the time.
+//!
+//! A method (RFC 7583, RFC 6781) is a list of steps with what each waits for. Those that a record shows as taken are passed over, so that a
+//! rollover that is under way goes on where it is. What comes out is proved by [`mod@crate::prove`], which knows nothing of the methods.
+
+mod algorithm;
+mod draft;
+mod key;
+mod ksk;
+mod records;
+mod routine;
+mod zone;
+mod zsk;
+
+use std::collections::BTreeSet;
+
+use key_metadata::timing::{Equation, Figure, Figures, Wait, t3_add_wait, x1_least_lifetime};
+use key_metadata::{Advice, KeyId, KeySpec, Policy, Role, RolloverMethod, Span, Time, ZoneKeys, ZoneName};
+
+use self::draft::Draft;
+pub use self::key::Stage;
+use self::ksk::Followers;
+use self::records::Past;
+use crate::anchors::TrustAnchors;
+use crate::chain::Validators;
+use crate::plan::{Plan, Runway};
+use crate::prove::{Claim, Counterexample, prove};
+use crate::rrsets::VersionsError;
+use crate::schedule::{Caching, KeyIndex, Propagation, Schedule, Signatures, Silence, Silenced};
+
+/// What a plan is asked for.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The zone.
+    pub zone: &'a ZoneName,
+    /// The policy's name.
+    pub policy_name: &'a str,
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The zone's keys.
+    pub keys: &'a ZoneKeys,
+    /// The figures: the policy's, and what was measured where that is longer.
+    pub figures: Figures,
+    /// What was seen at the parent.
+    pub evidence: Vec<Evidence>,
+    /// When.
+    pub now: Time,
+    /// Until when rollovers are begun.
+    pub until: Time,
+    /// What else than the policy's rollovers is wanted.
+    pub goals: Vec<Goal>,
+    /// When nothing can be done and nothing is signed.
+    pub outages: Vec<(Time, Time)>,
+}
+
+/// That a DS was seen at every server of the parent, or at none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Of which key.
+    pub key: KeyId,
+    /// What: [`Stage::Registered`] or [`Stage::DsGone`].
+    pub stage: Stage,
+    /// When it was seen.
+    pub at: Time,
+}
+
+/// What is wanted beside the policy's rollovers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// A key of that role is to be replaced now, whatever its lifetime.
+    Roll(Role),
+    /// Somebody else has the key of that role: replaced as soon as it can be.
+    Compromised(Role),
+    /// Nobody has the private part of the key of that role any more.
+    Lost(Role),
+    /// The zone is to be signed with another algorithm.
+    Algorithm(KeySpec),
+    /// The zone is to be signed no more.
+    Insecure,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A lifetime that is shorter than a rollover.
+    #[error("keys.{role}.lifetime: {lifetime} is shorter than a rollover takes: {least}")]
+    Infeasible {
+        /// Whose.
+        role: Role,
+        /// The lifetime.
+        lifetime: Span,
+        /// What it takes (X1).
+        least: Box<Wait>,
+    },
+    /// The policy has no key that could sign.
+    #[error("the policy has no keys that sign the DNSKEY RRset and the zone: a KSK and a ZSK, or a CSK")]
+    NoKeys,
+    /// There is no key of that role to be replaced.
+    #[error("no {role} of {zone} is active")]
+    NotActive {
+        /// The zone.
+        zone: ZoneName,
+        /// The role.
+        role: Role,
+    },
+    /// The keys have that algorithm already.
+    #[error("the keys of {zone} are {algorithm} already")]
+    SameAlgorithm {
+        /// The zone.
+        zone: ZoneName,
+        /// The algorithm.
+        algorithm: String,
+    },
+    /// Nothing could be proved.
+    #[error(transparent)]
+    Versions(#[from] VersionsError),
+    /// What was planned is not safe. The plan is not given out; what is wrong is.
+    #[error("no safe plan for {zone}: {first}")]
+    Unsafe {
+        /// The zone.
+        zone: ZoneName,
+        /// The first counterexample, in sentences.
+        first: String,
+        /// All of them.
+        found: Vec<Counterexample>,
+        /// The schedule that they are of.
+        schedule: Box<Schedule>,
+    },
+}
+
+/// How a plan's schedule was proved, so that others can prove it again.
+pub fn claim(request: &Request<'_>, schedule: &Schedule) -> Claim {
+    Claim {
+        validators: validators(request),
+        since: request.now,
+        trust_anchors: trust_anchors(request, schedule),
+    }
+}
+
+/// The plan, proved.
+pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
+    feasible(request)?;
+    let (draft, since, silences) = routine::draft(request)?;
+    let schedule = schedule(request, &draft, since, silences);
+    let claim = claim(request, &schedule);
+    let proof = match prove(&schedule, &claim)? {
+        Ok(proof) => proof,
+        Err(found) => {
+            return Err(PlanError::Unsafe {
+                zone: request.zone.clone(),
+                first: found
+                    .first()
+                    .map_or_else(String::new, |first| first.tell(&schedule)),
+                found,
+                schedule: Box::new(schedule),
+            });
+        }
+    };
+    let Draft {
+        rollovers, mut steps, ..
+    } = draft;
+    steps.sort_by_key(|step| step.at);
+    for (place, step) in steps.iter_mut().enumerate() {
+        step.number = place + 1;
+    }
+    Ok(Plan {
+        version: 1,
+        zone: request.zone.clone(),
+        policy: request.policy_name.to_owned(),
+        head: request.keys.head(),
+        now: request.now,
+        until: request.until,
+        rollovers,
+        steps,
+        proof,
+        margins: Vec::new(),
+        runway: runway(request, &schedule),
+        schedule,
+    })
+}
+
+/// How a role's keys are rolled.
+fn method(policy: &Policy, role: Role) -> RolloverMethod {
+    let _ = policy;
+    RolloverMethod::usual(role)
+}
+
+/// A lifetime that a rollover does not fit into would make plans of ever more keys.
+fn feasible(request: &Request<'_>) -> Result<(), PlanError> {
+    for role in Role::ALL {
+        let Some(key) = request.policy.key(role) else {
+            continue;
+        };
+        let least = x1_least_lifetime(&request.figures, role, method(request.policy, role));
+        if key.lifetime < least.total() {
+            return Err(PlanError::Infeasible {
+                role,
+                lifetime: key.lifetime,
+                least: Box::new(least),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The validators that a plan of this policy is proved for: with a liberal algorithm rollover those that want every algorithm of the DNSKEY
+/// RRset may fail, which is what makes it liberal.
+fn validators(request: &Request<'_>) -> Validators {
+    let _ = request;
+    Validators::Strict
+}
+
+fn followers(request: &Request<'_>) -> Followers {
+    let _ = request;
+    Followers::None
+}
+
+/// Everybody trusts the keys that the DS names when the schedule begins, or that are active now.
+fn trust_anchors(request: &Request<'_>, schedule: &Schedule) -> Option<TrustAnchors> {
+    let Followers::Rfc5011 { validity } = followers(request) else {
+        return None;
+    };
+    let is_anchor = |key: &&crate::schedule::KeyLanes| {
+        let first = key.ds.0.first().map(|presence| presence.begins.from);
+        first.is_some_and(|from| from <= request.now)
+    };
+    let initial: BTreeSet<_> = schedule
+        .keys
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| is_anchor(key))
+        .map(|(place, _)| KeyIndex(place))
+        .collect();
+    Some(TrustAnchors {
+        initial,
+        add_wait: t3_add_wait(&request.figures, &validity)
+            .preceded_by("Dprp", &request.figures.dprp)
+            .total(),
+        remove_hold_down: key_metadata::timing::remove_hold_down().total(),
+    })
+}
+
+/// What an RRSIG has left, at least, when it is served.
+fn signatures(policy: &Policy) -> Signatures {
+    let least = Span::from_seconds(
+        policy
+            .signatures
+            .validity
+            .seconds()
+            .saturating_sub(policy.signatures.resign.seconds()),
+    );
+    Signatures {
+        zone: least,
+        dnskey: least,
+    }
+}
+
+fn schedule(request: &Request<'_>, draft: &Draft<'_>, since: Time, silences: Vec<Silence>) -> Schedule {
+    let figures = &request.figures;
+    let ttl = |figure: &Figure| vec![(since, figure.span)];
+    Schedule {
+        zone: request.zone.clone(),
+        since,
+        keys: draft.keys.iter().map(|key| key.lanes(figures)).collect(),
+        causes: draft.causes.clone(),
+        caching: Caching {
+            dnskey: ttl(&figures.ttl_key),
+            ds: ttl(&figures.ttl_ds),
+            zone: ttl(&figures.ttl_sig),
+        },
+        propagation: Propagation {
+            zone: figures.dprp.span,
+            parent: figures.dprp_parent.span,
+        },
+        signatures: signatures(request.policy),
+        silences,
+    }
+}
+
+/// Until when the zone validates for everybody if nothing is signed any more.
+fn runway(request: &Request<'_>, schedule: &Schedule) -> Runway {
+    let left = schedule.signatures.zone.min(schedule.signatures.dnskey);
+    let is_signed = schedule.keys.iter().any(|key| {
+        let zone = key.zone_rrsig.0.first();
+        zone.is_some_and(|presence| presence.begins.from <= request.now)
+    });
+    let why = match is_signed {
+        true => "the first RRSIG expires, if the zone was signed last by the policy and never again",
+        false => "the zone is not signed",
+    };
+    Runway {
+        until: request.now.after(left),
+        left,
+        why: why.to_owned(),
+    }
+}
+
+impl Advice for PlanError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Infeasible { role, least, .. } => {
+                format!(
+                    "make keys.{role}.lifetime {} at least, or its waits shorter ({})",
+                    least.total(),
+                    Equation::X1
+                )
+            }
+            Self::NoKeys => "add keys.ksk and keys.zsk, or keys.csk, to the policy".to_owned(),
+            Self::NotActive { zone, .. } => {
+                format!("see what is planned: keyrite-rollover plan --zone {zone}")
+            }
+            Self::SameAlgorithm { .. } => "name another algorithm".to_owned(),
+            Self::Versions(error) => return error.hint(),
+            Self::Unsafe { zone, found, .. } => match found.first().and_then(|first| first.delay) {
+                Some(delay) => format!("the step that is named must wait until {}", delay.until),
+                None => format!("see what is published now: keyrite-keyctl list --zone {zone}"),
+            },
+        })
+    }
+
+    fn is_credential(&self) -> bool {
+        false
+    }
+}
+
+/// The silences of the outages that are asked about, and of keys that are lost.
+fn silences(outages: &[(Time, Time)], causes: &mut Vec<String>) -> Vec<Silence> {
+    outages
+        .iter()
+        .map(|(from, until)| {
+            causes.push(format!("outage from {from} until {until}"));
+            Silence {
+                from: *from,
+                until: Some(*until),
+                of: Silenced::All,
+                cause: crate::schedule::CauseIndex(causes.len() - 1),
+            }
+        })
+        .collect()
+}
+
+/// The keys of the past with what was seen of them.
+fn past(request: &Request<'_>) -> Past {
+    let mut past = Past::of(request.keys, request.now);
+    for evidence in &request.evidence {
+        let cause = crate::schedule::CauseIndex(past.causes.len());
+        let Some(key) = past.keys.iter_mut().find(|key| key.id == Some(evidence.key)) else {
+            continue;
+        };
+        past.causes
+            .push(format!("{} {}", key.label, evidence.stage.happened()));
+        key.set(
+            evidence.stage,
+            key::Stamp {
+                at: evidence.at,
+                by: None,
+                cause,
+            },
+        );
+    }
+    past
+}

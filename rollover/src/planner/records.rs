@@ -1,0 +1,126 @@
+//! What a zone's records say of the past: the keys of a plan as they are when it begins.
+
+use key_metadata::history::HistoryEntry;
+use key_metadata::{Action, KeyRecord, KeyTimes, Time, ZoneKeys};
+
+use super::key::{PlannedKey, Stage, Stamp};
+use crate::schedule::{AlgorithmNumber, CauseIndex};
+
+/// The keys of a zone, when what is known of them begins, and what made each change.
+pub struct Past {
+    /// The keys, destroyed ones excepted.
+    pub keys: Vec<PlannedKey>,
+    /// When it begins: what was published then was in every cache.
+    pub since: Time,
+    /// What made the changes.
+    pub causes: Vec<String>,
+}
+
+/// Commands that follow each other within a minute are one change: those of a step are taken together, and no signer runs between them.
+const ONE_CHANGE: u32 = 60;
+
+impl Past {
+    /// What the records say.
+    pub fn of(zone: &ZoneKeys, now: Time) -> Self {
+        let since = since(zone, now);
+        let mut past = Self {
+            keys: Vec::new(),
+            since,
+            causes: Vec::new(),
+        };
+        let records: Vec<_> = zone
+            .keys()
+            .iter()
+            .filter(|key| key.times.destroyed.is_none())
+            .collect();
+        let mut events: Vec<(Time, usize, Stage)> = Vec::new();
+        for (index, record) in records.iter().enumerate() {
+            past.keys.push(key(record));
+            for (stage, at) in stages(record, is_imported(zone, record)) {
+                events.push((at, index, stage));
+            }
+        }
+        events.sort_by_key(|(at, ..)| *at);
+        let mut group: Option<(Time, CauseIndex)> = None;
+        for (at, index, stage) in events {
+            let Some(key) = past.keys.get_mut(index) else {
+                continue;
+            };
+            let what = format!("{} {}", key.label, stage.happened());
+            let (began, cause) = match group.filter(|(began, _)| at.since(*began).seconds() < ONE_CHANGE) {
+                Some((began, cause)) => {
+                    if let Some(text) = past.causes.get_mut(cause.0) {
+                        *text += &format!(", {what}");
+                    }
+                    (began, cause)
+                }
+                None => {
+                    past.causes.push(what);
+                    (at, CauseIndex(past.causes.len() - 1))
+                }
+            };
+            group = Some((began, cause));
+            // What was there when the records began is there for sure.
+            let by = (at <= since).then_some(at);
+            key.set(stage, Stamp { at: began, by, cause });
+        }
+        past
+    }
+}
+
+/// Where a zone was taken over from another signer, the records begin with that: what the zone's caches held before they do not know.
+fn since(zone: &ZoneKeys, now: Time) -> Time {
+    let imported = zone
+        .history()
+        .iter()
+        .filter(|entry| entry.action == Action::Import)
+        .map(|entry| entry.at);
+    let made = zone.keys().iter().map(|key| key.times.generated);
+    imported.max().or(made.min()).map_or(now, |since| since.min(now))
+}
+
+fn is_imported(zone: &ZoneKeys, record: &KeyRecord) -> bool {
+    let of_key = |entry: &&HistoryEntry| entry.key == record.id && entry.action == Action::Import;
+    zone.history().iter().any(|entry| of_key(&entry))
+}
+
+fn key(record: &KeyRecord) -> PlannedKey {
+    let tag = record.key_tag();
+    let label = format!("{} {tag}", record.role);
+    let number = AlgorithmNumber(record.algorithm().number());
+    let mut key = PlannedKey::new(label, record.role, number);
+    key.id = Some(record.id);
+    key.tag = Some(tag);
+    key
+}
+
+/// What happened to a key, by its record.
+fn stages(record: &KeyRecord, imported: bool) -> Vec<(Stage, Time)> {
+    let KeyTimes {
+        generated,
+        published,
+        submitted,
+        active,
+        retired,
+        removed,
+        revoked,
+        ..
+    } = &record.times;
+    let has_ds = record.role.signs_dnskey();
+    // A key that was taken over is active without its DS having been submitted here.
+    let submitted = submitted.or(active.filter(|_| imported));
+    let of = |stage: Stage, at: Option<Time>| at.map(|at| (stage, at));
+    [
+        of(Stage::Generated, Some(*generated)),
+        of(Stage::Published, published.or(*active)),
+        of(Stage::Submitted, submitted.filter(|_| has_ds)),
+        of(Stage::Active, *active),
+        of(Stage::Retired, *retired),
+        of(Stage::DsWithdrawn, retired.filter(|_| has_ds)),
+        of(Stage::Revoked, *revoked),
+        of(Stage::Removed, *removed),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

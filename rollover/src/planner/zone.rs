@@ -1,0 +1,90 @@
+//! A zone that becomes secure, and one that becomes insecure.
+
+use key_metadata::timing::{first_ds_interval, publication_interval, u1_insecure_interval};
+use key_metadata::{Role, Time};
+
+use super::algorithm::KeySet;
+use super::draft::{Draft, Wanted};
+use super::key::Stage;
+use crate::plan::{Act, Actor};
+
+impl Draft<'_> {
+    /// The first signing: keys and signatures together, and the DS once no cache has an answer without them.
+    pub fn first_signing(&mut self, keys: &KeySet, begin: Time) -> Time {
+        let mut all = keys.anchors.clone();
+        all.extend(keys.signers.iter().filter(|key| !keys.anchors.contains(key)));
+        let title = "first signing, and the first DS (RFC 6781 4.4.2.1)";
+        let rollover = self.rollover(title, Role::Ksk, Vec::new(), all.clone());
+        let begin = begin.max(self.now);
+        let mut began = begin;
+        for key in &all {
+            began = self.make(rollover, *key, begin, Actor::Person).max(began);
+        }
+        let mut publish: Vec<_> = all.iter().map(|key| (*key, Stage::Published)).collect();
+        publish.extend(keys.signers.iter().map(|key| (*key, Stage::Active)));
+        self.step(Wanted::new(rollover, Act::Publish, Actor::Tool, publish, began));
+        let known = self.since_first(
+            &keys.anchors,
+            Stage::Published,
+            publication_interval(self.figures),
+        );
+        let signed = self.since_first(&keys.signers, Stage::Active, first_ds_interval(self.figures));
+        let ideal = known.from;
+        let submit: Vec<_> = keys.anchors.iter().map(|key| (*key, Stage::Submitted)).collect();
+        self.step(
+            Wanted::new(rollover, Act::Submit, Actor::Person, submit, ideal)
+                .after(known)
+                .after(signed)
+                .without_return("from here on validators ask for signatures: without them, or with the wrong ones, names are gone"),
+        );
+        let mut seen = self.now;
+        for key in &keys.anchors {
+            seen = self.see_ds(rollover, *key).max(seen);
+        }
+        let active: Vec<_> = keys.anchors.iter().map(|key| (*key, Stage::Active)).collect();
+        self.step(Wanted::new(rollover, Act::Activate, Actor::Tool, active, seen));
+        began
+    }
+
+    /// The DS goes, and when no cache has it, keys and signatures (U1).
+    pub fn insecure(&mut self, keys: &KeySet, begin: Time) -> Time {
+        let mut all = keys.anchors.clone();
+        all.extend(keys.signers.iter().filter(|key| !keys.anchors.contains(key)));
+        let title = "going insecure (RFC 6781 4.4.2.2, RFC 8078 4)";
+        let rollover = self.rollover(title, Role::Ksk, all.clone(), Vec::new());
+        let ask: Vec<_> = keys
+            .anchors
+            .iter()
+            .map(|key| (*key, Stage::DsWithdrawn))
+            .collect();
+        let began = self.step(Wanted::new(
+            rollover,
+            Act::AskForNoDs,
+            Actor::Person,
+            ask,
+            begin.max(self.now),
+        ));
+        for key in &keys.anchors {
+            self.see_no_ds(rollover, *key);
+        }
+        let waits = self.since_first(
+            &keys.anchors,
+            Stage::DsWithdrawn,
+            u1_insecure_interval(self.figures),
+        );
+        let ideal = waits.from;
+        let gone = all
+            .iter()
+            .flat_map(|key| [(*key, Stage::Retired), (*key, Stage::Removed)])
+            .collect();
+        self.step(
+            Wanted::new(rollover, Act::Remove, Actor::Tool, gone, ideal)
+                .after(waits)
+                .without_return("the zone is unsigned: to be secure again is a first signing"),
+        );
+        for key in &all {
+            self.destroy(rollover, *key);
+        }
+        began
+    }
+}

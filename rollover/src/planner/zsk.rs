@@ -1,0 +1,130 @@
+//! Zone signing keys.
+
+use key_metadata::timing::{
+    publication_interval, retire_interval, z2_latest_publication, z4_retire_interval,
+};
+use key_metadata::{Role, Time};
+
+use super::draft::{Draft, Wanted};
+use super::key::Stage;
+use crate::plan::{Act, Actor};
+use crate::schedule::KeyIndex;
+
+const GONE: &str = "the key's DNSKEY is out of the zone: to go back to it is a whole rollover";
+
+impl Draft<'_> {
+    /// A rollover by pre-publication (RFC 7583 3.2.1): the new key takes over at `target` where it can, and is published `early` or as late as
+    /// it may be.
+    pub fn pre_publication(
+        &mut self,
+        (old, new): (KeyIndex, KeyIndex),
+        target: Time,
+        early: Option<Time>,
+    ) -> Time {
+        let title = "ZSK rollover, pre-publication (RFC 7583 3.2.1)";
+        let rollover = self.rollover(title, Role::Zsk, vec![old], vec![new]);
+        let ipub = publication_interval(self.figures);
+        let publish = early.map_or(target.before(ipub.total()), |early| early);
+        let latest = target.before(ipub.total());
+        let why = "the key that is in use would outlive its lifetime";
+        let began = self.make(rollover, new, publish, Actor::Tool);
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Publish,
+                Actor::Tool,
+                vec![(new, Stage::Published)],
+                publish,
+            )
+            .by(latest, why),
+        );
+        let waits = self.since(new, Stage::Published, ipub);
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Activate,
+                Actor::Tool,
+                vec![(new, Stage::Active), (old, Stage::Retired)],
+                target,
+            )
+            .after(waits),
+        );
+        let waits = self.since(old, Stage::Retired, retire_interval(self.figures, Role::Zsk));
+        self.leave(rollover, old, waits);
+        began
+    }
+
+    /// A rollover by double signatures (RFC 7583 3.2.2): both sign until the old one goes.
+    pub fn double_signature(&mut self, (old, new): (KeyIndex, KeyIndex), target: Time) -> Time {
+        let title = "ZSK rollover, double-signature (RFC 7583 3.2.2)";
+        let rollover = self.rollover(title, Role::Zsk, vec![old], vec![new]);
+        let began = self.make(rollover, new, target, Actor::Tool);
+        let both = vec![(new, Stage::Published), (new, Stage::Active)];
+        self.step(
+            Wanted::new(rollover, Act::Activate, Actor::Tool, both, target)
+                .by(target, "the key that is in use would outlive its lifetime"),
+        );
+        let waits = self.since(new, Stage::Active, z4_retire_interval(self.figures));
+        let ideal = self.at(new, Stage::Active);
+        let both = vec![(old, Stage::Retired), (old, Stage::Removed)];
+        self.step(
+            Wanted::new(rollover, Act::Remove, Actor::Tool, both, ideal)
+                .after(waits)
+                .without_return(GONE),
+        );
+        self.destroy(rollover, old);
+        began
+    }
+
+    /// Has a key made, where it is not there; tells when the rollover begins.
+    pub fn make(&mut self, rollover: usize, key: KeyIndex, ideal: Time, actor: Actor) -> Time {
+        let wanted = Wanted::new(
+            rollover,
+            Act::Generate,
+            actor,
+            vec![(key, Stage::Generated)],
+            ideal,
+        );
+        self.step(wanted.by(ideal.max(self.now), "its publication waits for it"))
+            .max(ideal)
+    }
+
+    /// The DNSKEY of a key that nothing needs any more goes, and its private part after it.
+    pub fn leave(&mut self, rollover: usize, key: KeyIndex, waits: crate::plan::WaitedFor) {
+        let ideal = waits.from;
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Remove,
+                Actor::Tool,
+                vec![(key, Stage::Removed)],
+                ideal,
+            )
+            .after(waits)
+            .without_return(GONE),
+        );
+        self.destroy(rollover, key);
+    }
+
+    /// A key's private part goes once no cache has its DNSKEY: nobody can take it for a key of the zone.
+    pub fn destroy(&mut self, rollover: usize, key: KeyIndex) {
+        let waits = self.since(key, Stage::Removed, publication_interval(self.figures));
+        let ideal = waits.from;
+        self.step(
+            Wanted::new(
+                rollover,
+                Act::Destroy,
+                Actor::Person,
+                vec![(key, Stage::Destroyed)],
+                ideal,
+            )
+            .after(waits)
+            .without_return("the private part is gone"),
+        );
+    }
+
+    /// When a key of a role is to be followed by another: the end of its lifetime.
+    pub fn latest_publication(&self, key: KeyIndex, lifetime: key_metadata::Span) -> Time {
+        z2_latest_publication(self.figures, self.at(key, Stage::Active), lifetime)
+    }
+}

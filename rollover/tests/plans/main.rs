@@ -1,0 +1,84 @@
+//! Plans of every method, proved, and no second too long or too short without its being seen.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test needs and lacks is a failure"
+)]
+
+mod site;
+
+use key_metadata::{Algorithm, KeySpec, Role, Span};
+use rollover::chain::Validators;
+use rollover::margin::margins;
+use rollover::plan::Plan;
+use rollover::planner::Goal;
+use rollover::prove::{Claim, prove};
+use site::{Zone, policy};
+
+/// Every step with a margin can be moved by it, and by no second more.
+fn is_tight(plan: &Plan) {
+    let claim = Claim {
+        validators: Validators::Strict,
+        since: plan.now,
+        trust_anchors: None,
+    };
+    let margins = margins(&plan.schedule, &claim).unwrap();
+    assert!(!margins.is_empty());
+    for margin in &margins {
+        let moved = |seconds| {
+            let earlier = plan.schedule.earlier(margin.cause, Span::from_seconds(seconds));
+            prove(&earlier, &claim).unwrap()
+        };
+        let name = plan.schedule.cause_name(margin.cause);
+        assert!(moved(margin.slack.seconds()).is_ok(), "{name}: {margin:?}");
+        assert!(moved(margin.slack.seconds() + 1).is_err(), "{name}: {margin:?}");
+    }
+}
+
+fn show(plan: &Plan) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        let names: Vec<_> = step
+            .keys
+            .iter()
+            .map(|key| plan.schedule.key_label(*key))
+            .collect();
+        text += &format!("{} {} {}\n", step.at, step.act, names.join(", "));
+    }
+    text
+}
+
+#[test]
+fn two_years_of_a_small_zone() {
+    let zone = Zone::signed(policy("small-tld"));
+    let plan = zone.plan(730, Vec::new()).unwrap();
+    println!("{}", show(&plan));
+    println!("{:?} {:?}", plan.proof, plan.margins);
+    is_tight(&plan);
+}
+
+#[test]
+fn every_goal_has_a_safe_plan() {
+    let rsa = KeySpec::new(Algorithm::RsaSha256, Some(2048)).unwrap();
+    for goal in [
+        Goal::Roll(Role::Ksk),
+        Goal::Roll(Role::Zsk),
+        Goal::Compromised(Role::Zsk),
+        Goal::Lost(Role::Ksk),
+        Goal::Lost(Role::Zsk),
+        Goal::Algorithm(rsa),
+        Goal::Insecure,
+    ] {
+        let zone = Zone::signed(policy("small-tld"));
+        let plan = zone
+            .plan(30, vec![goal])
+            .map_err(|error| format!("{goal:?}: {error}"))
+            .unwrap();
+        println!("{goal:?}\n{}", show(&plan));
+        is_tight(&plan);
+    }
+    let plan = Zone::new(policy("small-tld")).plan(30, Vec::new()).unwrap();
+    println!("first\n{}", show(&plan));
+    is_tight(&plan);
+}

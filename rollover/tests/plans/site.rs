@@ -1,0 +1,107 @@
+//! Zones whose keys are in no token: records alone.
+
+use key_metadata::timing::Figures;
+use key_metadata::{
+    Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
+    Policy, PublicKey, Role, Span, Time, TokenUri, ZoneKeys,
+};
+use rollover::planner::{Goal, PlanError, Request, plan};
+
+use rollover::plan::Plan;
+
+/// Policy, keys and what is asked.
+pub struct Zone {
+    pub policy: Policy,
+    pub keys: ZoneKeys,
+    pub now: Time,
+    made: u8,
+}
+
+pub fn time(text: &str) -> Time {
+    text.parse().unwrap()
+}
+
+pub fn span(text: &str) -> Span {
+    text.parse().unwrap()
+}
+
+/// A shipped policy.
+pub fn policy(name: &str) -> Policy {
+    let (_, text) = key_metadata::policy::SHIPPED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .unwrap();
+    Policy::from_yaml(text).unwrap()
+}
+
+impl Zone {
+    /// A zone without keys, in a year that has begun.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            keys: ZoneKeys::new("example".parse().unwrap()),
+            now: time("2026-12-01T00:00:00Z"),
+            made: 0,
+        }
+    }
+
+    /// The same with a KSK and a ZSK that were taken over a year ago.
+    pub fn signed(policy: Policy) -> Self {
+        let mut zone = Self::new(policy);
+        let since = time("2025-12-01T00:00:00Z");
+        let roles: &[Role] = match zone.policy.key(Role::Csk) {
+            Some(_) => &[Role::Csk],
+            None => &[Role::Ksk, Role::Zsk],
+        };
+        for role in roles {
+            zone.import(*role, since);
+        }
+        zone
+    }
+
+    /// A key that another signer had.
+    pub fn import(&mut self, role: Role, at: Time) -> KeyId {
+        self.made += 1;
+        let id = KeyId::from_random([self.made; 16]);
+        let mut times = KeyTimes::generated(at);
+        times.published = Some(at);
+        times.active = Some(at);
+        let spec = self.policy.key(role).unwrap();
+        let public_key = match spec.algorithm {
+            Algorithm::EcdsaP256Sha256 => PublicKey::from_dnskey(spec.algorithm, &[self.made; 64]).unwrap(),
+            Algorithm::RsaSha256 => {
+                PublicKey::rsa(spec.algorithm, &[self.made | 0x80; 256], &[1, 0, 1]).unwrap()
+            }
+            other => panic!("no key of {other} is made here"),
+        };
+        let record = KeyRecord {
+            id,
+            role,
+            public_key,
+            reference: KeyReference::Pkcs11("pkcs11:token=cr".parse::<TokenUri>().unwrap().of_key(id)),
+            state: KeyState::Active,
+            times,
+            backup: Backup::none(Extractability::Never),
+        };
+        self.keys
+            .add(record, Change::new(at, Action::Import, "keyrite-tests", "ana"));
+        id
+    }
+
+    /// The plan of so many days.
+    pub fn plan(&self, days: u32, goals: Vec<Goal>) -> Result<Plan, PlanError> {
+        let zone = "example".parse().unwrap();
+        plan(&Request {
+            zone: &zone,
+            policy_name: "test",
+            policy: &self.policy,
+            keys: &self.keys,
+            figures: Figures::of(&self.policy),
+            evidence: Vec::new(),
+            now: self.now,
+            until: self.now.after(Span::from_seconds(days * 86_400)),
+            goals,
+            outages: Vec::new(),
+        })
+    }
+}
