@@ -139,19 +139,7 @@ impl PublicKey {
     }
 
     fn key_tag_with_flags(&self, flags: u16) -> u16 {
-        let header = [(flags >> 8) as u8, flags as u8, 3, self.algorithm.number()];
-        let sum = header
-            .iter()
-            .chain(&self.bytes)
-            .enumerate()
-            .fold(0u32, |sum, (i, &byte)| {
-                sum.wrapping_add(if i % 2 == 0 {
-                    u32::from(byte) << 8
-                } else {
-                    u32::from(byte)
-                })
-            });
-        (sum.wrapping_add(sum >> 16)) as u16
+        key_tag(flags, self.algorithm.number(), &self.bytes)
     }
 
     /// The DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7; RFC 5480 and RFC 8410 for the curves).
@@ -201,6 +189,20 @@ impl PublicKey {
         point.extend_from_slice(&self.bytes);
         point
     }
+}
+
+/// The key tag of a DNSKEY of protocol 3 (RFC 4034 appendix B).
+pub(crate) fn key_tag(flags: u16, algorithm: u8, public_key: &[u8]) -> u16 {
+    let header = [(flags >> 8) as u8, flags as u8, 3, algorithm];
+    let octets = header.iter().chain(public_key).enumerate();
+    let sum = octets.fold(0u32, |sum, (i, &byte)| {
+        sum.wrapping_add(if i % 2 == 0 {
+            u32::from(byte) << 8
+        } else {
+            u32::from(byte)
+        })
+    });
+    (sum.wrapping_add(sum >> 16)) as u16
 }
 
 impl fmt::Debug for PublicKey {

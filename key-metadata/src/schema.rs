@@ -2,16 +2,18 @@
 
 use schemars::{Schema, schema_for};
 
+use crate::observations::Observations;
 use crate::policy::Policy;
 use crate::site::Site;
 use crate::tpm_identity::TpmIdentity;
 use crate::zone_keys::ZoneKeys;
 
 /// The schemas, by the name of their file.
-pub fn all() -> [(&'static str, Schema); 4] {
+pub fn all() -> [(&'static str, Schema); 5] {
     [
         ("site.json", schema_for!(Site)),
         ("keys.json", schema_for!(ZoneKeys)),
+        ("observations.json", schema_for!(Observations)),
         ("policy.json", schema_for!(Policy)),
         ("identity.json", schema_for!(TpmIdentity)),
     ]

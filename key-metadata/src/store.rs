@@ -14,6 +14,7 @@ use crate::approvals::Approvals;
 use crate::custodian_edit::{self, Change, CustodianError, EditError, edit};
 use crate::history::HistoryError;
 use crate::key_id::KeyId;
+use crate::observations::{Observations, ObservationsError};
 use crate::policy::{Policy, PolicyError, SHIPPED};
 use crate::site::{PolicyName, Site, SiteError, SiteWord, SiteZone, TokenName};
 use crate::tpm_identity::TpmIdentity;
@@ -66,6 +67,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Where and why.
         source: ZoneKeysError,
+    },
+    /// A file of observations says something that it must not.
+    #[error("{} is not a file of observations", path.display())]
+    Observations {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: ObservationsError,
     },
     /// A policy says something that it must not.
     #[error("{} is not a policy", path.display())]
@@ -133,7 +142,7 @@ impl Advice for StoreError {
                     .to_owned(),
             ),
             Self::Io { .. } | Self::TooLarge { .. } | Self::Site { .. } | Self::Keys { .. } => None,
-            Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
+            Self::Observations { .. } | Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
         }
     }
 
@@ -233,6 +242,31 @@ impl SiteFolder {
     /// Replaces the keys of a zone. The lock is the one of [`Self::lock_keys`].
     pub fn write_keys(&self, keys: &ZoneKeys, _lock: &Lock) -> Result<(), StoreError> {
         write_yaml(&self.keys_path(keys.zone()), keys)
+    }
+
+    /// `observations/<zone>.yaml`.
+    pub fn observations_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("observations/{}.yaml", zone.file_stem()))
+    }
+
+    /// What was seen of a zone and its parent; nothing if there is no file.
+    pub fn observations(&self, zone: &ZoneName) -> Result<Observations, StoreError> {
+        let path = self.observations_path(zone);
+        match read_if_there(&path)? {
+            Some(text) => Observations::from_yaml(&text, zone)
+                .map_err(|source| StoreError::Observations { path, source }),
+            None => Ok(Observations::new(zone.clone())),
+        }
+    }
+
+    /// Keeps other processes from adding observations of the zone until the lock is dropped.
+    pub fn lock_observations(&self, zone: &ZoneName) -> Result<Lock, StoreError> {
+        lock_beside(&self.observations_path(zone))
+    }
+
+    /// Replaces the observations of a zone. The lock is the one of [`Self::lock_observations`].
+    pub fn write_observations(&self, observations: &Observations, _lock: &Lock) -> Result<(), StoreError> {
+        write_yaml(&self.observations_path(observations.zone()), observations)
     }
 
     /// Keeps other processes from changing `site.yaml` until the lock is dropped.

@@ -76,6 +76,27 @@ impl ZoneName {
                     .is_some_and(|rest| rest.ends_with('.')))
     }
 
+    /// The name as messages carry it (RFC 1035 3.1), in lower case, which is the canonical form (RFC 4034 6.2).
+    pub fn wire(&self) -> Vec<u8> {
+        let mut wire = Vec::with_capacity(self.0.len() + 2);
+        for label in self.0.split('.').filter(|label| !label.is_empty()) {
+            // A label has at most 63 bytes.
+            wire.push(label.len() as u8);
+            wire.extend_from_slice(label.as_bytes());
+        }
+        wire.push(0);
+        wire
+    }
+
+    /// The name without its first label; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        match self.0.split_once('.') {
+            Some(("", _)) => None,
+            Some((_, rest)) => Some(Self(rest.to_owned())),
+            None => Some(Self(".".to_owned())),
+        }
+    }
+
     /// The name as a zone file writes it, with the final dot.
     pub fn with_final_dot(&self) -> String {
         match self.as_str() {
