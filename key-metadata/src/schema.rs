@@ -2,6 +2,7 @@
 
 use schemars::{Schema, schema_for};
 
+use crate::intentions::Intentions;
 use crate::observations::Observations;
 use crate::policy::Policy;
 use crate::site::Site;
@@ -9,13 +10,14 @@ use crate::tpm_identity::TpmIdentity;
 use crate::zone_keys::ZoneKeys;
 
 /// The schemas, by the name of their file.
-pub fn all() -> [(&'static str, Schema); 5] {
+pub fn all() -> [(&'static str, Schema); 6] {
     [
         ("site.json", schema_for!(Site)),
         ("keys.json", schema_for!(ZoneKeys)),
         ("observations.json", schema_for!(Observations)),
         ("policy.json", schema_for!(Policy)),
         ("identity.json", schema_for!(TpmIdentity)),
+        ("rollovers.json", schema_for!(Intentions)),
     ]
 }
 

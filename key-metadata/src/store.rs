@@ -13,6 +13,7 @@ use crate::advice::Advice;
 use crate::approvals::Approvals;
 use crate::custodian_edit::{self, Change, CustodianError, EditError, edit};
 use crate::history::HistoryError;
+use crate::intentions::{Intentions, IntentionsError};
 use crate::key_id::KeyId;
 use crate::observations::{Observations, ObservationsError};
 use crate::policy::{Policy, PolicyError, SHIPPED};
@@ -75,6 +76,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Where and why.
         source: ObservationsError,
+    },
+    /// A file of decisions says something that it must not.
+    #[error("{} is not a file of rollovers", path.display())]
+    Intentions {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: IntentionsError,
     },
     /// A policy says something that it must not.
     #[error("{} is not a policy", path.display())]
@@ -142,7 +151,7 @@ impl Advice for StoreError {
                     .to_owned(),
             ),
             Self::Io { .. } | Self::TooLarge { .. } | Self::Site { .. } | Self::Keys { .. } => None,
-            Self::Observations { .. } | Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
+            Self::Observations { .. } | Self::Intentions { .. } | Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
         }
     }
 
@@ -242,6 +251,32 @@ impl SiteFolder {
     /// Replaces the keys of a zone. The lock is the one of [`Self::lock_keys`].
     pub fn write_keys(&self, keys: &ZoneKeys, _lock: &Lock) -> Result<(), StoreError> {
         write_yaml(&self.keys_path(keys.zone()), keys)
+    }
+
+    /// `rollovers/<zone>.yaml`.
+    pub fn intentions_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("rollovers/{}.yaml", zone.file_stem()))
+    }
+
+    /// What was decided for a zone beside its policy; nothing if there is no file.
+    pub fn intentions(&self, zone: &ZoneName) -> Result<Intentions, StoreError> {
+        let path = self.intentions_path(zone);
+        match read_if_there(&path)? {
+            Some(text) => {
+                Intentions::from_yaml(&text, zone).map_err(|source| StoreError::Intentions { path, source })
+            }
+            None => Ok(Intentions::new(zone.clone())),
+        }
+    }
+
+    /// Keeps other processes from deciding for the zone until the lock is dropped.
+    pub fn lock_intentions(&self, zone: &ZoneName) -> Result<Lock, StoreError> {
+        lock_beside(&self.intentions_path(zone))
+    }
+
+    /// Replaces what was decided for a zone. The lock is the one of [`Self::lock_intentions`].
+    pub fn write_intentions(&self, intentions: &Intentions, _lock: &Lock) -> Result<(), StoreError> {
+        write_yaml(&self.intentions_path(intentions.zone()), intentions)
     }
 
     /// `observations/<zone>.yaml`.

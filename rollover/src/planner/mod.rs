@@ -71,8 +71,8 @@ pub enum Goal {
     Roll(Role),
     /// Somebody else has the key of that role: replaced as soon as it can be.
     Compromised(Role),
-    /// Nobody has the private part of the key of that role any more.
-    Lost(Role),
+    /// Nobody has the private part of the key of that role any more, since then.
+    Lost(Role, Time),
     /// The zone is to be signed with another algorithm.
     Algorithm(KeySpec),
     /// The zone is to be signed no more.

@@ -5,7 +5,8 @@ use key_metadata::{KeySpec, Role, RolloverMethod, Time};
 use super::algorithm::KeySet;
 use super::draft::Draft;
 use super::key::{PlannedKey, Stage};
-use super::{Goal, PlanError, Request, followers, method, past, silences};
+use super::{Goal, PlanError, Request, followers, method, past, silences, validators};
+use crate::chain::Validators;
 use crate::schedule::{AlgorithmNumber, CauseIndex, KeyIndex, Silence, Silenced};
 
 /// A policy whose rollovers would be more than that has lifetimes of hours.
@@ -64,7 +65,7 @@ impl Run<'_, '_> {
         };
         let algorithm = self.request.goals.iter().find_map(|goal| match goal {
             Goal::Algorithm(spec) => Some(*spec),
-            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(_) | Goal::Insecure => None,
+            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure => None,
         });
         if let Some(spec) = algorithm {
             self.algorithm(spec)?;
@@ -180,10 +181,15 @@ impl Run<'_, '_> {
         let lifetime = of_policy.lifetime;
         self.finish(role);
         let mut urgent = self.request.goals.iter().any(|goal| match goal {
-            Goal::Roll(rolled) | Goal::Compromised(rolled) | Goal::Lost(rolled) => *rolled == role,
+            Goal::Roll(rolled) | Goal::Compromised(rolled) | Goal::Lost(rolled, _) => *rolled == role,
             Goal::Algorithm(_) | Goal::Insecure => false,
         });
-        let lost = self.request.goals.contains(&Goal::Lost(role));
+        let lost = self.request.goals.iter().find_map(|goal| match goal {
+            Goal::Lost(lost, since) if *lost == role => Some(*since),
+            Goal::Lost(..) | Goal::Roll(_) | Goal::Compromised(_) | Goal::Algorithm(_) | Goal::Insecure => {
+                None
+            }
+        });
         for _ in 0..MOST_ROLLOVERS {
             let active = self.draft.keys_where(|key| {
                 key.role == role
@@ -216,7 +222,7 @@ impl Run<'_, '_> {
                 Some(key) => key,
                 None => self.new_key(role, None)?,
             };
-            self.roll(role, (old, new), target, lost && urgent);
+            self.roll(role, (old, new), target, lost.filter(|_| urgent));
             urgent = false;
         }
         Ok(())
@@ -247,12 +253,12 @@ impl Run<'_, '_> {
         candidates.into_iter().rev().max_by_key(|key| self.progress(*key))
     }
 
-    fn roll(&mut self, role: Role, (old, new): (KeyIndex, KeyIndex), target: Time, lost: bool) {
+    fn roll(&mut self, role: Role, (old, new): (KeyIndex, KeyIndex), target: Time, lost: Option<Time>) {
         let followers = followers(self.request);
         let method = match (lost, role) {
             // What is lost cannot sign the DNSKEY RRset with its successor in it: the successor's DS comes first.
-            (true, Role::Ksk) => RolloverMethod::DoubleDs,
-            (true | false, _) => method(self.request.policy, role),
+            (Some(_), Role::Ksk) => RolloverMethod::DoubleDs,
+            (Some(_) | None, _) => method(self.request.policy, role),
         };
         match method {
             RolloverMethod::PrePublication if role == Role::Zsk => {
@@ -265,7 +271,7 @@ impl Run<'_, '_> {
             RolloverMethod::DoubleDs => self.draft.double_ds((old, new), target),
             RolloverMethod::DoubleRrset => self.draft.double_rrset((old, new), target),
         };
-        if lost {
+        if let Some(since) = lost {
             let of = match role {
                 Role::Ksk => Silenced::Dnskey,
                 Role::Zsk => Silenced::Zone,
@@ -278,7 +284,7 @@ impl Run<'_, '_> {
             let label = self.draft.key(old).label.clone();
             self.draft.causes.push(format!("{label} is lost"));
             self.silences.push(Silence {
-                from: self.request.now,
+                from: since,
                 until: Some(until),
                 of,
                 cause: CauseIndex(self.draft.causes.len() - 1),
@@ -302,23 +308,21 @@ impl Run<'_, '_> {
                 .into_iter()
                 .min_by_key(|key| self.draft.at(*key, Stage::Active))
             {
-                self.roll(role, (old, new), after, false);
+                self.roll(role, (old, new), after, None);
             }
         }
     }
 
+    /// To another algorithm, or on with it: the keys of the new one that are there take part.
     fn algorithm(&mut self, spec: KeySpec) -> Result<(), PlanError> {
-        let old = self.in_use();
-        if old.anchors.is_empty() || old.signers.is_empty() {
-            return Err(self.not_active(Role::Ksk));
-        }
         let number = AlgorithmNumber(spec.algorithm().number());
-        if old
-            .anchors
-            .iter()
-            .chain(&old.signers)
-            .all(|key| self.draft.key(*key).algorithm == number)
-        {
+        let left =
+            |key: &PlannedKey| key.algorithm != number && key.is(Stage::Active) && !key.is(Stage::Destroyed);
+        let old = KeySet {
+            anchors: self.draft.keys_where(|key| left(key) && key.role.signs_dnskey()),
+            signers: self.draft.keys_where(|key| left(key) && key.role.signs_zone()),
+        };
+        if old.anchors.is_empty() && old.signers.is_empty() {
             return Err(PlanError::SameAlgorithm {
                 zone: self.request.zone.clone(),
                 algorithm: number.to_string(),
@@ -335,7 +339,16 @@ impl Run<'_, '_> {
             &[Role::Ksk, Role::Zsk]
         };
         for role in roles {
-            let key = self.new_key(*role, Some(spec))?;
+            let there = self.draft.keys_where(|key| {
+                key.role == *role
+                    && key.algorithm == number
+                    && !key.is(Stage::Retired)
+                    && !key.is(Stage::Removed)
+            });
+            let key = match there.into_iter().max_by_key(|key| self.progress(*key)) {
+                Some(key) => key,
+                None => self.new_key(*role, Some(spec))?,
+            };
             if role.signs_dnskey() {
                 new.anchors.push(key);
             }
@@ -343,7 +356,10 @@ impl Run<'_, '_> {
                 new.signers.push(key);
             }
         }
-        self.draft.algorithm_conservative(&old, &new, self.request.now);
+        match validators(self.request) {
+            Validators::Strict => self.draft.algorithm_conservative(&old, &new, self.request.now),
+            Validators::Standard => self.draft.algorithm_liberal(&old, &new, self.request.now),
+        };
         Ok(())
     }
 }

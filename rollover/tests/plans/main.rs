@@ -65,8 +65,8 @@ fn every_goal_has_a_safe_plan() {
         Goal::Roll(Role::Ksk),
         Goal::Roll(Role::Zsk),
         Goal::Compromised(Role::Zsk),
-        Goal::Lost(Role::Ksk),
-        Goal::Lost(Role::Zsk),
+        Goal::Lost(Role::Ksk, site::time("2026-12-01T00:00:00Z")),
+        Goal::Lost(Role::Zsk, site::time("2026-12-01T00:00:00Z")),
         Goal::Algorithm(rsa),
         Goal::Insecure,
     ] {
