@@ -10,3 +10,6 @@ pub mod planner;
 pub mod prove;
 pub mod rrsets;
 pub mod schedule;
+pub mod status;
+pub mod text;
+pub mod wording;

@@ -8,6 +8,7 @@ use key_metadata::{Digest, Role, Span, Time, ZoneName};
 use serde::Serialize;
 
 use crate::margin::Margin;
+use crate::planner::Stage;
 use crate::prove::Proof;
 use crate::schedule::{CauseIndex, KeyIndex, Schedule};
 
@@ -71,6 +72,8 @@ pub struct PlannedStep {
     pub act: Act,
     /// With which keys.
     pub keys: Vec<KeyIndex>,
+    /// What happens to each of them.
+    pub changes: Vec<(KeyIndex, Stage)>,
     /// Who does it.
     pub actor: Actor,
     /// When it is planned: not before this.

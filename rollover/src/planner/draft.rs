@@ -186,6 +186,7 @@ impl Draft<'_> {
             rollover: wanted.rollover,
             act: wanted.act,
             command: self.command(wanted.actor, &changes),
+            changes,
             keys,
             actor: wanted.actor,
             at,

@@ -3,10 +3,13 @@
 use key_metadata::timing::Figures;
 use key_metadata::{KeyId, KeySpec, Role, Time};
 
+use serde::Serialize;
+
 use crate::schedule::{AlgorithmNumber, CauseIndex, Event, KeyLanes, Lane, Presence};
 
 /// What happens to a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The pair is made.
     Generated,
