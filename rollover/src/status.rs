@@ -39,13 +39,12 @@ pub struct Status<'a> {
 pub struct Limits {
     /// The least runway.
     pub runway: Span,
-    /// How late a step without a latest time may be.
+    /// How late a step may be.
     pub grace: Span,
 }
 
 impl<'a> Status<'a> {
-    /// Where the zone of a plan is. `was_due` tells when a step became due, which the plan, made now, does not know; `is_measured` whether
-    /// the parent's answers were ever seen.
+    /// Where the zone of a plan is.
     pub fn of(plan: &'a Plan, limits: Limits, is_measured: Measured) -> Self {
         let waiting: Vec<_> = plan.steps.iter().collect();
         let (due, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|step| step.at <= plan.now);
@@ -59,11 +58,8 @@ impl<'a> Status<'a> {
             alarms.push(Alarm::Runway);
         }
         let is_late = |step: &&PlannedStep| {
-            let since = due_since(step).map_or(plan.now, |since| since);
-            let latest = step.latest.as_ref().map_or(since.after(limits.grace), |latest| {
-                latest.at.max(since.after(limits.grace))
-            });
-            latest < plan.now
+            let latest = step.latest.as_ref().map(|latest| latest.at).or(due_since(step));
+            latest.is_some_and(|latest| latest.after(limits.grace) < plan.now)
         };
         if due
             .iter()

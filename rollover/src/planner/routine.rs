@@ -207,11 +207,7 @@ impl Run<'_, '_> {
                 };
             };
             let end = self.draft.at(old, Stage::Active).after(lifetime);
-            let target = if urgent {
-                self.request.now
-            } else {
-                end.max(self.request.now)
-            };
+            let target = if urgent { self.request.now } else { end };
             let successor = self.successor(role, old);
             // A rollover that would begin after the end of the plan is not in it; one that has begun is.
             let begins = self.begins(role, target);
