@@ -36,7 +36,7 @@ pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
 pub use mentions::Mentions;
 pub use serial::{SerialError, next_serial, serial_of};
-pub use sign::{SignError, SignPlan, SignedZone, sign};
+pub use sign::{SignError, SignPlan, SignedZone, Valid, sign};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
 pub use site_tokens::{SiteTokenError, SiteTokens};
 pub use trust_anchor::{TrustAnchor, TrustAnchors, Validity, ValidityError, XmlText, XmlTextError};

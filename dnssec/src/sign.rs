@@ -22,15 +22,24 @@ use crate::apex::{key_records, set_serial};
 use crate::signing_key::{KeySignError, Seam, ZoneKey};
 use crate::zone::{Owner, Zone, ZoneRecord, ZoneRrset};
 
+/// When a signature is valid, in seconds since 1970 modulo 2^32 (RFC 4034 3.1.5).
+#[derive(Clone, Copy, Debug)]
+pub struct Valid {
+    /// From when.
+    pub inception: u32,
+    /// Until when.
+    pub expiration: u32,
+}
+
 /// The figures of one signing.
 #[derive(Clone, Debug)]
 pub struct SignPlan {
     /// The serial that the signed zone has.
     pub serial: u32,
-    /// When the signatures begin, in seconds since 1970 modulo 2^32 (RFC 4034 3.1.5).
-    pub inception: u32,
-    /// When they end.
-    pub expiration: u32,
+    /// When the signatures of DNSKEY, CDS and CDNSKEY are valid.
+    pub dnskey_signatures: Valid,
+    /// When all others are.
+    pub signatures: Valid,
     /// The TTL of DNSKEY, CDS and CDNSKEY, in seconds.
     pub dnskey_ttl: u32,
     /// How absence is proved.
@@ -45,8 +54,14 @@ impl SignPlan {
         let now = now.unix_seconds() as u32;
         Self {
             serial,
-            inception: now.wrapping_sub(policy.signatures.inception_offset.seconds()),
-            expiration: now.wrapping_add(policy.signatures.validity.seconds()),
+            dnskey_signatures: Valid {
+                inception: now.wrapping_sub(policy.dnskey_inception_offset().seconds()),
+                expiration: now.wrapping_add(policy.dnskey_validity().seconds()),
+            },
+            signatures: Valid {
+                inception: now.wrapping_sub(policy.signatures.inception_offset.seconds()),
+                expiration: now.wrapping_add(policy.signatures.validity.seconds()),
+            },
             dnskey_ttl: policy.dnskey_ttl.seconds(),
             denial: policy.denial,
             parent_signal: policy.parent_signal,
@@ -306,8 +321,9 @@ impl<'a> Signers<'a> {
                 if cut.is_some() && !matches!(rrset.rtype(), Rtype::DS | Rtype::NSEC) {
                     continue;
                 }
-                for signer in self.of(&rrset, apex) {
-                    rrsigs.push(sign_rrset(signer, &rrset, plan, &mut scratch)?);
+                let (signers, valid) = self.of(&rrset, apex, plan);
+                for signer in signers {
+                    rrsigs.push(sign_rrset(signer, &rrset, valid, &mut scratch)?);
                     progress();
                 }
             }
@@ -315,11 +331,13 @@ impl<'a> Signers<'a> {
         Ok(rrsigs)
     }
 
-    /// The keys that sign an RRset: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1).
-    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner) -> &[Signer<'a>] {
+    /// The keys that sign an RRset, and for when: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1).
+    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner, plan: &SignPlan) -> (&[Signer<'a>], Valid) {
         match rrset.rtype() {
-            Rtype::DNSKEY | Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => &self.dnskey,
-            _ => &self.zone,
+            Rtype::DNSKEY | Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => {
+                (&self.dnskey, plan.dnskey_signatures)
+            }
+            _ => (&self.zone, plan.signatures),
         }
     }
 }
@@ -327,10 +345,13 @@ impl<'a> Signers<'a> {
 fn sign_rrset(
     signer: &Signer<'_>,
     rrset: &ZoneRrset<'_>,
-    plan: &SignPlan,
+    valid: Valid,
     scratch: &mut Vec<u8>,
 ) -> Result<ZoneRecord, SignError> {
-    let (inception, expiration) = (Timestamp::from(plan.inception), Timestamp::from(plan.expiration));
+    let (inception, expiration) = (
+        Timestamp::from(valid.inception),
+        Timestamp::from(valid.expiration),
+    );
     sign_sorted_rrset_in(signer, rrset, inception, expiration, scratch)
         .map(Record::from_record)
         .map_err(|error| {

@@ -43,6 +43,12 @@ impl Span {
     pub const fn seconds(self) -> u32 {
         self.0
     }
+
+    /// That much shorter; nothing, where it is not longer than that.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
 }
 
 impl FromStr for Span {

@@ -6,10 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use key_metadata::algorithm::LegacyAlgorithm;
+use key_metadata::policy::{AlgorithmRollover, KskSigns, TrustAnchor};
 use key_metadata::store::StoreError;
 use key_metadata::{
     Action, Advice, Algorithm, Backup, Change, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference,
-    KeyState, KeyTimes, Policy, PublicKey, Role, Site, SiteFolder, Time, TokenUri, ZoneKeys, ZoneName,
+    KeyState, KeyTimes, Policy, PublicKey, Role, RolloverMethod, Site, SiteFolder, Time, TokenUri, ZoneKeys,
+    ZoneName,
 };
 use proptest::prelude::*;
 
@@ -291,7 +293,6 @@ fn a_tag_that_is_taken_is_refused() {
 #[test]
 fn a_policy_is_checked() {
     let shipped = key_metadata::policy::SHIPPED[0].1;
-    Policy::from_yaml(shipped).unwrap();
     for (from, to, wanted) in [
         (
             "validity: 14d",
@@ -305,12 +306,82 @@ fn a_policy_is_checked() {
             "keys.KSK: ECDSAP256SHA256 has one key size",
         ),
         ("denial: nsec3", "denial: nsec4", "unknown variant `nsec4`"),
+        (
+            "zsk:\n",
+            "zsk:\n    rollover: double-ds\n",
+            "keys.zsk.rollover: a ZSK is not rolled by double-ds, but by pre-publication or double-signature",
+        ),
+        (
+            "zsk:\n",
+            "zsk:\n    standby: 3\n",
+            "keys.zsk.standby: 3 is not between 0 and 2",
+        ),
+        (
+            "signatures:\n",
+            "signatures:\n  refresh: 400d\n",
+            "signatures.refresh: 400d is not between 0s and 365d",
+        ),
+        (
+            "signatures:\n",
+            "dnskey-signatures: {validity: 9m, refresh: 1d, inception-offset: 0s}\nsignatures:\n",
+            "dnskey-signatures.validity: 9m is not between 1h and 365d",
+        ),
+        (
+            "zone:\n",
+            "zone:\n  soa-expire: 366d\n",
+            "zone.soa-expire: 366d is not between 0s and 365d",
+        ),
+        ("serial:", "trust-anchor: some\nserial:", "unknown variant `some`"),
     ] {
         let text = shipped.replacen(from, to, 1);
         assert_ne!(text, shipped, "{from} was not found");
         let error = Policy::from_yaml(&text).unwrap_err().to_string();
         assert!(error.contains(wanted), "{wanted:?} is not in {error:?}");
     }
+}
+
+/// What a site's policies do not say is as it was before there was a word for it.
+#[test]
+fn a_policy_without_the_later_fields_has_their_defaults() {
+    let policy = Policy::from_yaml(key_metadata::policy::SHIPPED[0].1).unwrap();
+    assert_eq!(policy.rollover(Role::Ksk), RolloverMethod::DoubleKsk);
+    assert_eq!(policy.rollover(Role::Zsk), RolloverMethod::PrePublication);
+    assert_eq!(policy.keys.zsk.as_ref().unwrap().standby, 0);
+    assert_eq!(policy.ksk_signs, KskSigns::Online);
+    assert_eq!(policy.algorithm_rollover, AlgorithmRollover::Conservative);
+    assert_eq!(policy.trust_anchor, TrustAnchor::None);
+    assert_eq!(policy.dnskey_validity(), policy.signatures.validity);
+    // 14d less the two hours of a run.
+    assert_eq!(policy.least_remaining().to_string(), "13d22h");
+    assert_eq!(policy.least_dnskey_remaining(), policy.least_remaining());
+}
+
+#[test]
+fn every_shipped_policy_is_one_and_what_its_signatures_have_left_is_known() {
+    let remaining: Vec<_> = key_metadata::policy::SHIPPED
+        .iter()
+        .map(|(name, text)| {
+            let policy = Policy::from_yaml(text).unwrap();
+            let again = Policy::from_yaml(&serde_yaml::to_string(&policy).unwrap()).unwrap();
+            assert_eq!(
+                serde_yaml::to_string(&again).unwrap(),
+                serde_yaml::to_string(&policy).unwrap()
+            );
+            let (zone, dnskey) = (policy.least_remaining(), policy.least_dnskey_remaining());
+            format!("{name}: {zone}, {dnskey}")
+        })
+        .collect();
+    // refresh - resign - jitter; of DNSKEY signatures that are made apart, refresh - resign.
+    assert_eq!(
+        remaining,
+        [
+            "small-tld: 13d22h, 13d22h",
+            "large-tld: 4d10h, 4d10h",
+            "root-like: 12d11h, 10d11h",
+            "offline-ksk: 13d22h, 6d22h",
+            "csk: 4d22h, 4d22h",
+        ]
+    );
 }
 
 proptest! {

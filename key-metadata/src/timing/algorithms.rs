@@ -1,14 +1,14 @@
 //! Zones whose algorithm is replaced, and zones that become insecure.
 //!
-//! Until its end, a rollover keeps to this: each algorithm of the DS or the DNSKEY RRset signs the whole zone (RFC 6840 5.11). KSK and ZSK roll
-//! together.
+//! Until its end, a rollover keeps to this: each algorithm of the DS or the DNSKEY RRset signs the whole zone (RFC 6840 5.11). KSK and
+//! ZSK roll together.
 
 use super::equation::Equation;
 use super::figures::Figures;
 use super::wait::Wait;
 
-/// A1, conservative: everything is signed with the new algorithm, whose DNSKEYs are not published; until no cache has an answer without the new
-/// signatures.
+/// A1, conservative: everything is signed with the new algorithm, whose DNSKEYs are not published; until no cache has an answer without
+/// the new signatures.
 ///
 /// `Dsgn + Dprp + TTLsig`, and `Psafe` on top.
 pub fn a1_signature_interval(figures: &Figures) -> Wait {
@@ -89,7 +89,8 @@ pub fn a5_removal_interval(figures: &Figures) -> Wait {
     )
 }
 
-/// U1: the parent is told to take the DS out (CDS `0 0 0 00`, CDNSKEY `0 3 0 AA==`); until no cache has it, and DNSKEYs and signatures can go.
+/// U1: the parent is told to take the DS out (CDS `0 0 0 00`, CDNSKEY `0 3 0 AA==`); until no cache has it, and DNSKEYs and signatures
+/// can go.
 ///
 /// `Dreg + DprpP + TTLds`, and `Rsafe` on top.
 pub fn u1_insecure_interval(figures: &Figures) -> Wait {

@@ -112,7 +112,12 @@ impl Figures {
             dsgn: Figure::policy(policy.signatures.resign),
             dprp: Figure::policy(policy.zone.propagation_delay),
             ttl_key: Figure::policy(policy.dnskey_ttl),
-            ttl_sig: Figure::policy(policy.zone.max_ttl),
+            ttl_sig: Figure::policy(
+                policy
+                    .zone
+                    .negative_ttl
+                    .map_or(policy.zone.max_ttl, |negative| negative.max(policy.zone.max_ttl)),
+            ),
             dprp_parent: Figure::policy(policy.parent.propagation_delay),
             ttl_ds: Figure::policy(policy.parent.ds_ttl),
             dreg: Figure::policy(policy.parent.registration_delay),
@@ -181,6 +186,17 @@ pub(super) mod tests {
             psafe: figure("10000000s"),
             rsafe: figure("100000000s"),
         }
+    }
+
+    #[test]
+    fn the_largest_ttl_includes_that_of_negative_answers() {
+        let policy = crate::policy::SHIPPED[0].1;
+        let ttl = |negative: &str| {
+            let text = policy.replace("\nzone:", &format!("\nzone:\n  negative-ttl: {negative}"));
+            Figures::of(&Policy::from_yaml(&text).unwrap()).ttl_sig
+        };
+        assert_eq!(ttl("1h"), figure("1d"));
+        assert_eq!(ttl("2d"), figure("2d"));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::time::Time;
 
 /// F1: when a zone's first DS may be submitted: when no cache has a DNSKEY RRset without its key, and none an answer without a signature.
 ///
-/// `max(Tpub + IpubC, Tsigned + TTLsig + Dprp)`: `published` is when the first server had the DNSKEY, `signed` when it had the whole signed zone.
+/// `max(Tpub + IpubC, Tsigned + TTLsig + Dprp)`: `published` is when the first server had the DNSKEY, `signed` when it had the whole
+/// signed zone.
 pub fn f1_first_ds(figures: &Figures, published: Time, signed: Time) -> Due {
     let keys = Due {
         since: published,

@@ -7,7 +7,8 @@ use super::zsk::{z2_retirement, z3_retire_interval};
 use crate::span::Span;
 use crate::time::Time;
 
-/// K1: the publication interval _IpubC_, from when a KSK's DNSKEY is published and signs until every cache that has the DNSKEY RRset has that.
+/// K1: the publication interval _IpubC_, from when a KSK's DNSKEY is published and signs until every cache that has the DNSKEY RRset has
+/// that.
 ///
 /// `IpubC = DprpC + TTLkey`, and `Psafe` on top. `Trdy = Tpub + IpubC`, and `Tsbm >= Trdy`.
 pub fn k1_publication_interval(figures: &Figures) -> Wait {
@@ -50,8 +51,8 @@ pub fn k3_retire_interval(figures: &Figures) -> Wait {
     )
 }
 
-/// D1: the publication interval _IpubP_ of a DS that precedes its DNSKEY, from when the parent has it until every cache that has the DS RRset
-/// has it.
+/// D1: the publication interval _IpubP_ of a DS that precedes its DNSKEY, from when the parent has it until every cache that has the DS
+/// RRset has it.
 ///
 /// `IpubP = DprpP + TTLds`, and `Psafe` on top. `Tpub = Tsbm + Dreg`, and `Trdy = Tpub + IpubP`.
 pub fn d1_publication_interval(figures: &Figures) -> Wait {
@@ -89,8 +90,8 @@ pub fn d3_retire_interval(figures: &Figures) -> Wait {
     )
 }
 
-/// R1: the publication interval of a KSK whose DNSKEY is published when its DS is submitted, until every cache that has one of both RRsets has
-/// this key's.
+/// R1: the publication interval of a KSK whose DNSKEY is published when its DS is submitted, until every cache that has one of both
+/// RRsets has this key's.
 ///
 /// `Ipub = max(Dreg + DprpP + TTLds, DprpC + TTLkey)`, and `Psafe` on top. `Tact = Tpub + Ipub`, and `Trem >= Tret = Tact + Lksk`.
 pub fn r1_publication_interval(figures: &Figures) -> Wait {

@@ -1,11 +1,11 @@
 //! How long each step of a key's life waits for the caches of the world (RFC 7583, RFC 6781, RFC 5011).
 //!
-//! Every equation has a name, as in `docs/formats/policy.md`, and a function of that name, in the form of the RFC: counted from when the first name
-//! server has the change, in a zone or in its parent. `steps` counts from when a step of a key's life is taken, which is before the
-//! zone is signed with it and before the parent hears of it.
+//! Every equation has a name, as in `docs/formats/policy.md`, and a function of that name, in the form of the RFC: counted from when the
+//! first name server has the change, in a zone or in its parent. `steps` counts from when a step of a key's life is taken, which is
+//! before the zone is signed with it and before the parent hears of it.
 //!
-//! The figures are a policy's, or what was measured. Whoever lowers a TTL waits out the old one first: every TTL is the maximum of its old and
-//! new value over the whole roll ([`Figures::or_longer`]).
+//! The figures are a policy's, or what was measured. Whoever lowers a TTL waits out the old one first: every TTL is the maximum of its
+//! old and new value over the whole roll ([`Figures::or_longer`]).
 
 mod algorithms;
 mod equation;

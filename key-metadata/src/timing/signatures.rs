@@ -38,8 +38,8 @@ pub fn s2_least_expiration(figures: &Figures, next_inception: Time) -> Time {
     s2_overlap(figures).from(next_inception)
 }
 
-/// S3: what an RRSIG must have left at least when it is renewed, so that a secondary server that hears nothing of its primary gives the zone up
-/// before its signatures expire.
+/// S3: what an RRSIG must have left at least when it is renewed, so that a secondary server that hears nothing of its primary gives the
+/// zone up before its signatures expire.
 ///
 /// `SOA expire <= refresh - resign - jitter`. Where each run signs everything, the validity is in the place of the refresh.
 pub fn s3_least_refresh(expire: &Figure, resign: &Figure, jitter: &Figure) -> Wait {

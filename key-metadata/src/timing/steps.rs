@@ -1,5 +1,5 @@
-//! The waits of a key's life as its steps are taken: from when a key is said to be published, and before the zone is signed with it; from when
-//! its successor took over, and before the parent took the old DS out.
+//! The waits of a key's life as its steps are taken: from when a key is said to be published, and before the zone is signed with it; from
+//! when its successor took over, and before the parent took the old DS out.
 
 use super::algorithms::a3_ds_interval;
 use super::equation::Equation;
@@ -42,8 +42,8 @@ pub fn registration_delay(figures: &Figures) -> Wait {
 
 /// The retire interval _Iret_: how long after a key's successor took over somebody can still need the key's DNSKEY.
 ///
-/// For a ZSK [`z3_retire_interval`]: until its last signature has left the caches. For a KSK `DprpP + TTLds + Rsafe` (RFC 7583 3.3.1), until its DS
-/// has, with `Dreg` in front: the parent takes the old DS out only when it is told to. For a CSK the longer of both.
+/// For a ZSK [`z3_retire_interval`]: until its last signature has left the caches. For a KSK `DprpP + TTLds + Rsafe` (RFC 7583 3.3.1),
+/// until its DS has, with `Dreg` in front: the parent takes the old DS out only when it is told to. For a CSK the longer of both.
 pub fn retire_interval(figures: &Figures, role: Role) -> Wait {
     let ksk = || {
         let source = "RFC 7583 3.3.1, from when the parent takes the DS out";

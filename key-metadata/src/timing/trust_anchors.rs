@@ -48,7 +48,8 @@ pub fn t2_retry_time(ttl_key: &Figure, expiration: &Figure) -> Wait {
 /// T3: how long a publisher waits before all validators trust a new key, from when every server has its DNSKEY.
 ///
 /// `addWait = add hold-down + expiration + activeRefresh + 2 * max(TTL)`: somebody may replay an RRset without the key for as long as its
-/// signatures are valid (`validity`), a validator looks only every activeRefresh ([`t2_query_interval`]), and what it sees may come from a cache.
+/// signatures are valid (`validity`), a validator looks only every activeRefresh ([`t2_query_interval`]), and what it sees may come from
+/// a cache.
 pub fn t3_add_wait(figures: &Figures, validity: &Figure) -> Wait {
     let ttl = figures.ttl_key.clone().or_longer(&figures.ttl_sig);
     let refresh = t2_query_interval(&figures.ttl_key, validity);

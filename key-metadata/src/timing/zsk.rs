@@ -49,7 +49,8 @@ pub fn z3_retire_interval(figures: &Figures) -> Wait {
     )
 }
 
-/// Z4: the retire interval of a ZSK that is rolled by double signatures, from when both sign until the old one's DNSKEY and signatures can go.
+/// Z4: the retire interval of a ZSK that is rolled by double signatures, from when both sign until the old one's DNSKEY and signatures
+/// can go.
 ///
 /// `Iret = Dsgn + Dprp + max(TTLkey, TTLsig)`, and `Rsafe` on top.
 pub fn z4_retire_interval(figures: &Figures) -> Wait {
