@@ -14,8 +14,9 @@ mod zsk;
 
 use std::collections::BTreeSet;
 
+use key_metadata::policy::{AlgorithmRollover, TrustAnchor};
 use key_metadata::timing::{Equation, Figure, Figures, Wait, t3_add_wait, x1_least_lifetime};
-use key_metadata::{Advice, KeyId, KeySpec, Policy, Role, RolloverMethod, Span, Time, ZoneKeys, ZoneName};
+use key_metadata::{Advice, KeyId, KeySpec, Policy, Role, Span, Time, ZoneKeys, ZoneName};
 
 use self::draft::Draft;
 pub use self::key::Stage;
@@ -180,19 +181,13 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     })
 }
 
-/// How a role's keys are rolled.
-fn method(policy: &Policy, role: Role) -> RolloverMethod {
-    let _ = policy;
-    RolloverMethod::usual(role)
-}
-
 /// A lifetime that a rollover does not fit into would make plans of ever more keys.
 fn feasible(request: &Request<'_>) -> Result<(), PlanError> {
     for role in Role::ALL {
         let Some(key) = request.policy.key(role) else {
             continue;
         };
-        let least = x1_least_lifetime(&request.figures, role, method(request.policy, role));
+        let least = x1_least_lifetime(&request.figures, role, request.policy.rollover(role));
         if key.lifetime < least.total() {
             return Err(PlanError::Infeasible {
                 role,
@@ -204,16 +199,26 @@ fn feasible(request: &Request<'_>) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// The validators that a plan of this policy is proved for: with a liberal algorithm rollover those that want every algorithm of the DNSKEY
-/// RRset may fail, which is what makes it liberal.
+/// The validators that a plan of this policy is proved for: a liberal algorithm rollover fails those that want every algorithm of the DNSKEY
+/// RRset, which is what makes it liberal.
 fn validators(request: &Request<'_>) -> Validators {
-    let _ = request;
-    Validators::Strict
+    let changes = request
+        .goals
+        .iter()
+        .any(|goal| matches!(goal, Goal::Algorithm(_)));
+    match request.policy.algorithm_rollover {
+        AlgorithmRollover::Liberal if changes => Validators::Standard,
+        AlgorithmRollover::Liberal | AlgorithmRollover::Conservative => Validators::Strict,
+    }
 }
 
 fn followers(request: &Request<'_>) -> Followers {
-    let _ = request;
-    Followers::None
+    match request.policy.trust_anchor {
+        TrustAnchor::None => Followers::None,
+        TrustAnchor::Rfc5011 => Followers::Rfc5011 {
+            validity: Figure::policy(request.policy.dnskey_validity()),
+        },
+    }
 }
 
 /// Everybody trusts the keys that the DS names when the schedule begins, or that are active now.
@@ -241,21 +246,6 @@ fn trust_anchors(request: &Request<'_>, schedule: &Schedule) -> Option<TrustAnch
     })
 }
 
-/// What an RRSIG has left, at least, when it is served.
-fn signatures(policy: &Policy) -> Signatures {
-    let least = Span::from_seconds(
-        policy
-            .signatures
-            .validity
-            .seconds()
-            .saturating_sub(policy.signatures.resign.seconds()),
-    );
-    Signatures {
-        zone: least,
-        dnskey: least,
-    }
-}
-
 fn schedule(request: &Request<'_>, draft: &Draft<'_>, since: Time, silences: Vec<Silence>) -> Schedule {
     let figures = &request.figures;
     let ttl = |figure: &Figure| vec![(since, figure.span)];
@@ -273,7 +263,10 @@ fn schedule(request: &Request<'_>, draft: &Draft<'_>, since: Time, silences: Vec
             zone: figures.dprp.span,
             parent: figures.dprp_parent.span,
         },
-        signatures: signatures(request.policy),
+        signatures: Signatures {
+            zone: request.policy.least_remaining(),
+            dnskey: request.policy.least_dnskey_remaining(),
+        },
         silences,
     }
 }

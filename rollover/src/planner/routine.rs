@@ -5,7 +5,7 @@ use key_metadata::{KeySpec, Role, RolloverMethod, Time};
 use super::algorithm::KeySet;
 use super::draft::Draft;
 use super::key::{PlannedKey, Stage};
-use super::{Goal, PlanError, Request, followers, method, past, silences, validators};
+use super::{Goal, PlanError, Request, followers, past, silences, validators};
 use crate::chain::Validators;
 use crate::schedule::{AlgorithmNumber, CauseIndex, KeyIndex, Silence, Silenced};
 
@@ -178,7 +178,8 @@ impl Run<'_, '_> {
         let Some(of_policy) = self.request.policy.key(role) else {
             return Ok(());
         };
-        let lifetime = of_policy.lifetime;
+        let (lifetime, standby) = (of_policy.lifetime, usize::from(of_policy.standby));
+        let mut active_since = Vec::new();
         self.finish(role);
         let mut urgent = self.request.goals.iter().any(|goal| match goal {
             Goal::Roll(rolled) | Goal::Compromised(rolled) | Goal::Lost(rolled, _) => *rolled == role,
@@ -209,8 +210,13 @@ impl Run<'_, '_> {
             let end = self.draft.at(old, Stage::Active).after(lifetime);
             let target = if urgent { self.request.now } else { end };
             let successor = self.successor(role, old);
+            // So many keys wait, published: the next is published when the one so many before it took over.
+            active_since.push(self.draft.at(old, Stage::Active));
+            let early = (standby > 0).then(|| active_since[active_since.len().saturating_sub(standby)]);
             // A rollover that would begin after the end of the plan is not in it; one that has begun is.
-            let begins = self.begins(role, target);
+            let begins = early.map_or(self.begins(role, target), |early| {
+                early.min(self.begins(role, target))
+            });
             if begins > self.request.until && successor.is_none_or(|key| !self.draft.key(key).is_in_use()) {
                 return Ok(());
             }
@@ -218,7 +224,7 @@ impl Run<'_, '_> {
                 Some(key) => key,
                 None => self.new_key(role, None)?,
             };
-            self.roll(role, (old, new), target, lost.filter(|_| urgent));
+            self.roll(role, (old, new), (target, early), lost.filter(|_| urgent));
             urgent = false;
         }
         Ok(())
@@ -229,7 +235,7 @@ impl Run<'_, '_> {
         let least = key_metadata::timing::x1_least_lifetime(
             &self.request.figures,
             role,
-            method(self.request.policy, role),
+            self.request.policy.rollover(role),
         );
         target.before(least.total())
     }
@@ -249,20 +255,26 @@ impl Run<'_, '_> {
         candidates.into_iter().rev().max_by_key(|key| self.progress(*key))
     }
 
-    fn roll(&mut self, role: Role, (old, new): (KeyIndex, KeyIndex), target: Time, lost: Option<Time>) {
+    fn roll(
+        &mut self,
+        role: Role,
+        (old, new): (KeyIndex, KeyIndex),
+        (target, early): (Time, Option<Time>),
+        lost: Option<Time>,
+    ) {
         let followers = followers(self.request);
         let method = match (lost, role) {
             // What is lost cannot sign the DNSKEY RRset with its successor in it: the successor's DS comes first.
             (Some(_), Role::Ksk) => RolloverMethod::DoubleDs,
-            (Some(_) | None, _) => method(self.request.policy, role),
+            (Some(_) | None, _) => self.request.policy.rollover(role),
         };
         match method {
             RolloverMethod::PrePublication if role == Role::Zsk => {
-                self.draft.pre_publication((old, new), target, None)
+                self.draft.pre_publication((old, new), target, early)
             }
             RolloverMethod::DoubleSignature => self.draft.double_signature((old, new), target),
             RolloverMethod::PrePublication | RolloverMethod::DoubleKsk => {
-                self.draft.double_ksk((old, new), target, None, &followers)
+                self.draft.double_ksk((old, new), target, early, &followers)
             }
             RolloverMethod::DoubleDs => self.draft.double_ds((old, new), target),
             RolloverMethod::DoubleRrset => self.draft.double_rrset((old, new), target),
@@ -304,7 +316,7 @@ impl Run<'_, '_> {
                 .into_iter()
                 .min_by_key(|key| self.draft.at(*key, Stage::Active))
             {
-                self.roll(role, (old, new), after, None);
+                self.roll(role, (old, new), (after, None), None);
             }
         }
     }

@@ -122,9 +122,4 @@ impl Draft<'_> {
             .without_return("the private part is gone"),
         );
     }
-
-    /// When a key of a role is to be followed by another: the end of its lifetime.
-    pub fn latest_publication(&self, key: KeyIndex, lifetime: key_metadata::Span) -> Time {
-        z2_latest_publication(self.figures, self.at(key, Stage::Active), lifetime)
-    }
 }

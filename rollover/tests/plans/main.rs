@@ -8,7 +8,8 @@
 
 mod site;
 
-use key_metadata::{Algorithm, KeySpec, Role, Span};
+use key_metadata::policy::AlgorithmRollover;
+use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Span};
 use rollover::chain::Validators;
 use rollover::margin::margins;
 use rollover::plan::Plan;
@@ -81,4 +82,55 @@ fn every_goal_has_a_safe_plan() {
     let plan = Zone::new(policy("small-tld")).plan(30, Vec::new()).unwrap();
     println!("first\n{}", show(&plan));
     is_tight(&plan);
+}
+
+#[test]
+fn every_shipped_policy_has_a_safe_plan() {
+    for (name, _) in key_metadata::policy::SHIPPED {
+        let zone = Zone::signed(policy(name));
+        let plan = zone
+            .plan(2200, Vec::new())
+            .map_err(|error| format!("{name}: {error}"))
+            .unwrap();
+        println!("{name}\n{}", show(&plan));
+        is_tight(&plan);
+    }
+}
+
+#[test]
+fn every_method_has_a_safe_plan() {
+    for (role, method) in [
+        (Role::Zsk, RolloverMethod::DoubleSignature),
+        (Role::Ksk, RolloverMethod::DoubleDs),
+        (Role::Ksk, RolloverMethod::DoubleRrset),
+    ] {
+        let mut policy = policy("small-tld");
+        let keys = match role {
+            Role::Zsk => policy.keys.zsk.as_mut(),
+            Role::Ksk | Role::Csk => policy.keys.ksk.as_mut(),
+        };
+        keys.unwrap().rollover = Some(method);
+        let plan = Zone::signed(policy)
+            .plan(800, Vec::new())
+            .map_err(|error| format!("{method}: {error}"))
+            .unwrap();
+        println!("{method}\n{}", show(&plan));
+        is_tight(&plan);
+    }
+}
+
+#[test]
+fn a_liberal_algorithm_rollover_is_for_validators_that_keep_to_rfc_6840() {
+    let mut policy = policy("small-tld");
+    policy.algorithm_rollover = AlgorithmRollover::Liberal;
+    let rsa = KeySpec::new(Algorithm::RsaSha256, Some(2048)).unwrap();
+    let plan = Zone::signed(policy).plan(30, vec![Goal::Algorithm(rsa)]).unwrap();
+    println!("{}", show(&plan));
+    assert_eq!(plan.proof.validators, Validators::Standard);
+    let strict = Claim {
+        validators: Validators::Strict,
+        since: plan.now,
+        trust_anchors: None,
+    };
+    assert!(prove(&plan.schedule, &strict).unwrap().is_err());
 }
