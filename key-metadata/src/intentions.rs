@@ -76,6 +76,8 @@ pub enum KeptGoal {
     },
     /// The zone is signed no more.
     Insecure,
+    /// The keys that have not taken over leave again.
+    Abandon,
 }
 
 /// Why a text does not hold what was decided for a zone.
@@ -131,6 +133,7 @@ impl fmt::Display for KeptGoal {
             Self::Lost { role } => write!(f, "replace the lost {role}"),
             Self::Algorithm { algorithm, .. } => write!(f, "change the algorithm to {algorithm}"),
             Self::Insecure => f.write_str("go insecure"),
+            Self::Abandon => f.write_str("go back: what has not taken over leaves again"),
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod anchors;
 pub mod chain;
 pub mod margin;
+pub mod outline;
 pub mod plan;
 pub mod planner;
 pub mod prove;

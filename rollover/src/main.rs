@@ -1,5 +1,11 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
+mod compare;
+mod keep;
+mod plan_verb;
+mod status_verb;
+mod zone_of_site;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +23,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Plan what is done with the keys of zones, and prove that it is safe
+    Plan(plan_verb::Arguments),
+    /// Show where zones are: what is to be done now, what comes next, who is waited for
+    Status(status_verb::Arguments),
+    /// Show the next steps alone, with their commands
+    Next(status_verb::NextArguments),
+    /// Plan the way back from a rollover that is under way, and prove it
+    Undo(compare::UndoArguments),
+    /// Show how a plan would differ if the parent were slow, a key lost, nobody there
+    WhatIf(compare::WhatIfArguments),
+    /// Show how two plans differ
+    Diff(compare::DiffArguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +42,12 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Plan(verb) => verb.run(&arguments.site, output),
+            Verb::Status(verb) => verb.run(&arguments.site, output),
+            Verb::Next(verb) => verb.run(&arguments.site, output),
+            Verb::Undo(verb) => verb.run(&arguments.site, output),
+            Verb::WhatIf(verb) => verb.run(&arguments.site, output),
+            Verb::Diff(verb) => verb.run(output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -178,7 +178,7 @@ impl fmt::Display for Act {
             Self::SeeDs => "see the DS of",
             Self::Activate => "activate",
             Self::Retire => "retire",
-            Self::AskForNoDs => "have the DS taken out of",
+            Self::AskForNoDs => "ask out the DS of",
             Self::SeeNoDs => "see no DS of",
             Self::Withdraw => "withdraw",
             Self::Revoke => "revoke",

@@ -3,6 +3,7 @@
 //! A method (RFC 7583, RFC 6781) is a list of steps with what each waits for. Those that a record shows as taken are passed over, so that a
 //! rollover that is under way goes on where it is. What comes out is proved by [`mod@crate::prove`], which knows nothing of the methods.
 
+mod abandon;
 mod algorithm;
 mod draft;
 mod key;
@@ -78,6 +79,8 @@ pub enum Goal {
     Algorithm(KeySpec),
     /// The zone is to be signed no more.
     Insecure,
+    /// The keys that have not taken over are to leave again.
+    Abandon,
 }
 
 /// Why there is no plan.
@@ -104,6 +107,12 @@ pub enum PlanError {
         zone: ZoneName,
         /// The role.
         role: Role,
+    },
+    /// No rollover is under way that could be gone back from.
+    #[error("no key of {zone} is on its way in")]
+    NothingToAbandon {
+        /// The zone.
+        zone: ZoneName,
     },
     /// The keys have that algorithm already.
     #[error("the keys of {zone} are {algorithm} already")]
@@ -303,6 +312,9 @@ impl Advice for PlanError {
             Self::NotActive { zone, .. } => {
                 format!("see what is planned: keyrite-rollover plan --zone {zone}")
             }
+            Self::NothingToAbandon { zone } => format!(
+                "a key that has taken over does not go back: the way is on, to another one (keyrite-rollover plan --zone {zone} --roll ROLE)"
+            ),
             Self::SameAlgorithm { .. } => "name another algorithm".to_owned(),
             Self::Versions(error) => return error.hint(),
             Self::Unsafe { zone, found, .. } => match found.first().and_then(|first| first.delay) {

@@ -59,18 +59,28 @@ impl Run<'_, '_> {
             self.draft.insecure(&keys, self.request.now);
             return Ok(());
         }
-        let first = match is_new || self.is_first_signing() {
-            true => Some(self.first()?),
-            false => None,
-        };
+        let abandons = self.request.goals.contains(&Goal::Abandon);
+        if abandons {
+            let coming = self
+                .draft
+                .keys_where(|key| key.is_in_use() && !key.is(Stage::Active));
+            if coming.is_empty() {
+                return Err(PlanError::NothingToAbandon {
+                    zone: self.request.zone.clone(),
+                });
+            }
+            self.draft.abandon(&coming);
+        }
+        if !abandons && (is_new || self.is_first_signing()) {
+            self.first()?;
+        }
         let algorithm = self.request.goals.iter().find_map(|goal| match goal {
             Goal::Algorithm(spec) => Some(*spec),
-            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure => None,
+            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure | Goal::Abandon => None,
         });
         if let Some(spec) = algorithm {
             self.algorithm(spec)?;
         }
-        let _ = first;
         for role in Role::ALL {
             self.role(role)?;
         }
@@ -183,13 +193,16 @@ impl Run<'_, '_> {
         self.finish(role);
         let mut urgent = self.request.goals.iter().any(|goal| match goal {
             Goal::Roll(rolled) | Goal::Compromised(rolled) | Goal::Lost(rolled, _) => *rolled == role,
-            Goal::Algorithm(_) | Goal::Insecure => false,
+            Goal::Algorithm(_) | Goal::Insecure | Goal::Abandon => false,
         });
         let lost = self.request.goals.iter().find_map(|goal| match goal {
             Goal::Lost(lost, since) if *lost == role => Some(*since),
-            Goal::Lost(..) | Goal::Roll(_) | Goal::Compromised(_) | Goal::Algorithm(_) | Goal::Insecure => {
-                None
-            }
+            Goal::Lost(..)
+            | Goal::Roll(_)
+            | Goal::Compromised(_)
+            | Goal::Algorithm(_)
+            | Goal::Insecure
+            | Goal::Abandon => None,
         });
         for _ in 0..MOST_ROLLOVERS {
             let active = self.draft.keys_where(|key| {

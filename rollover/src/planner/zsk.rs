@@ -1,8 +1,6 @@
 //! Zone signing keys.
 
-use key_metadata::timing::{
-    publication_interval, retire_interval, z2_latest_publication, z4_retire_interval,
-};
+use key_metadata::timing::{publication_interval, retire_interval, z4_retire_interval};
 use key_metadata::{Role, Time};
 
 use super::draft::{Draft, Wanted};

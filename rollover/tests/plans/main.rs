@@ -9,6 +9,7 @@
 mod site;
 
 use key_metadata::policy::AlgorithmRollover;
+use key_metadata::step::Step;
 use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Span};
 use rollover::chain::Validators;
 use rollover::margin::margins;
@@ -133,4 +134,18 @@ fn a_liberal_algorithm_rollover_is_for_validators_that_keep_to_rfc_6840() {
         trust_anchors: None,
     };
     assert!(prove(&plan.schedule, &strict).unwrap().is_err());
+}
+
+#[test]
+fn a_rollover_that_is_under_way_has_a_safe_way_back() {
+    let mut zone = Zone::signed(policy("small-tld"));
+    let error = zone.plan(30, vec![Goal::Abandon]).unwrap_err();
+    assert_eq!(error.to_string(), "no key of example is on its way in");
+    for steps in [&[Step::Publish][..], &[Step::Publish, Step::Submit]] {
+        zone = Zone::signed(policy("small-tld"));
+        zone.take(Role::Ksk, steps);
+        let plan = zone.plan(30, vec![Goal::Abandon]).unwrap();
+        println!("{}", show(&plan));
+        is_tight(&plan);
+    }
 }

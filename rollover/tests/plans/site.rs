@@ -1,5 +1,6 @@
 //! Zones whose keys are in no token: records alone.
 
+use key_metadata::step::Step;
 use key_metadata::timing::Figures;
 use key_metadata::{
     Action, Algorithm, Backup, Change, Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes,
@@ -18,10 +19,6 @@ pub struct Zone {
 }
 
 pub fn time(text: &str) -> Time {
-    text.parse().unwrap()
-}
-
-pub fn span(text: &str) -> Span {
     text.parse().unwrap()
 }
 
@@ -86,6 +83,32 @@ impl Zone {
         self.keys
             .add(record, Change::new(at, Action::Import, "keyrite-tests", "ana"));
         id
+    }
+
+    /// A key that is made now and takes these steps an hour ago, one by one.
+    pub fn take(&mut self, role: Role, steps: &[Step]) {
+        let at = self.now.before(Span::from_seconds(3600));
+        let id = self.import(role, at);
+        let mut record = self.keys.key(id).unwrap().clone();
+        record.state = KeyState::Generated;
+        record.times = KeyTimes::generated(at);
+        // Its history begins anew, so that it is no imported one.
+        let keys = std::mem::replace(&mut self.keys, ZoneKeys::new("example".parse().unwrap()));
+        for key in keys.keys().iter().filter(|key| key.id != id) {
+            let action = Change::new(key.times.generated, Action::Import, "keyrite-tests", "ana");
+            self.keys.add(key.clone(), action);
+        }
+        self.keys.add(
+            record.clone(),
+            Change::new(at, Action::Generate, "keyrite-tests", "ana"),
+        );
+        for step in steps {
+            record.take(*step, at);
+            self.keys.replace(
+                record.clone(),
+                Change::new(at, step.action(), "keyrite-tests", "ana"),
+            );
+        }
     }
 
     /// The plan of so many days.

@@ -1,0 +1,285 @@
+//! A zone of the site with all that a plan is made of.
+
+use clap::Args;
+use cli::{Exit, Failure, Outcome};
+use key_metadata::timing::{Figure, Figures};
+use key_metadata::{
+    Algorithm, Intentions, KeptGoal, KeyRecord, KeySpec, KeyState, Observations, Policy, Role, SiteFolder,
+    Span, Time, ZoneKeys, ZoneName,
+};
+use rollover::margin::margins;
+use rollover::plan::Plan;
+use rollover::planner::{Evidence, Goal, PlanError, Request, Stage, claim, plan};
+
+/// What is wanted beside the policy's rollovers, or tried.
+#[derive(Args, Debug, Default, Clone)]
+pub struct Wishes {
+    /// Replace the key of this role now, whatever its lifetime
+    #[arg(long, value_name = "ROLE")]
+    roll: Vec<Role>,
+    /// Replace the key of this role: somebody else has it
+    #[arg(long, value_name = "ROLE")]
+    compromise: Vec<Role>,
+    /// Replace the key of this role: nobody has its private part any more
+    #[arg(long, value_name = "ROLE")]
+    lose: Vec<Role>,
+    /// Go over to this algorithm
+    #[arg(long, value_name = "ALGORITHM")]
+    algorithm: Option<Algorithm>,
+    /// The size of the new algorithm's keys, where it has more than one
+    #[arg(long, value_name = "BITS", requires = "algorithm")]
+    bits: Option<u16>,
+    /// Let the zone be signed no more
+    #[arg(long, conflicts_with_all = ["roll", "compromise", "lose", "algorithm"])]
+    insecure: bool,
+}
+
+/// What is tried without being wanted.
+#[derive(Args, Debug, Default, Clone)]
+pub struct Trials {
+    /// Let the parent take that much longer for a DS
+    #[arg(long, value_name = "SPAN")]
+    delay_ds: Option<Span>,
+    /// Let nothing be done and nothing be signed from FROM until UNTIL, as 2026-12-01T00:00:00Z/2026-12-05T00:00:00Z
+    #[arg(long, value_name = "FROM/UNTIL", value_parser = outage)]
+    outage: Vec<(Time, Time)>,
+}
+
+fn outage(text: &str) -> Result<(Time, Time), String> {
+    let (from, until) = text
+        .split_once('/')
+        .ok_or("write FROM/UNTIL, two times with a slash between them")?;
+    let time = |text: &str| text.parse::<Time>().map_err(|error| error.to_string());
+    let (from, until) = (time(from)?, time(until)?);
+    if until <= from {
+        return Err("it ends before it begins".to_owned());
+    }
+    Ok((from, until))
+}
+
+impl Wishes {
+    /// What is wanted, as it is kept.
+    pub fn goals(&self) -> Vec<KeptGoal> {
+        let of =
+            |roles: &[Role], goal: fn(Role) -> KeptGoal| roles.iter().copied().map(goal).collect::<Vec<_>>();
+        let mut goals = of(&self.roll, |role| KeptGoal::Roll { role });
+        goals.extend(of(&self.compromise, |role| KeptGoal::Compromised { role }));
+        goals.extend(of(&self.lose, |role| KeptGoal::Lost { role }));
+        goals.extend(self.algorithm.map(|algorithm| KeptGoal::Algorithm {
+            algorithm,
+            bits: self.bits,
+        }));
+        goals.extend(self.insecure.then_some(KeptGoal::Insecure));
+        goals
+    }
+}
+
+/// A zone of the site.
+pub struct ZoneOfSite {
+    /// Its name.
+    pub name: ZoneName,
+    /// Its policy's name.
+    pub policy_name: String,
+    /// Its policy.
+    pub policy: Policy,
+    /// Its keys.
+    pub keys: ZoneKeys,
+    /// What was seen of it.
+    pub observations: Observations,
+    /// What was decided for it.
+    pub intentions: Intentions,
+}
+
+/// TTLs that were larger this long ago may still count: longer than any cache keeps an answer (RFC 8767 4 asks for a week at most).
+const LOOK_BACK: Span = Span::from_seconds(14 * 86_400);
+
+impl ZoneOfSite {
+    /// Reads it.
+    pub fn read(folder: &SiteFolder, name: &ZoneName) -> Outcome<Self> {
+        let (entry, policy) = folder.zone(name)?;
+        Ok(Self {
+            name: name.clone(),
+            policy_name: entry.policy.to_string(),
+            policy,
+            keys: folder.keys(name)?,
+            observations: folder.observations(name)?,
+            intentions: folder.intentions(name)?,
+        })
+    }
+
+    /// The zone as if nothing had been decided for it.
+    pub fn alone(&self) -> Self {
+        Self {
+            intentions: Intentions::new(self.name.clone()),
+            name: self.name.clone(),
+            policy_name: self.policy_name.clone(),
+            policy: self.policy.clone(),
+            keys: self.keys.clone(),
+            observations: self.observations.clone(),
+        }
+    }
+
+    /// The policy's figures, and what was measured where that is longer.
+    fn figures(&self, trials: &Trials, now: Time) -> Figures {
+        let policy = Figures::of(&self.policy);
+        let mut measured = policy.clone();
+        let seen = &self.observations;
+        let since = now.before(LOOK_BACK);
+        let parent = "the parent's servers";
+        let ds = [seen.ds_ttl(), seen.ds_denial_ttl()].into_iter().flatten().max();
+        if let Some((span, at)) = ds {
+            let span = seen
+                .largest_ds_ttl_since(since)
+                .map_or(span, |largest| largest.max(span));
+            measured.ttl_ds = Figure::measured(span, at, parent);
+        }
+        if let Some((span, at)) = seen.dnskey_ttl() {
+            let span = seen
+                .largest_dnskey_ttl_since(since)
+                .map_or(span, |largest| largest.max(span));
+            measured.ttl_key = Figure::measured(span, at, "the zone's servers");
+        }
+        if let Some((span, at)) = seen.negative_ttl() {
+            measured.ttl_sig = Figure::measured(span, at, "the zone's servers");
+        }
+        let mut figures = policy.or_longer(&measured);
+        // What was measured and is no longer than the policy has it was measured nevertheless.
+        if measured.ttl_ds.span == figures.ttl_ds.span {
+            figures.ttl_ds = measured.ttl_ds;
+        }
+        if let Some(more) = trials.delay_ds {
+            let span = Span::from_seconds(figures.dreg.span.seconds().saturating_add(more.seconds()));
+            figures.dreg = Figure::given(span, format!("{more} longer than the policy has it"));
+        }
+        figures
+    }
+
+    /// What was seen at the parent of each key's DS.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let mut evidence = Vec::new();
+        for key in self.keys.keys().iter().filter(|key| key.role.signs_dnskey()) {
+            let times = &key.times;
+            let seen = self
+                .observations
+                .ds_seen_everywhere(|ds| ds.is_of(&self.name, key));
+            let gone = self
+                .observations
+                .ds_gone_everywhere(|ds| ds.is_of(&self.name, key));
+            let mut push = |stage, at: Option<Time>, after: Option<Time>| {
+                if let (Some(at), Some(after)) = (at, after)
+                    && at >= after
+                {
+                    evidence.push(Evidence {
+                        key: key.id,
+                        stage,
+                        at,
+                    });
+                }
+            };
+            push(Stage::Registered, seen, times.submitted);
+            push(Stage::DsGone, gone, times.retired);
+        }
+        evidence
+    }
+
+    /// What was decided and is not done yet.
+    fn goals(&self) -> Vec<Goal> {
+        let kept = self.intentions.intentions.iter().filter(|intention| {
+            let keys = intention.keys.iter().filter_map(|id| self.keys.key(*id));
+            matches!(intention.goal, KeptGoal::Insecure | KeptGoal::Algorithm { .. })
+                || keys.clone().any(is_in_use)
+        });
+        kept.filter_map(|intention| goal(intention.goal, intention.at))
+            .collect()
+    }
+
+    /// The plan, with its margins.
+    pub fn plan(
+        &self,
+        wishes: &[KeptGoal],
+        trials: &Trials,
+        now: Time,
+        until: Time,
+    ) -> Result<Plan, PlanError> {
+        let mut goals = self.goals();
+        goals.extend(wishes.iter().filter_map(|wish| goal(*wish, now)));
+        // An algorithm that all keys have already was reached.
+        goals.retain(|goal| match goal {
+            Goal::Algorithm(spec) => self.keys.keys().iter().any(|key| {
+                key.times.active.is_some()
+                    && key.times.destroyed.is_none()
+                    && key.algorithm().number() != spec.algorithm().number()
+            }),
+            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure | Goal::Abandon => true,
+        });
+        let request = Request {
+            zone: &self.name,
+            policy_name: &self.policy_name,
+            policy: &self.policy,
+            keys: &self.keys,
+            figures: self.figures(trials, now),
+            evidence: self.evidence(),
+            now,
+            until,
+            goals,
+            outages: trials.outage.clone(),
+        };
+        let mut made = plan(&request)?;
+        made.margins = margins(&made.schedule, &claim(&request, &made.schedule))?;
+        Ok(made)
+    }
+
+    /// The keys that a wish is about.
+    pub fn keys_of(&self, wish: KeptGoal) -> Vec<key_metadata::KeyId> {
+        let role = match wish {
+            KeptGoal::Roll { role } | KeptGoal::Compromised { role } | KeptGoal::Lost { role } => Some(role),
+            KeptGoal::Algorithm { .. } | KeptGoal::Insecure | KeptGoal::Abandon => None,
+        };
+        let fits = |key: &&KeyRecord| match wish {
+            KeptGoal::Abandon => is_coming(key),
+            _ => is_in_use(key) && role.is_none_or(|role| key.role == role),
+        };
+        self.keys.keys().iter().filter(fits).map(|key| key.id).collect()
+    }
+}
+
+fn is_in_use(key: &KeyRecord) -> bool {
+    key.state == KeyState::Active
+}
+
+/// A key that has come and has not taken over.
+fn is_coming(key: &KeyRecord) -> bool {
+    let came = key.times.published.is_some() || key.times.submitted.is_some();
+    came && key.times.active.is_none() && key.times.removed.is_none()
+}
+
+fn goal(kept: KeptGoal, at: Time) -> Option<Goal> {
+    Some(match kept {
+        KeptGoal::Roll { role } => Goal::Roll(role),
+        KeptGoal::Compromised { role } => Goal::Compromised(role),
+        KeptGoal::Lost { role } => Goal::Lost(role, at),
+        KeptGoal::Algorithm { algorithm, bits } => Goal::Algorithm(KeySpec::new(algorithm, bits).ok()?),
+        KeptGoal::Insecure => Goal::Insecure,
+        KeptGoal::Abandon => Goal::Abandon,
+    })
+}
+
+/// A plan that there is not, as a failure: what is wrong is told whole, and the exit code says that the check said no.
+pub fn no_plan(error: PlanError) -> Failure {
+    match &error {
+        PlanError::Unsafe { found, schedule, .. } => {
+            let failure = Failure::of(Exit::SaysNo, &error);
+            found
+                .iter()
+                .skip(1)
+                .take(4)
+                .fold(failure, |failure, more| failure.because(more.tell(schedule)))
+        }
+        PlanError::Infeasible { .. }
+        | PlanError::NoKeys
+        | PlanError::NotActive { .. }
+        | PlanError::SameAlgorithm { .. }
+        | PlanError::Versions(_) => Failure::from(error),
+        _ => Failure::from(error),
+    }
+}
