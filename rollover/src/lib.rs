@@ -2,4 +2,6 @@
 //!
 //! Pure functions of what they are given: no clock, no network, no token.
 
+pub mod lint;
+pub mod policy_changes;
 pub mod schedule;

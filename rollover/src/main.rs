@@ -1,5 +1,7 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
+mod lint_verb;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Tell whether zones can be run by policies: every lifetime and signature against the equations, with numbers
+    Lint(lint_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +28,7 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Lint(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
