@@ -4,10 +4,12 @@
 
 pub mod anchors;
 pub mod chain;
+pub mod lint;
 pub mod margin;
 pub mod outline;
 pub mod plan;
 pub mod planner;
+pub mod policy_changes;
 pub mod prove;
 pub mod rrsets;
 pub mod schedule;

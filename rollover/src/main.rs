@@ -2,6 +2,7 @@
 
 mod compare;
 mod keep;
+mod lint_verb;
 mod plan_verb;
 mod status_verb;
 mod zone_of_site;
@@ -35,6 +36,8 @@ enum Verb {
     WhatIf(compare::WhatIfArguments),
     /// Show how two plans differ
     Diff(compare::DiffArguments),
+    /// Tell whether zones can be run by policies: every lifetime and signature against the equations, with numbers
+    Lint(lint_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
             Verb::Undo(verb) => verb.run(&arguments.site, output),
             Verb::WhatIf(verb) => verb.run(&arguments.site, output),
             Verb::Diff(verb) => verb.run(output),
+            Verb::Lint(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
