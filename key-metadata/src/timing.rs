@@ -19,7 +19,7 @@ pub struct Wait {
 }
 
 impl Wait {
-    fn new(name: &'static str, source: &'static str, parts: Vec<(&'static str, Span)>) -> Self {
+    pub(crate) fn new(name: &'static str, source: &'static str, parts: Vec<(&'static str, Span)>) -> Self {
         Self { name, source, parts }
     }
 
