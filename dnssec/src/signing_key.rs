@@ -129,10 +129,13 @@ pub(crate) fn flags(record: &KeyRecord) -> u16 {
     match record.state {
         KeyState::Revoked => record.role.flags() | 0x0080,
         KeyState::Generated
+        | KeyState::PreActive
         | KeyState::Published
         | KeyState::Ready
         | KeyState::Active
+        | KeyState::RetireActive
         | KeyState::Retired
+        | KeyState::PostActive
         | KeyState::Dead
         | KeyState::Removed
         | KeyState::Destroyed => record.role.flags(),

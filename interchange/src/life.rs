@@ -43,10 +43,13 @@ impl ForeignKey {
         times.revoked = past(Event::Revoked);
         let entered = match state {
             KeyState::Generated => return self.with_losses(state, times, now),
+            KeyState::PreActive => &mut times.pre_active,
             KeyState::Published => &mut times.published,
             KeyState::Ready => &mut times.ready,
             KeyState::Active => &mut times.active,
+            KeyState::RetireActive => &mut times.retire_active,
             KeyState::Retired => &mut times.retired,
+            KeyState::PostActive => &mut times.post_active,
             KeyState::Dead => &mut times.dead,
             KeyState::Removed => &mut times.removed,
             KeyState::Revoked => &mut times.revoked,

@@ -44,21 +44,68 @@ fn public_keys() -> impl Strategy<Value = PublicKey> {
     })
 }
 
-const STATES: [KeyState; 8] = [
+const STATES: [KeyState; 11] = [
     KeyState::Generated,
+    KeyState::PreActive,
     KeyState::Published,
     KeyState::Ready,
     KeyState::Active,
+    KeyState::RetireActive,
     KeyState::Retired,
+    KeyState::PostActive,
     KeyState::Dead,
     KeyState::Removed,
     KeyState::Revoked,
 ];
 
 prop_compose! {
-    fn key_times()(generated in times(), [published, ready, submitted, active, retired, dead, removed, revoked] in proptest::array::uniform8(proptest::option::of(times()))) -> KeyTimes {
-        KeyTimes { generated, published, ready, submitted, active, retired, dead, removed, revoked, destroyed: None }
+    fn key_times()(generated in times(), [published, ready, submitted, active, retired, dead, removed, revoked] in proptest::array::uniform8(proptest::option::of(times())),
+                   [pre_active, registered, retire_active, insecure, deregistered, post_active] in proptest::array::uniform6(proptest::option::of(times()))) -> KeyTimes {
+        KeyTimes { generated, pre_active, published, ready, submitted, registered, active, retire_active, insecure, retired, deregistered, post_active, dead, removed, revoked, destroyed: None }
     }
+}
+
+/// Every time that a key has.
+fn all(times: &KeyTimes) -> Vec<Time> {
+    let KeyTimes {
+        generated,
+        pre_active,
+        published,
+        ready,
+        submitted,
+        registered,
+        active,
+        retire_active,
+        insecure,
+        retired,
+        deregistered,
+        post_active,
+        dead,
+        removed,
+        revoked,
+        destroyed,
+    } = times;
+    let others = [
+        pre_active,
+        published,
+        ready,
+        submitted,
+        registered,
+        active,
+        retire_active,
+        insecure,
+        retired,
+        deregistered,
+        post_active,
+        dead,
+        removed,
+        revoked,
+        destroyed,
+    ];
+    [*generated]
+        .into_iter()
+        .chain(others.into_iter().copied().flatten())
+        .collect()
 }
 
 prop_compose! {
@@ -176,8 +223,7 @@ proptest! {
             (found, _) => panic!("{found:?}"),
         }
         // As many times as the record has are in the files or in the list of what is not.
-        let all = [record.times.published, record.times.ready, record.times.submitted, record.times.active, record.times.retired, record.times.dead, record.times.removed, record.times.revoked];
-        prop_assert_eq!(files.lost.len() + key.times.iter().count(), 1 + all.into_iter().flatten().count());
+        prop_assert_eq!(files.lost.len() + key.times.iter().count(), all(&record.times).len());
     }
 
     #[test]
@@ -200,8 +246,9 @@ proptest! {
             Err(_) => prop_assert!(matches!(record.reference, key_metadata::KeyReference::Tpm(_))),
             Ok(command) => {
                 let zeros = command.argv.iter().filter(|argument| argument.ends_with("=0")).count();
-                let named = [record.times.published, record.times.ready, record.times.active, record.times.retired, record.times.revoked, record.times.removed];
-                prop_assert_eq!(zeros, named.iter().filter(|time| time.is_none()).count());
+                // All ten are there, told or as zero; what is not told is lost.
+                prop_assert_eq!(command.argv.iter().filter(|argument| argument.contains('=')).count(), 4 + 10);
+                prop_assert_eq!(10 - zeros + command.lost.len(), all(&record.times).len());
             }
         }
     }

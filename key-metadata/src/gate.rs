@@ -3,6 +3,12 @@
 //! A pure function of the zone's keys, the policy and the time. What only a token or the signed zone can tell (whether the key signs,
 //! whether something published still refers to it) the tools add as refusals of their own, by the same rules' names.
 
+mod algorithms;
+mod ds;
+mod going;
+mod order;
+mod waits;
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -14,11 +20,10 @@ use crate::policy::Policy;
 use crate::role::Role;
 use crate::step::Step;
 use crate::time::Time;
-use crate::timing::{
-    Figures, Wait, first_ds_interval, publication_interval, registration_delay, remove_hold_down,
-    retire_interval,
-};
+use crate::timing::{Figures, Wait, publication_interval, remove_hold_down};
 use crate::zone_keys::ZoneKeys;
+
+pub use order::out_of_order;
 
 /// A rule that can stand against a step, by the name that the history keeps when it is overridden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -30,15 +35,19 @@ pub enum Rule {
     KeyTag,
     /// A key signs before anybody relies on it, and the signature verifies with the DNSKEY that is to be published.
     TrialSignature,
-    /// A key is used only when every cache has its DNSKEY (RFC 7583 3.2.1, 3.3.1).
+    /// A key is used only when every cache has its DNSKEY (RFC 7583 3.2.1, 3.3.1) or, where that comes first, its DS (3.3.2).
     PublicationInterval,
-    /// The first DS goes to the parent only when no cache has an unsigned answer.
+    /// The first DS of an algorithm goes to the parent only when no cache has an answer that is not signed by that algorithm.
     FirstDs,
+    /// The first DNSKEY of an algorithm goes into a signed zone only when no cache has an answer that is not signed by that algorithm, or
+    /// together with its signatures (RFC 6781 4.1.4).
+    Algorithm,
     /// A KSK takes over only when its DS is in the parent zone (RFC 7583 3.3.1).
     RegistrationDelay,
     /// A key that can be lost is not relied on.
     BackupEvidence,
-    /// A key goes only when another of its role and algorithm is active.
+    /// A key goes only when another of its role and algorithm is active, or when another algorithm does all that its own did, or when the zone
+    /// has no DS any more.
     Successor,
     /// A key's DNSKEY stays until nothing in any cache needs it (RFC 7583 3.2.1, 3.3.1).
     RetireInterval,
@@ -91,6 +100,7 @@ impl Rule {
         match self {
             Self::PublicationInterval
             | Self::FirstDs
+            | Self::Algorithm
             | Self::RegistrationDelay
             | Self::BackupEvidence
             | Self::Successor
@@ -116,13 +126,25 @@ pub fn refusals(
         policy,
         now,
     };
-    if let Some(refusal) = gate.order(step) {
+    if let Some(refusal) = out_of_order(step, key) {
         return vec![refusal];
     }
     let found = match step {
-        Step::Publish => vec![gate.tags(foreign_tags)],
+        Step::PreActivate => vec![gate.tags(foreign_tags)],
+        Step::Introduce => vec![gate.tags(foreign_tags), gate.backup()],
+        Step::Publish if key.signs_zone() => {
+            vec![gate.tags(foreign_tags), gate.algorithm(), gate.backup()]
+        }
+        Step::Publish => vec![gate.tags(foreign_tags), gate.algorithm()],
+        Step::Submit if key.state == KeyState::Generated => vec![gate.tags(foreign_tags), gate.ds_beside()],
         Step::Submit => vec![gate.published(), gate.first_ds()],
-        Step::Activate if gate.is_first(foreign_tags) => {
+        Step::Activate if key.state == KeyState::PreActive => vec![
+            gate.tags(foreign_tags),
+            gate.algorithm(),
+            gate.ds_published(),
+            gate.backup(),
+        ],
+        Step::Activate if is_first(key.role, keys, foreign_tags) => {
             vec![gate.tags(foreign_tags), gate.registered(), gate.backup()]
         }
         Step::Activate => vec![
@@ -133,9 +155,20 @@ pub fn refusals(
             gate.backup(),
         ],
         Step::Retire => vec![gate.successor()],
-        Step::Revoke => vec![gate.tags(foreign_tags), gate.successor(), gate.ds_forgotten()],
-        Step::Remove => vec![gate.retired(), gate.revoked()],
-        Step::Destroy => Vec::new(),
+        Step::RetireActive => vec![gate.successor_of_any_algorithm()],
+        Step::Withdraw => vec![gate.withdrawn()],
+        Step::Revoke => vec![
+            gate.tags(foreign_tags),
+            gate.successor_of_any_algorithm(),
+            gate.ds_forgotten(),
+        ],
+        Step::Remove => {
+            let mut found = gate.removed();
+            found.push(gate.revoked());
+            found
+        }
+        Step::Destroy => vec![gate.ds_out()],
+        Step::Register | Step::Deregister | Step::GoInsecure => Vec::new(),
     };
     found.into_iter().flatten().collect()
 }
@@ -157,46 +190,7 @@ struct Gate<'a> {
     now: Time,
 }
 
-impl Gate<'_> {
-    fn order(&self, step: Step) -> Option<Refusal> {
-        use KeyState::{Active, Dead, Generated, Published, Ready, Removed, Retired, Revoked};
-        let has_ds = self.key.role.signs_dnskey();
-        let from: &[KeyState] = match step {
-            Step::Publish => &[Generated],
-            Step::Submit if has_ds => &[Published, Active],
-            Step::Revoke if has_ds => &[Published, Ready, Active, Retired, Dead],
-            Step::Submit | Step::Revoke => {
-                let what = if step == Step::Submit {
-                    "DS"
-                } else {
-                    "trust anchor"
-                };
-                return Some(Refusal::new(
-                    Rule::Order,
-                    format!("a {} has no {what}", self.key.role),
-                    "name a KSK or a CSK",
-                ));
-            }
-            Step::Activate => &[Published, Ready],
-            Step::Retire => &[Active],
-            Step::Remove => &[Published, Ready, Retired, Dead, Revoked],
-            Step::Destroy => &[Generated, Removed],
-        };
-        if from.contains(&self.key.state) {
-            return None;
-        }
-        let states: Vec<_> = from.iter().map(ToString::to_string).collect();
-        let states = states.join(" or ");
-        Some(Refusal::new(
-            Rule::Order,
-            format!(
-                "it is {}, and {step} takes a key that is {states}",
-                self.key.state
-            ),
-            next_steps(self.key),
-        ))
-    }
-
+impl<'a> Gate<'a> {
     fn tags(&self, foreign: &[u16]) -> Option<Refusal> {
         let clash = self.keys.check_tags(self.key, foreign).err()?;
         Some(Refusal::new(
@@ -206,68 +200,21 @@ impl Gate<'_> {
         ))
     }
 
-    fn is_first(&self, foreign: &[u16]) -> bool {
-        is_first(self.key.role, self.keys, foreign)
+    /// The zone's other keys.
+    fn others(&self) -> impl Iterator<Item = &'a KeyRecord> {
+        let id = self.key.id;
+        self.keys.keys().iter().filter(move |key| key.id != id)
+    }
+
+    /// A wait of this key that is not over.
+    fn too_early(&self, rule: Rule, wait: &Wait, since: &str, from: Time) -> Option<Refusal> {
+        Refusal::too_early(rule, wait, since, from, self.now)
     }
 
     fn published(&self) -> Option<Refusal> {
         let from = self.key.times.published?;
         let wait = publication_interval(&Figures::of(self.policy));
-        Refusal::too_early(
-            Rule::PublicationInterval,
-            &wait,
-            "it was published at",
-            from,
-            self.now,
-        )
-    }
-
-    fn first_ds(&self) -> Option<Refusal> {
-        let keys = self.keys.keys();
-        if keys.iter().any(|key| key.times.submitted.is_some()) {
-            return None;
-        }
-        let signed = keys
-            .iter()
-            .filter(|key| key.signs_zone())
-            .filter_map(|key| key.times.active)
-            .min();
-        match signed {
-            None => Some(Refusal::new(
-                Rule::FirstDs,
-                "no key signs the zone yet",
-                "activate a ZSK or CSK, and sign the zone",
-            )),
-            Some(from) => Refusal::too_early(
-                Rule::FirstDs,
-                &first_ds_interval(&Figures::of(self.policy)),
-                "the zone was first signed, at",
-                from,
-                self.now,
-            ),
-        }
-    }
-
-    fn submitted(&self) -> Option<Refusal> {
-        (self.key.role.signs_dnskey() && self.key.times.submitted.is_none()).then(|| {
-            Refusal::new(
-                Rule::RegistrationDelay,
-                "its DS was not given to the parent",
-                "give the parent what 'keyrite-keyctl ds' prints, then 'keyrite-keyctl submit'",
-            )
-        })
-    }
-
-    fn registered(&self) -> Option<Refusal> {
-        let wait = registration_delay(&Figures::of(self.policy));
-        let from = self.key.times.submitted?;
-        Refusal::too_early(
-            Rule::RegistrationDelay,
-            &wait,
-            "its DS was submitted at",
-            from,
-            self.now,
-        )
+        self.too_early(Rule::PublicationInterval, &wait, "it was published at", from)
     }
 
     fn backup(&self) -> Option<Refusal> {
@@ -297,91 +244,10 @@ impl Gate<'_> {
         ))
     }
 
-    fn successor(&self) -> Option<Refusal> {
-        let takes_over = |key: &&KeyRecord| {
-            key.id != self.key.id && key.state == KeyState::Active && key.algorithm() == self.key.algorithm()
-        };
-        let active = || self.keys.keys().iter().filter(takes_over);
-        let (role, algorithm) = (self.key.role, self.key.algorithm());
-        let lacking = [
-            (
-                Role::Ksk,
-                role.signs_dnskey() && !active().any(|key| key.role.signs_dnskey()),
-            ),
-            (
-                Role::Zsk,
-                role.signs_zone() && !active().any(|key| key.role.signs_zone()),
-            ),
-        ];
-        let (lacking, _) = lacking.into_iter().find(|(_, lacks)| *lacks)?;
-        Some(Refusal::new(
-            Rule::Successor,
-            format!("no other {lacking} of {algorithm} is active, and the zone would be without"),
-            format!("activate its successor first: another {lacking} of {algorithm}"),
-        ))
-    }
-
-    /// Whether the key's last signatures and its DS have left every cache.
-    fn retired(&self) -> Option<Refusal> {
-        let times = &self.key.times;
-        if let Some(from) = times.retired {
-            let wait = retire_interval(&Figures::of(self.policy), self.key.role);
-            return Refusal::too_early(Rule::RetireInterval, &wait, "it was retired at", from, self.now);
-        }
-        // What never took over is in no signature, and what was never submitted in no DS.
-        let used = times
-            .submitted
-            .map(|at| format!("its DS was given to the parent at {at}"));
-        let used = used.or(times.active.map(|at| format!("it is active since {at}")));
-        Some(Refusal::new(
-            Rule::RetireInterval,
-            format!("{}, and it was never retired", used?),
-            "have what depends on it replaced, and wait until that has left the caches",
-        ))
-    }
-
-    /// Whether the DS of a key that is to be revoked has left every cache: a revoked key has another tag, and matches its DS no more.
-    fn ds_forgotten(&self) -> Option<Refusal> {
-        match self.key.times.retired {
-            Some(_) => self.retired(),
-            None if self.key.times.active.is_none() && self.key.times.submitted.is_none() => None,
-            None => Some(Refusal::new(
-                Rule::RetireInterval,
-                format!(
-                    "it is {}, and a DS of it would match no DNSKEY any more",
-                    self.key.state
-                ),
-                "retire it first, and wait until its DS has left the caches",
-            )),
-        }
-    }
-
     fn revoked(&self) -> Option<Refusal> {
         let from = self.key.times.revoked?;
-        Refusal::too_early(
-            Rule::HoldDown,
-            &remove_hold_down(),
-            "it was revoked at",
-            from,
-            self.now,
-        )
+        self.too_early(Rule::HoldDown, &remove_hold_down(), "it was revoked at", from)
     }
-}
-
-/// What can be done with a key as it is.
-fn next_steps(key: &KeyRecord) -> String {
-    let has_ds = key.role.signs_dnskey();
-    match key.state {
-        KeyState::Generated => "publish it, or destroy it",
-        KeyState::Published if has_ds => "submit its DS, activate it, or remove it",
-        KeyState::Published | KeyState::Ready => "activate it, or remove it",
-        KeyState::Active => "retire it once its successor is active",
-        KeyState::Retired | KeyState::Dead if has_ds => "remove it, or revoke it where it was a trust anchor",
-        KeyState::Retired | KeyState::Dead | KeyState::Revoked => "remove it",
-        KeyState::Removed => "destroy it",
-        KeyState::Destroyed => "nothing more can be done with it",
-    }
-    .to_owned()
 }
 
 impl fmt::Display for Rule {
@@ -392,6 +258,7 @@ impl fmt::Display for Rule {
             Self::TrialSignature => "trial-signature",
             Self::PublicationInterval => "publication-interval",
             Self::FirstDs => "first-ds",
+            Self::Algorithm => "algorithm",
             Self::RegistrationDelay => "registration-delay",
             Self::BackupEvidence => "backup-evidence",
             Self::Successor => "successor",

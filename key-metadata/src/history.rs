@@ -42,14 +42,28 @@ pub enum Action {
     Import,
     /// It was found in its token after the run that made it was interrupted.
     Adopt,
+    /// It signs the zone, in which its DNSKEY is not.
+    PreActivate,
     /// Its DNSKEY goes into the zone.
     Publish,
+    /// Its DNSKEY and its signatures go into the zone.
+    Introduce,
     /// Its DS was given to the parent.
     Submit,
+    /// Its DS was seen at every server of the parent.
+    Register,
     /// It signs.
     Activate,
+    /// Its DS is to leave the parent, and it signs on.
+    RetireActive,
+    /// Its DS is to leave the parent, and the zone is to have none.
+    GoInsecure,
     /// It signs no more.
     Retire,
+    /// Its DS was seen gone from every server of the parent.
+    Deregister,
+    /// Its DNSKEY leaves the zone, and its signatures or its DS stay.
+    Withdraw,
     /// It is published with the REVOKE bit (RFC 5011).
     Revoke,
     /// Its DNSKEY leaves the zone.
@@ -230,10 +244,17 @@ impl fmt::Display for Action {
             Self::Generate => "generate",
             Self::Import => "import",
             Self::Adopt => "adopt",
+            Self::PreActivate => "pre-activate",
             Self::Publish => "publish",
+            Self::Introduce => "introduce",
             Self::Submit => "submit",
+            Self::Register => "register",
             Self::Activate => "activate",
+            Self::RetireActive => "retire-active",
+            Self::GoInsecure => "go-insecure",
             Self::Retire => "retire",
+            Self::Deregister => "deregister",
+            Self::Withdraw => "withdraw",
             Self::Revoke => "revoke",
             Self::Remove => "remove",
             Self::Destroy => "destroy",

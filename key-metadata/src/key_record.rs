@@ -90,9 +90,21 @@ impl KeyRecord {
         self.role.signs_dnskey() && self.state.in_zone()
     }
 
-    /// Whether it signs the other RRsets of the zone.
+    /// Whether it signs the other RRsets of the zone. Its signatures can be there without its DNSKEY, before that comes and after it went.
     pub const fn signs_zone(&self) -> bool {
-        self.role.signs_zone() && matches!(self.state, KeyState::Active)
+        self.role.signs_zone()
+            && match self.state {
+                KeyState::PreActive | KeyState::Active | KeyState::RetireActive | KeyState::PostActive => {
+                    true
+                }
+                KeyState::Published | KeyState::Ready => self.times.pre_active.is_some(),
+                KeyState::Generated
+                | KeyState::Retired
+                | KeyState::Dead
+                | KeyState::Removed
+                | KeyState::Revoked
+                | KeyState::Destroyed => false,
+            }
     }
 
     /// Whether it signs anything, so that its private part is needed.
@@ -101,8 +113,35 @@ impl KeyRecord {
     }
 
     /// Whether its DS belongs at the parent, or is on the way there, so that the zone's CDS and CDNSKEY RRsets name it (RFC 7344 2.2.2).
+    ///
+    /// That of a KSK can be there without its DNSKEY (RFC 7583 3.3.2); a CSK whose signatures are all that is in the zone has none.
     pub const fn wants_ds(&self) -> bool {
-        self.role.signs_dnskey() && matches!(self.state, KeyState::Ready | KeyState::Active)
+        self.role.signs_dnskey()
+            && match self.state {
+                KeyState::Ready | KeyState::Active => true,
+                KeyState::PreActive | KeyState::PostActive => !self.role.signs_zone(),
+                KeyState::Generated
+                | KeyState::Published
+                | KeyState::RetireActive
+                | KeyState::Retired
+                | KeyState::Dead
+                | KeyState::Removed
+                | KeyState::Revoked
+                | KeyState::Destroyed => false,
+            }
+    }
+
+    /// Whether a DS of it was ever at the parent, as far as its times tell: one that was active has had one, or was the zone's first.
+    pub const fn had_ds(&self) -> bool {
+        self.role.signs_dnskey()
+            && (self.times.submitted.is_some()
+                || self.times.registered.is_some()
+                || self.times.active.is_some())
+    }
+
+    /// Its role and tag, as people name it.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.role, self.key_tag())
     }
 }
 

@@ -201,11 +201,14 @@ pub fn next(zone: &ZoneName, key: &KeyRecord, ask: impl FnOnce(Step) -> Vec<Refu
         .max();
     let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
     let first = match key.state {
-        KeyState::Published
+        KeyState::PreActive
+        | KeyState::Published
         | KeyState::Removed
         | KeyState::Revoked
         | KeyState::Active
-        | KeyState::Retired => {
+        | KeyState::RetireActive
+        | KeyState::Retired
+        | KeyState::PostActive => {
             format!("keyrite-signer sign --zone {zone}; then ")
         }
         KeyState::Generated | KeyState::Ready | KeyState::Dead | KeyState::Destroyed => String::new(),

@@ -75,10 +75,13 @@ impl KeyFiles {
             revocation: match record.state {
                 KeyState::Revoked => Revocation::Revoked,
                 KeyState::Generated
+                | KeyState::PreActive
                 | KeyState::Published
                 | KeyState::Ready
                 | KeyState::Active
+                | KeyState::RetireActive
                 | KeyState::Retired
+                | KeyState::PostActive
                 | KeyState::Dead
                 | KeyState::Removed
                 | KeyState::Destroyed => Revocation::NotRevoked,
@@ -207,6 +210,8 @@ fn known(times: &KeyTimes) -> Times {
         (Event::Retired, times.retired),
         (Event::Revoked, times.revoked),
         (Event::Removed, times.removed),
+        (Event::DsSeen, times.registered),
+        (Event::DsGone, times.deregistered),
     ];
     let named = all
         .into_iter()
@@ -216,8 +221,12 @@ fn known(times: &KeyTimes) -> Times {
 
 fn no_place(times: &KeyTimes, file: &Path) -> Vec<Lost> {
     let all = [
+        ("pre-active", times.pre_active),
         ("ready", times.ready),
         ("submitted", times.submitted),
+        ("retire-active", times.retire_active),
+        ("insecure", times.insecure),
+        ("post-active", times.post_active),
         ("dead", times.dead),
     ];
     let lost = |(field, time): (&str, Option<Time>)| {
@@ -239,7 +248,19 @@ fn records(record: &KeyRecord) -> RecordStates {
     let [generated, published] = [Some(times.generated), times.published];
     let [ready, active] = [times.ready.or(published), times.active];
     let [retired, dead, removed] = [times.retired, times.dead, times.removed];
+    // Of a key that signs before it is active.
+    let signing = |at: Option<Time>| at.map_or((Hidden, generated), |at| (Rumoured, Some(at)));
+    let submitted = times
+        .submitted
+        .map_or((Hidden, generated), |at| (Rumoured, Some(at)));
     let (goal, dnskey, signatures, ds) = match record.state {
+        // A KSK's DS, or a ZSK's signatures.
+        KeyState::PreActive => (
+            Omnipresent,
+            (Hidden, generated),
+            signing(times.pre_active),
+            submitted,
+        ),
         KeyState::Generated => (
             Hidden,
             (Hidden, generated),
@@ -249,22 +270,35 @@ fn records(record: &KeyRecord) -> RecordStates {
         KeyState::Published => (
             Omnipresent,
             (Rumoured, published),
-            (Hidden, generated),
+            signing(times.pre_active),
             (Hidden, generated),
         ),
         KeyState::Ready => (
             Omnipresent,
             (Omnipresent, ready),
-            (Hidden, generated),
-            times
-                .submitted
-                .map_or((Hidden, generated), |at| (Rumoured, Some(at))),
+            signing(times.pre_active),
+            submitted,
         ),
         KeyState::Active => (
             Omnipresent,
             (Omnipresent, ready.or(active)),
-            (Rumoured, active),
+            (Rumoured, times.signing()),
             (Rumoured, times.submitted.or(active)),
+        ),
+        KeyState::RetireActive => (
+            Hidden,
+            (Omnipresent, ready.or(active)),
+            (Rumoured, times.signing()),
+            (Unretentive, times.retire_active),
+        ),
+        KeyState::PostActive => (
+            Hidden,
+            (Unretentive, times.post_active),
+            (Rumoured, times.signing()),
+            match record.wants_ds() {
+                true => (Rumoured, times.submitted.or(active)),
+                false => (Hidden, times.retire_active),
+            },
         ),
         KeyState::Retired => (
             Hidden,

@@ -89,7 +89,7 @@ fn key(exported: &Exported<'_>) -> Result<Key, ExportError> {
             published: stamp(times.published)?,
             // In every cache is on every server, too.
             visible: stamp(times.ready)?,
-            ds_visible: None,
+            ds_visible: stamp(times.registered)?,
             rrsig_visible: None,
             withdrawn: stamp(times.removed)?,
         },
@@ -118,8 +118,25 @@ fn flags(record: &KeyRecord) -> Result<[Flags; 2], ExportError> {
     };
     Ok(match record.state {
         KeyState::Generated => [NEW, NEW],
+        // A KSK whose DS came first, a ZSK or CSK whose signatures did.
+        KeyState::PreActive => [
+            Flags {
+                at_parent: record.wants_ds(),
+                ..NEW
+            },
+            Flags { signer: true, ..NEW },
+        ],
+        KeyState::Published | KeyState::Ready if record.signs_zone() => [SIGNING, SIGNING],
         KeyState::Published | KeyState::Ready => [SIGNING, PRESENT],
         KeyState::Active => [at_parent, SIGNING],
+        KeyState::RetireActive => [Flags { old: true, ..SIGNING }, Flags { old: true, ..SIGNING }],
+        KeyState::PostActive => [
+            Flags {
+                at_parent: record.wants_ds(),
+                ..GONE
+            },
+            Flags { signer: true, ..GONE },
+        ],
         KeyState::Retired | KeyState::Dead => [GOING, GOING],
         KeyState::Removed | KeyState::Destroyed => [GONE, GONE],
         state @ KeyState::Revoked => {
@@ -135,9 +152,14 @@ fn flags(record: &KeyRecord) -> Result<[Flags; 2], ExportError> {
 fn no_place<'a>(zone: &'a ZoneName, record: &'a KeyRecord) -> impl Iterator<Item = Lost> + use<'a> {
     let times = &record.times;
     let all = [
+        ("pre-active", times.pre_active),
         ("submitted", times.submitted),
         ("active", times.active),
+        ("retire-active", times.retire_active),
+        ("insecure", times.insecure),
         ("retired", times.retired),
+        ("DS gone", times.deregistered),
+        ("post-active", times.post_active),
         ("dead", times.dead),
         ("revoked", times.revoked),
     ];

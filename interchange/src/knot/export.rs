@@ -39,10 +39,16 @@ pub fn import_pkcs11(
     let times = &record.times;
     let named = [
         ("created", Some(times.generated)),
+        (
+            "pre_active",
+            times.pre_active.filter(|_| record.role.signs_zone()),
+        ),
         ("publish", times.published),
         ("ready", times.ready),
         ("active", times.active),
+        ("retire_active", times.retire_active),
         ("retire", times.retired),
+        ("post_active", times.post_active),
         ("revoke", times.revoked),
         ("remove", times.removed),
     ];
@@ -56,7 +62,18 @@ pub fn import_pkcs11(
         }
         argv.push(format!("{name}={}", time.map_or(0, Time::unix_seconds)));
     }
-    let without = [("submitted", times.submitted), ("dead", times.dead)];
+    let without = [
+        // Knot has none for a KSK whose DS comes before its DNSKEY.
+        (
+            "pre-active",
+            times.pre_active.filter(|_| !record.role.signs_zone()),
+        ),
+        ("submitted", times.submitted),
+        ("registered", times.registered),
+        ("insecure", times.insecure),
+        ("deregistered", times.deregistered),
+        ("dead", times.dead),
+    ];
     let lost = without.into_iter().filter_map(|(field, time)| {
         Some(Lost {
             file: zone.to_string().into(),

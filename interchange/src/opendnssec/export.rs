@@ -36,7 +36,13 @@ pub fn key_import(
         KeyState::Active => "active",
         KeyState::Retired | KeyState::Dead => "retire",
         // It takes 'revoke' as a word, and then shows the key as retired and hidden.
-        state @ (KeyState::Removed | KeyState::Revoked | KeyState::Destroyed) => {
+        // It has no word for a key of which only the signatures or the DS are there, nor for one that signs on without its DS.
+        state @ (KeyState::PreActive
+        | KeyState::RetireActive
+        | KeyState::PostActive
+        | KeyState::Removed
+        | KeyState::Revoked
+        | KeyState::Destroyed) => {
             return Err(ExportError::State {
                 tag,
                 state,
@@ -99,9 +105,11 @@ fn other_times(zone: &ZoneName, record: &KeyRecord, told: Time) -> Vec<Lost> {
     let times = &record.times;
     let all = [
         ("generated", Some(times.generated)),
+        ("pre-active", times.pre_active),
         ("published", times.published),
         ("ready", times.ready),
         ("submitted", times.submitted),
+        ("registered", times.registered),
         ("active", times.active),
         ("retired", times.retired),
         ("dead", times.dead),
