@@ -5,6 +5,7 @@
 pub mod anchors;
 pub mod chain;
 pub mod margin;
+pub mod pictures;
 pub mod plan;
 pub mod prove;
 pub mod rrsets;
