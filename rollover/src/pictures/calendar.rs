@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use key_metadata::{Digest, Span, Time};
 
 use crate::pictures::content_lines::ContentLines;
-use crate::pictures::telling::{formula, phrase};
+use crate::pictures::telling::{formula, phrase, sentence};
 use crate::plan::{Actor, Deadline, Plan, PlannedStep};
 
 /// How long before a deadline people are told. Our choice: a weekend and a day.
@@ -144,11 +144,14 @@ fn summary(plan: &Plan, step: &PlannedStep) -> String {
 }
 
 fn description(plan: &Plan, step: &PlannedStep) -> String {
-    let mut lines = vec![match step.actor {
-        Actor::Tool => "keyrite-rollover step does this when it runs. You need do nothing else.".to_owned(),
-        Actor::Person => format!("You must do this, at {} or later.", step.at),
-        Actor::Observation => "Nobody does this. It is looked for, and recorded when it is seen.".to_owned(),
-    }];
+    let mut lines = vec![format!("{}.", sentence(plan, step))];
+    lines.extend(match step.actor {
+        Actor::Tool => {
+            Some("keyrite-rollover step does it when it runs: you need do nothing else.".to_owned())
+        }
+        Actor::Person => None,
+        Actor::Observation => Some("It is looked for, and recorded when it is seen.".to_owned()),
+    });
     lines.push(format!("Step {} of the plan for {}.", step.number, plan.zone));
     if let Some(command) = &step.command {
         lines.push(format!("Command: {command}"));

@@ -5,9 +5,9 @@ use cli::words::words;
 use key_metadata::Digest;
 
 use crate::chain::Validators;
-use crate::pictures::chart::Chart;
+use crate::pictures::chart::{Chart, MarkKind};
 use crate::pictures::svg::{self, Legend};
-use crate::pictures::telling::{formula, sentence};
+use crate::pictures::telling::{formula, phrase};
 use crate::plan::{Actor, Plan, PlannedStep};
 
 /// How many words of the plan's digest stand in a line.
@@ -18,7 +18,7 @@ const BLANKS: [&str; 3] = ["read by", "agreed by", "date and place"];
 /// What the sheet adds to the style of all pages.
 const STYLE: &str = "\
 table.facts th{width:9em;border-bottom-color:var(--line)}
-table.steps th.narrow{width:7em}table.steps td{padding-top:.6em}
+table.steps td{padding-top:.6em}td.when{white-space:nowrap}
 td.blank{border-left:1px solid var(--line);min-width:5em}
 .number{font-size:1.3em;font-weight:bold}
 tr.person .who{background:#b84300;color:#fff}tr.tool .who{background:#5a6673;color:#fff}tr.seen .who{border:1px solid var(--ink)}
@@ -103,7 +103,7 @@ fn facts(body: &mut Markup, plan: &Plan, digest: &Digest) {
         (
             "proved",
             format!(
-                "safe for {whom}, from {} until {}: {} mixes of {ds} DS RRsets, {dnskey} DNSKEY RRsets and {zone} sets of signatures",
+                "safe for {whom}, from {} until {}; mixes looked at: {}, of DS RRsets: {ds}, DNSKEY RRsets: {dnskey}, sets of signatures: {zone}",
                 plan.proof.since, plan.proof.until, plan.proof.mixes
             ),
         ),
@@ -129,24 +129,36 @@ fn facts(body: &mut Markup, plan: &Plan, digest: &Digest) {
 
 fn steps(body: &mut Markup, plan: &Plan, is_here: &dyn Fn(&PlannedStep) -> bool) {
     body.inside("table", &[("class", "steps")], |table| {
-        table.heading_row(&["", "what, and why then", "done at, UTC", "initials"]);
-        for step in plan.steps.iter().filter(|step| is_here(step)) {
-            let (class, who) = match step.actor {
-                Actor::Tool => ("tool", "Keyrite does"),
-                Actor::Person => ("person", "you must"),
-                Actor::Observation => ("seen", "to be seen"),
-            };
-            table.inside("tr", &[("class", class)], |row| {
-                row.element("td", &[("class", "number")], &step.number.to_string());
-                row.inside("td", &[], |cell| {
-                    cell.element("span", &[("class", "who")], who).text(" ");
-                    cell.element("strong", &[], &sentence(plan, step));
-                    why(cell, step);
-                });
-                row.element("td", &[("class", "blank")], "")
-                    .element("td", &[("class", "blank")], "");
-            });
-        }
+        table.inside("thead", &[], |head| {
+            head.heading_row(&["", "when, UTC", "what, and why then", "done at, UTC", "initials"]);
+        });
+        table.inside("tbody", &[], |rows| {
+            for step in plan.steps.iter().filter(|step| is_here(step)) {
+                row_of(rows, plan, step);
+            }
+        });
+    });
+}
+
+fn row_of(rows: &mut Markup, plan: &Plan, step: &PlannedStep) {
+    let (class, when) = match step.actor {
+        Actor::Tool => ("tool", "at"),
+        Actor::Person => ("person", "from"),
+        Actor::Observation => ("seen", "not before"),
+    };
+    rows.inside("tr", &[("class", class)], |row| {
+        row.element("td", &[("class", "number")], &step.number.to_string());
+        row.inside("td", &[("class", "when")], |cell| {
+            cell.text(when).text("\n").text(&step.at.to_string());
+        });
+        row.inside("td", &[], |cell| {
+            let who = MarkKind::from(step.actor).name();
+            cell.element("span", &[("class", "who")], who).text(" ");
+            cell.element("strong", &[], &phrase(plan, step));
+            why(cell, step);
+        });
+        row.element("td", &[("class", "blank")], "")
+            .element("td", &[("class", "blank")], "");
     });
 }
 

@@ -43,7 +43,7 @@ pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
     match (step.actor, &step.latest) {
         (Actor::Tool, _) => format!("Keyrite will {what} at {at}"),
         (Actor::Person, Some(latest)) => {
-            format!("You must {what} after {at} and before {}", latest.at)
+            format!("You must {what}, at {at} or later and before {}", latest.at)
         }
         (Actor::Person, None) => format!("You must {what}, at {at} or later"),
         (Actor::Observation, _) => format!("To be seen, not before {at}: {what}"),

@@ -91,31 +91,38 @@ impl Drawing<'_> {
     }
 
     fn axis(&mut self) {
-        let ticks = self.axis.ticks(self.width as i64 / ROOM);
-        let place = |at: i64| self.axis.place_of(at, self.width as i64);
-        let mut large = vec![(Tone::Plain, ' '); self.width];
+        let width = self.width as i64;
+        let ticks = self.axis.ticks(width / ROOM);
+        let place = |at: i64| self.axis.place_of(at, width);
+        let blank = || vec![(Tone::Plain, ' '); self.width];
+        let (mut large, mut small) = (blank(), blank());
         for (index, tick) in ticks.large.iter().enumerate() {
-            let start = place(tick.at);
-            let next = ticks.large.get(index + 1).map(|next| place(next.at));
+            let (start, length) = (place(tick.at), tick.label.chars().count() as i64);
+            let next = ticks
+                .large
+                .get(index + 1)
+                .map_or(width + 1, |next| place(next.at));
             // The unit in which the chart begins is named at its edge, where there is room.
-            if next.is_none_or(|next| next > start + tick.label.chars().count() as i64) {
+            if start + length < next {
                 write(&mut large, start, Tone::Strong, &tick.label);
             }
         }
-        let mut small = vec![(Tone::Plain, ' '); self.width];
         let mut line = vec![(Tone::Soft, self.glyphs.axis()); self.width];
         for tick in &ticks.small {
-            write(&mut small, place(tick.at), Tone::Plain, &tick.label);
-            write(&mut line, place(tick.at), Tone::Soft, self.glyphs.tick());
+            let start = place(tick.at);
+            write(&mut line, start, Tone::Soft, self.glyphs.tick());
+            if start + tick.label.chars().count() as i64 <= width {
+                write(&mut small, start, Tone::Plain, &tick.label);
+            }
         }
         if let Some(now) = self.now {
             write(&mut line, now as i64, Tone::Now, self.glyphs.here());
         }
-        if !ticks.large.is_empty() {
+        if ticks.large.is_empty() {
+            self.row(Tone::Soft, "UTC", small);
+        } else {
             self.row(Tone::Soft, "UTC", large);
             self.row(Tone::Soft, "", small);
-        } else {
-            self.row(Tone::Soft, "UTC", small);
         }
         self.row(Tone::Plain, "", line);
     }
