@@ -17,6 +17,7 @@ mod output;
 pub mod page;
 mod pin;
 mod run;
+mod shown;
 pub mod words;
 mod zones;
 
@@ -31,4 +32,5 @@ pub use operator::{now, operator};
 pub use output::{Output, Progress, table};
 pub use pin::{NewPin, parse_pin_source, pin_source, read_new_pin, read_pin};
 pub use run::run;
+pub use shown::shown;
 pub use zones::ZoneChoice;

@@ -22,11 +22,19 @@ pub struct Output {
 impl Output {
     /// Writes a piece of the result to stdout. Once the reader is gone, the rest is dropped quietly.
     pub fn result(&mut self, text: impl AsRef<str>) -> Outcome {
+        self.write(text.as_ref(), io::stdout().lock())
+    }
+
+    /// Writes a piece of the result that has colours (ANSI escapes), which are kept only where a terminal shows them (NO_COLOR).
+    pub fn coloured(&mut self, text: impl AsRef<str>) -> Outcome {
+        self.write(text.as_ref(), anstream::stdout().lock())
+    }
+
+    fn write(&mut self, text: &str, mut out: impl Write) -> Outcome {
         if self.quiet_end {
             return Ok(());
         }
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.quiet_end = true;

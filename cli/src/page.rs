@@ -3,6 +3,8 @@
 //! Text gets into [`Markup`] only escaped, and an element that was opened is closed: no name, no output of a tool and no answer of a token
 //! is ever markup.
 
+use crate::shown::{is_hidden, number};
+
 /// The style of every page; a page adds its own after it.
 pub const STYLE: &str = "\
 :root{--ink:#1c2733;--soft:#5a6673;--line:#d5dce3;--pale:#f4f6f8;--good:#0a6b4b;--bad:#b3261e;--warn:#8a5a00;--link:#0b559f}
@@ -42,10 +44,7 @@ impl Markup {
                 let width = [("name", "viewport"), ("content", "width=device-width")];
                 head.empty("meta", &width);
                 head.element("title", &[], title);
-                head.0.push_str("<style>\n");
-                head.0.push_str(STYLE);
-                head.0.push_str(style);
-                head.0.push_str("</style>\n");
+                head.style(&[STYLE, style]);
             });
             html.inside("body", &[], fill);
         });
@@ -92,6 +91,14 @@ impl Markup {
         self.0.push_str(name);
         self.0.push('>');
         self.line_end(name);
+        self
+    }
+
+    /// Adds a style sheet in pieces. It is not escaped, so that only texts of ours can be one: they have neither `<` nor `&`.
+    pub fn style(&mut self, pieces: &[&'static str]) -> &mut Self {
+        self.0.push_str("<style>\n");
+        pieces.iter().for_each(|piece| self.0.push_str(piece));
+        self.0.push_str("</style>\n");
         self
     }
 
@@ -143,18 +150,9 @@ fn escape(character: char, out: &mut String) {
         '&' => out.push_str("&amp;"),
         '"' => out.push_str("&quot;"),
         '\'' => out.push_str("&#39;"),
-        hidden if is_hidden(hidden) => out.push_str(&format!("\u{27e8}U+{:04X}\u{27e9}", u32::from(hidden))),
+        hidden if is_hidden(hidden) => out.push_str(&number(hidden)),
         other => out.push(other),
     }
-}
-
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

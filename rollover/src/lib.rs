@@ -7,6 +7,7 @@ pub mod chain;
 pub mod lint;
 pub mod margin;
 pub mod outline;
+pub mod pictures;
 pub mod plan;
 pub mod planner;
 pub mod policy_changes;
