@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::anchors::{self, AnchorFault, TrustAnchors};
 use crate::chain::{Break, Validators, broken, incomplete};
 use crate::rrsets::{Rrset, Version, Versions, VersionsError};
-use crate::schedule::{CauseIndex, KeyIndex, Schedule};
+use crate::schedule::{CauseIndex, KeyIndex, Schedule, Silenced};
 
 /// What is to be proved of a schedule.
 #[derive(Clone, Debug)]
@@ -284,6 +284,10 @@ impl Search<'_> {
                 ),
                 (Rrset::Zone, signatures.zone, &caching.zone, &versions.zone),
             ] {
+                match (silence.of, rrset) {
+                    (Silenced::Dnskey, Rrset::Zone) | (Silenced::Zone, Rrset::Dnskey) => continue,
+                    (Silenced::All | Silenced::Dnskey | Silenced::Zone, _) => {}
+                }
                 let expires = silence.from.after(left);
                 let ttl = ttls
                     .iter()

@@ -131,8 +131,22 @@ pub struct Silence {
     pub from: Time,
     /// Until when everything is signed again; never, where there is nothing.
     pub until: Option<Time>,
+    /// What is not signed.
+    pub of: Silenced,
     /// What makes it.
     pub cause: CauseIndex,
+}
+
+/// What is not signed in a silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Silenced {
+    /// Everything: the signer is down.
+    All,
+    /// The DNSKEY RRset: the KSK is lost.
+    Dnskey,
+    /// All else: the ZSK is lost.
+    Zone,
 }
 
 impl Event {
