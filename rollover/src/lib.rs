@@ -4,6 +4,7 @@
 
 pub mod anchors;
 pub mod chain;
+pub mod histories;
 pub mod margin;
 pub mod plan;
 pub mod prove;

@@ -1,12 +1,12 @@
-//! How much earlier each step of a proved schedule could come before a mix without a chain came to be.
+//! How much earlier each step of a proved schedule could come before something broke.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use key_metadata::Span;
+use key_metadata::{Span, Time};
 use serde::Serialize;
 
-use crate::chain::{Validators, broken};
-use crate::rrsets::{Rrset, Version, Versions, VersionsError};
+use crate::prove::{Claim, prove};
+use crate::rrsets::{Versions, VersionsError};
 use crate::schedule::{CauseIndex, Schedule};
 
 /// The margin of a step: what it waits beyond what it must.
@@ -15,73 +15,52 @@ use crate::schedule::{CauseIndex, Schedule};
 pub struct Margin {
     /// The step.
     pub cause: CauseIndex,
-    /// By how much it can be moved; a second more, and there is a mix without a chain.
+    /// By how much it can be moved; a second more, and there is a counterexample.
     pub slack: Span,
 }
 
-/// How far back a mix is looked for. One rollover has no more than five versions of an RRset, and what is before the one before it has left
-/// the caches for longer than any margin.
-const LOOK_BACK: usize = 24;
+/// How many of the times at which something leaves the caches are tried, backwards from a step. A rollover has no more than a dozen, and what is
+/// before it has left the caches for longer than any margin.
+const LOOK_BACK: usize = 12;
 
-/// The margins of all steps that wait for the caches; a step that is not among them waits for none.
-pub fn margins(schedule: &Schedule, validators: Validators) -> Result<Vec<Margin>, VersionsError> {
+/// The margins of the steps from `claim.since` on that wait for the caches; a step that is not among them waits for none.
+///
+/// A mix comes to be where a step meets what has not left the caches, so that these times are the only ones that a margin can end at. Each is
+/// tried by moving the step there, and the whole schedule is proved anew.
+pub fn margins(schedule: &Schedule, claim: &Claim) -> Result<Vec<Margin>, VersionsError> {
     let versions = Versions::of(schedule)?;
-    let mut least: BTreeMap<CauseIndex, Span> = BTreeMap::new();
-    for rrset in [Rrset::Ds, Rrset::Dnskey, Rrset::Zone] {
-        let (own, [one, other]) = match rrset {
-            Rrset::Ds => (&versions.ds, [&versions.dnskey, &versions.zone]),
-            Rrset::Dnskey => (&versions.dnskey, [&versions.ds, &versions.zone]),
-            Rrset::Zone => (&versions.zone, [&versions.ds, &versions.dnskey]),
-        };
-        for new in own {
-            let Some(cause) = new.cause else { continue };
-            for one in near(one, new) {
-                for other in near(other, new) {
-                    let Some(slack) = slack(schedule, validators, new, cause, (one, other)) else {
-                        continue;
-                    };
-                    let known = least.entry(cause).or_insert(slack);
-                    *known = slack.min(*known);
-                }
+    let ends: BTreeSet<(Time, Option<CauseIndex>)> = [&versions.ds, &versions.dnskey, &versions.zone]
+        .into_iter()
+        .flatten()
+        .filter_map(|version| version.held_until.map(|until| (until, version.ended_by)))
+        .collect();
+    let mut margins = Vec::new();
+    for (cause, at) in begins(schedule, claim.since) {
+        let before = ends
+            .range(..=(at, None))
+            .chain(ends.range((at, Some(CauseIndex(0)))..=(at, Some(CauseIndex(usize::MAX)))));
+        let before: Vec<_> = before
+            .filter(|(_, ended_by)| *ended_by != Some(cause))
+            .map(|(until, _)| *until)
+            .collect();
+        for until in before.iter().rev().take(LOOK_BACK) {
+            let slack = at.since(*until);
+            let more = Span::from_seconds(slack.seconds().saturating_add(1));
+            if prove(&schedule.earlier(cause, more), claim)?.is_err() {
+                margins.push(Margin { cause, slack });
+                break;
             }
         }
     }
-    Ok(least
-        .into_iter()
-        .map(|(cause, slack)| Margin { cause, slack })
-        .collect())
+    Ok(margins)
 }
 
-/// The versions that come before that one, or with it, the nearest.
-fn near<'a>(versions: &'a [Version], new: &Version) -> &'a [Version] {
-    let end = versions.partition_point(|version| version.from <= new.from);
-    &versions[end.saturating_sub(LOOK_BACK)..end]
-}
-
-/// How long these three miss each other by, where they would be no chain.
-fn slack(
-    schedule: &Schedule,
-    validators: Validators,
-    new: &Version,
-    cause: CauseIndex,
-    (one, other): (&Version, &Version),
-) -> Option<Span> {
-    // The two must be held together, or there is no mix at any time; and what moves with the step does not meet it.
-    let together = one.held_until.is_none_or(|until| other.from < until)
-        && other.held_until.is_none_or(|until| one.from < until);
-    let ends = [one, other]
-        .into_iter()
-        .filter_map(|version| version.held_until.map(|until| (until, version.ended_by)));
-    let (until, ended_by) = ends.min()?;
-    let moves_along = ended_by == Some(cause) || one.cause == Some(cause) || other.cause == Some(cause);
-    if !together || moves_along || until > new.from {
-        return None;
+/// When each cause has its first effect.
+fn begins(schedule: &Schedule, since: Time) -> Vec<(CauseIndex, Time)> {
+    let mut begins: std::collections::BTreeMap<CauseIndex, Time> = std::collections::BTreeMap::new();
+    for event in schedule.keys.iter().flat_map(|key| key.events()) {
+        let first = begins.entry(event.cause).or_insert(event.from);
+        *first = event.from.min(*first);
     }
-    let three = match new.rrset {
-        Rrset::Ds => (new, one, other),
-        Rrset::Dnskey => (one, new, other),
-        Rrset::Zone => (one, other, new),
-    };
-    broken(schedule, validators, three)?;
-    Some(new.from.since(until))
+    begins.into_iter().filter(|(_, at)| *at >= since).collect()
 }
