@@ -5,6 +5,7 @@
 pub mod anchors;
 pub mod chain;
 pub mod lint;
+pub mod histories;
 pub mod margin;
 pub mod outline;
 pub mod pictures;
