@@ -1,6 +1,6 @@
 //! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd), a SoftHSM store, kryoptic, and opencryptoki with
 //! a token in software or under a TPM 1.2, each in a folder of the caller's and gone when dropped; TPMs with a maker's certificates,
-//! genuine or not, and in failure mode; and somebody at the line between a program and its TPM.
+//! genuine or not, and in failure mode; somebody at the line between a program and its TPM; and a name server (Knot DNS).
 //!
 //! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
 //! no process behind.
@@ -9,6 +9,7 @@ mod abrmd;
 mod daemon;
 mod ek_ca;
 mod failed;
+mod knotd;
 mod kryoptic;
 mod loopback;
 mod manufactured;
@@ -21,6 +22,7 @@ mod tap;
 
 pub use abrmd::Abrmd;
 pub use ek_ca::EkCa;
+pub use knotd::{Knotd, ServedZone};
 pub use kryoptic::Kryoptic;
 pub use opencryptoki::Opencryptoki;
 pub use softhsm::SoftHsm;
