@@ -12,6 +12,7 @@ mod blobs;
 mod check;
 mod copies;
 mod denial_check;
+mod dig;
 mod exchange;
 mod inventory;
 mod key_records;
@@ -39,6 +40,7 @@ pub use tpm::{AuthValue, Duplicate, RecoveryParent, RecoverySecret};
 
 pub use ask::Answers;
 pub use check::{CheckError, Checked, check};
+pub use dig::{DigError, DigText};
 pub use exchange::{Asking, Transport};
 pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
