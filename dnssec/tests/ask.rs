@@ -1,16 +1,10 @@
 //! Observing a zone and its parent at real name servers (Knot DNS), signed by BIND's tools.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what a test needs and lacks is a failure"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +16,7 @@ use key_metadata::{
     Asked, ChildAnswer, DsAnswer, ListedBy, Server, ServerAddress, Span, Time, WhyNot, ZoneName,
 };
 use keyrite_dnssec::{Addresses, Answers, Asking, FindError, Resolver, ServerList, Servers, Transport};
-use sandbox::{Knotd, ServedZone};
+use sandbox::{Knotd, ServedZone, SignedZone};
 
 const QUICK: Asking = Asking {
     tries: 2,
@@ -46,51 +40,11 @@ fn now() -> Time {
         .after(Span::from_seconds(seconds.try_into().unwrap()))
 }
 
-fn must(program: &str, folder: &Path, arguments: &[&str]) -> String {
-    let mut command = Command::new(program);
-    command.current_dir(folder).args(arguments);
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{program} (Debian: bind9-utils): {error}"));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{program}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The zone fi.cr, signed by a KSK and a ZSK of its own, and its DS record.
-struct Signed {
-    text: String,
-    ds: String,
-}
-
 const CHILD: &str =
     "$ORIGIN fi.cr.\n$TTL 3600\n@ SOA ns1 h 7 3600 600 604800 300\n@ NS ns1\nns1 A 127.0.0.1\n";
 
-fn sign(folder: &Path, serial: u32) -> Signed {
-    fs::create_dir_all(folder).unwrap();
-    let keygen = |more: &[&str]| {
-        let arguments = [
-            &["-q", "-a", "ECDSAP256SHA256", "-L", "3600"][..],
-            more,
-            &["fi.cr"],
-        ]
-        .concat();
-        must("dnssec-keygen", folder, &arguments).trim().to_owned()
-    };
-    let ksk = keygen(&["-f", "KSK"]);
-    keygen(&[]);
-    fs::write(folder.join("zone"), CHILD.replace(" 7 ", &format!(" {serial} "))).unwrap();
-    must(
-        "dnssec-signzone",
-        folder,
-        &[
-            "-S", "-x", "-q", "-O", "full", "-o", "fi.cr", "-f", "signed", "zone",
-        ],
-    );
-    Signed {
-        text: fs::read_to_string(folder.join("signed")).unwrap(),
-        ds: must("dnssec-dsfromkey", folder, &["-2", &format!("{ksk}.key")]),
-    }
+fn sign(folder: &Path) -> SignedZone {
+    SignedZone::make(folder, "fi.cr", CHILD).unwrap()
 }
 
 /// The zone cr with that much of a delegation.
@@ -151,7 +105,7 @@ fn one<A>(mut asked: Asked<A>) -> Result<A, (WhyNot, String)> {
 #[test]
 fn all_servers_agree() {
     let folder = tempfile::tempdir().unwrap();
-    let signed = sign(&folder.path().join("keys"), 7);
+    let signed = sign(&folder.path().join("keys"));
     let parents = [1, 2].map(|_| serve(folder.path(), "cr", &parent(1800, &[&signed.ds])));
     let children = [1, 2].map(|_| serve(folder.path(), "fi.cr", &signed.text));
     let done = AtomicUsize::new(0);
@@ -199,7 +153,7 @@ fn all_servers_agree() {
 #[test]
 fn a_server_that_lags_and_one_with_another_ttl_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let [old, new] = ["old", "new"].map(|name| sign(&folder.path().join(name), 7));
+    let [old, new] = ["old", "new"].map(|name| sign(&folder.path().join(name)));
     let both = serve(folder.path(), "cr", &parent(1800, &[&old.ds, &new.ds]));
     let lags = serve(folder.path(), "cr", &parent(1800, &[&old.ds]));
     let longer = serve(folder.path(), "cr", &parent(7200, &[&old.ds, &new.ds]));
@@ -276,7 +230,7 @@ fn a_server_of_the_zone_does_not_speak_for_the_parent() {
 #[test]
 fn whoever_does_not_answer_is_told_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let signed = sign(&folder.path().join("keys"), 7);
+    let signed = sign(&folder.path().join("keys"));
     let good = serve(folder.path(), "fi.cr", &signed.text);
     let parent = serve(folder.path(), "cr", &parent(1800, &[]));
     let other = serve(folder.path(), "co.cr", CHILD);
@@ -337,7 +291,7 @@ fn an_answer_too_long_for_udp_is_fetched_over_tcp() {
 #[test]
 fn a_signature_of_another_key_or_data_is_none() {
     let folder = tempfile::tempdir().unwrap();
-    let [signed, other] = ["one", "two"].map(|name| sign(&folder.path().join(name), 7));
+    let [signed, other] = ["one", "two"].map(|name| sign(&folder.path().join(name)));
     // Another serial under the same signature.
     let changed: String = signed.text.replacen(
         "h.fi.cr. 7 3600 600 604800 300",

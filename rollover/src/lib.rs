@@ -2,4 +2,7 @@
 //!
 //! Pure functions of what they are given: no clock, no network, no token.
 
+pub mod compare;
+mod link;
 pub mod schedule;
+pub mod tags;

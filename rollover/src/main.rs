@@ -1,5 +1,7 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
+mod observe;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Ask every name server of a zone and of its parent what DS and DNSKEY it has, and record it
+    Observe(observe::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +28,7 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Observe(observe) => observe.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
