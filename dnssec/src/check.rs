@@ -3,18 +3,18 @@
 use std::fmt;
 
 use bytes::Bytes;
+use domain::base::Name;
 use domain::base::cmp::CanonicalOrd;
 use domain::base::iana::{Rtype, SecurityAlgorithm};
 use domain::base::name::ToName;
-use domain::base::rdata::ComposeRecordData;
-use domain::base::{Name, Record};
 use domain::crypto::common::PublicKey as Verifier;
 use domain::dnssec::sign::records::RecordsIter;
-use domain::rdata::dnssec::{ProtoRrsig, Timestamp};
+use domain::rdata::dnssec::Timestamp;
 use domain::rdata::{Dnskey, Rrsig, ZoneRecordData};
 use key_metadata::{Advice, Time, ZoneName};
 
 use crate::denial_check::Denials;
+use crate::signed_data::signed_data;
 use crate::zone::{NameRecords, Owner, ZoneRecord, ZoneRrset};
 use crate::zone_reader::ZoneReader;
 
@@ -259,22 +259,7 @@ impl<'a> Check<'a> {
         if rrsig.original_ttl() != rrset.ttl() || rrsig.labels() != rrset.owner().rrsig_label_count() {
             return Err("its TTL or label count is another");
         }
-        let mut data = Vec::new();
-        let header = ProtoRrsig::new(
-            rrsig.type_covered(),
-            rrsig.algorithm(),
-            rrsig.labels(),
-            rrsig.original_ttl(),
-            rrsig.expiration(),
-            rrsig.inception(),
-            rrsig.key_tag(),
-            rrsig.signer_name().clone(),
-        );
-        // Appending to a Vec cannot fail.
-        let _ = header.compose_canonical(&mut data);
-        for record in rrset.iter() {
-            let _ = compose(record, &mut data);
-        }
+        let data = signed_data(rrsig, rrset.iter());
         let of_tag = |key: &&Key| {
             key.dnskey.key_tag() == rrsig.key_tag() && key.dnskey.algorithm() == rrsig.algorithm()
         };
@@ -300,16 +285,4 @@ impl<'a> Check<'a> {
         self.problems
             .push(format!("{} {} {what}", rrset.owner(), rrset.rtype()));
     }
-}
-
-/// One record in canonical form (RFC 4034 6.2).
-fn compose(
-    record: &Record<Owner, ZoneRecordData<Bytes, Owner>>,
-    data: &mut Vec<u8>,
-) -> Result<(), std::convert::Infallible> {
-    record.owner().compose_canonical(data)?;
-    record.rtype().compose(data)?;
-    record.class().compose(data)?;
-    record.ttl().compose(data)?;
-    record.data().compose_canonical_len_rdata(data)
 }

@@ -5,18 +5,25 @@
 //! and no file is touched.
 
 mod apex;
+mod ask;
 mod backup_proof;
 mod balance;
 mod blobs;
 mod check;
 mod copies;
 mod denial_check;
+mod dig;
+mod exchange;
 mod inventory;
 mod key_records;
 mod mentions;
 mod recovery;
+mod reply;
+mod seen;
 mod serial;
+mod servers;
 mod sign;
+mod signed_data;
 mod signing_key;
 mod site_tokens;
 mod trust_anchor;
@@ -31,12 +38,17 @@ pub use key_metadata::KeyEncryptionKey;
 pub use pkcs11::LogKey;
 pub use tpm::{AuthValue, Duplicate, RecoveryParent, RecoverySecret};
 
+pub use ask::Answers;
 pub use check::{CheckError, Checked, check};
+pub use dig::{DigError, DigText};
+pub use exchange::{Asking, Transport};
 pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
 pub use mentions::Mentions;
 pub use serial::{SerialError, next_serial, serial_of};
 pub use sign::{SignError, SignPlan, SignedZone, Valid, sign};
+pub use servers::{Addresses, FindError, Resolver, ServerList, Servers, resolvers_of};
+pub use sign::{SignError, SignPlan, SignedZone, sign};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
 pub use site_tokens::{SiteTokenError, SiteTokens};
 pub use trust_anchor::{TrustAnchor, TrustAnchors, Validity, ValidityError, XmlText, XmlTextError};

@@ -37,8 +37,8 @@ pub struct ObservedDs {
 }
 
 /// A DNSKEY record.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "DnskeyDocument", try_from = "DnskeyDocument")]
 pub struct ObservedDnskey {
     /// The flags.
     pub flags: u16,
@@ -46,9 +46,7 @@ pub struct ObservedDnskey {
     pub protocol: u8,
     /// The number of the algorithm.
     pub algorithm: u8,
-    /// The public key field, in base64.
-    #[serde(with = "base64_text")]
-    #[schemars(with = "String")]
+    /// The public key field.
     pub public_key: Vec<u8>,
 }
 
@@ -127,6 +125,7 @@ pub struct DnskeyAnswer {
     pub ttl: Span,
     /// The records, sorted; none where they are denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<DnskeyDocument>")]
     pub records: Vec<ObservedDnskey>,
     /// The RRSIG records, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -259,6 +258,59 @@ impl ChildAnswer {
 
     pub(crate) const fn is_whole(&self) -> bool {
         self.dnskey.records.is_empty() == self.dnskey.denial.is_some()
+    }
+}
+
+/// A DNSKEY as it is written: with the key tag, which people look for, beside what it follows from.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ObservedDnskey")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct DnskeyDocument {
+    key_tag: u16,
+    flags: u16,
+    protocol: u8,
+    algorithm: u8,
+    /// The public key field, in base64.
+    #[serde(with = "base64_text")]
+    #[schemars(with = "String")]
+    public_key: Vec<u8>,
+}
+
+/// A DNSKEY whose key tag does not follow from the rest of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("key-tag is {written}, but by the public key it is {computed}")]
+pub struct KeyTagError {
+    written: u16,
+    computed: u16,
+}
+
+impl From<ObservedDnskey> for DnskeyDocument {
+    fn from(dnskey: ObservedDnskey) -> Self {
+        Self {
+            key_tag: dnskey.key_tag(),
+            flags: dnskey.flags,
+            protocol: dnskey.protocol,
+            algorithm: dnskey.algorithm,
+            public_key: dnskey.public_key,
+        }
+    }
+}
+
+impl TryFrom<DnskeyDocument> for ObservedDnskey {
+    type Error = KeyTagError;
+
+    fn try_from(document: DnskeyDocument) -> Result<Self, KeyTagError> {
+        let written = document.key_tag;
+        let dnskey = Self {
+            flags: document.flags,
+            protocol: document.protocol,
+            algorithm: document.algorithm,
+            public_key: document.public_key,
+        };
+        match dnskey.key_tag() {
+            computed if computed == written => Ok(dnskey),
+            computed => Err(KeyTagError { written, computed }),
+        }
     }
 }
 

@@ -364,15 +364,24 @@ fn the_file_reads_back_and_tells_where_it_is_wrong() {
     assert!(error("operator:", "operater:").contains("unknown field `operater`"));
     assert_eq!(
         error("denial: no-data", ""),
-        "line 52: observations[1]: parent: an answer has either records or a denial"
+        "line 53: observations[1]: parent: an answer has either records or a denial"
     );
     assert_eq!(
         error("ns2.example=192.0.2.2", "ns1.example=192.0.2.1"),
-        "line 52: observations[1]: parent: ns1.example=192.0.2.1 is there twice"
+        "line 53: observations[1]: parent: ns1.example=192.0.2.1 is there twice"
     );
     assert_eq!(
         error("at: 2026-10-01T02:00:00Z", "at: 2026-10-01T04:00:00Z"),
-        "line 52: observations[1]: it took from 2026-10-01T01:59:55Z to 2026-10-01T04:00:00Z; that may be at most 1h"
+        "line 53: observations[1]: it took from 2026-10-01T01:59:55Z to 2026-10-01T04:00:00Z; that may be at most 1h"
+    );
+    let tag = format!("key-tag: {}", dnskey(1).key_tag());
+    let wrong = error(&tag, "key-tag: 1");
+    assert!(
+        wrong.ends_with(&format!(
+            "key-tag is 1, but by the public key it is {}",
+            dnskey(1).key_tag()
+        )),
+        "{wrong}"
     );
     let swapped = text
         .replace("2026-10-01T01:00:00Z", "2026-10-01T03:00:00Z")

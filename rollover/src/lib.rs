@@ -18,3 +18,6 @@ pub mod schedule;
 pub mod status;
 pub mod text;
 pub mod wording;
+pub mod compare;
+mod link;
+pub mod tags;

@@ -6,6 +6,7 @@ mod lint_verb;
 mod plan_verb;
 mod status_verb;
 mod zone_of_site;
+mod observe;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Verb {
     Diff(compare::DiffArguments),
     /// Tell whether zones can be run by policies: every lifetime and signature against the equations, with numbers
     Lint(lint_verb::Arguments),
+    /// Ask every name server of a zone and of its parent what DS and DNSKEY it has, and record it
+    Observe(observe::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
             Verb::WhatIf(verb) => verb.run(&arguments.site, output),
             Verb::Diff(verb) => verb.run(output),
             Verb::Lint(verb) => verb.run(&arguments.site, output),
+            Verb::Observe(observe) => observe.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -17,9 +17,10 @@ const WITHOUT_DESCRIPTORS: &str =
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin";
 
 /// The programs that daemons are started by and as, and Debian's packages that have them.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("bash", "bash"),
     ("dbus-daemon", "dbus-daemon"),
+    ("knotd", "knot"),
     ("setpriv", "util-linux"),
     ("swtpm", "swtpm"),
     ("tpm2-abrmd", "tpm2-abrmd"),
@@ -68,6 +69,12 @@ impl Daemon {
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("cannot start {program}: {error}")))?;
         Ok(Self(child))
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> i32 {
+        // The kernel gives none that is larger (pid_max is at most 2^22).
+        self.0.id() as i32
     }
 
     /// Waits up to ten seconds for `ready`; fails at once when the process ends.

@@ -1,6 +1,7 @@
 //! Real tokens without hardware: a software TPM (swtpm), its resource manager (tpm2-abrmd), a SoftHSM store, kryoptic, and opencryptoki with
 //! a token in software or under a TPM 1.2, each in a folder of the caller's and gone when dropped; TPMs with a maker's certificates,
-//! genuine or not, and in failure mode; and somebody at the line between a program and its TPM.
+//! genuine or not, and in failure mode; somebody at the line between a program and its TPM; and a name server (Knot DNS) with
+//! signed zones.
 //!
 //! Nothing outlives the thread that started it: each daemon is started under `setpriv --pdeathsig`, so even a `kill -9` of the run leaves
 //! no process behind.
@@ -9,11 +10,13 @@ mod abrmd;
 mod daemon;
 mod ek_ca;
 mod failed;
+mod knotd;
 mod kryoptic;
 mod loopback;
 mod manufactured;
 mod opencryptoki;
 mod private;
+mod signed_zone;
 mod softhsm;
 mod software_key;
 mod swtpm;
@@ -21,8 +24,10 @@ mod tap;
 
 pub use abrmd::Abrmd;
 pub use ek_ca::EkCa;
+pub use knotd::{Knotd, ServedZone};
 pub use kryoptic::Kryoptic;
 pub use opencryptoki::Opencryptoki;
+pub use signed_zone::SignedZone;
 pub use softhsm::SoftHsm;
 pub use software_key::{software_key, wrapped_key};
 pub use swtpm::Swtpm;
