@@ -1,167 +1,17 @@
-//! `diff`, `what-if` and `undo`: a plan held against another one.
-
-use std::path::PathBuf;
-
-use clap::Args;
-use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use key_metadata::store::read_text;
-use key_metadata::{KeptGoal, Span, ZoneName};
-use rollover::outline::{Difference, Outline};
-use rollover::text;
-use serde_json::json;
-
-use crate::keep::Keep;
-use crate::zone_of_site::{Trials, Wishes, ZoneOfSite, no_plan};
-
-/// The options of `diff`.
-#[derive(Args)]
-pub struct DiffArguments {
-    /// What 'plan --json' printed before
-    old: PathBuf,
-    /// What it printed after
-    new: PathBuf,
-    #[command(flatten)]
-    report: ReportArguments,
-}
-
-/// The options of `what-if`.
-#[derive(Args)]
-pub struct WhatIfArguments {
-    /// The zone
-    #[arg(long, value_name = "ZONE")]
-    zone: ZoneName,
-    /// Compare the rollovers that begin within this time
-    #[arg(long = "for", value_name = "SPAN", default_value = "365d")]
-    span: Span,
-    #[command(flatten)]
-    wishes: Wishes,
-    #[command(flatten)]
-    trials: Trials,
-    #[command(flatten)]
-    report: ReportArguments,
-}
-
-/// The options of `undo`.
-#[derive(Args)]
-pub struct UndoArguments {
-    /// The zone
-    #[arg(long, value_name = "ZONE")]
-    zone: ZoneName,
-    #[command(flatten)]
-    keep: Keep,
-    #[command(flatten)]
-    report: ReportArguments,
-}
-
-fn told(differences: &[(String, Vec<Difference>)], report: &ReportArguments, output: &mut Output) -> Outcome {
-    if report.json {
-        let zones: Vec<_> = differences
-            .iter()
-            .map(|(zone, differences)| json!({ "zone": zone, "differences": differences }))
-            .collect();
-        return output.json(&json!({ "version": 1, "zones": zones }));
-    }
-    for (zone, differences) in differences {
-        output.line(format!(
-            "{zone}: {}",
-            match differences.len() {
-                0 => "no difference".to_owned(),
-                1 => "1 difference".to_owned(),
-                many => format!("{many} differences"),
-            }
-        ))?;
-        for difference in differences {
-            output.line(format!("  {difference}"))?;
-        }
-    }
-    Ok(())
-}
-
-impl DiffArguments {
-    pub fn run(&self, output: &mut Output) -> Outcome {
-        let read = |path: &PathBuf| -> Outcome<Vec<Outline>> {
-            let text = read_text(path)?;
-            Outline::read(&text).map_err(|error| {
-                Failure::from(error).within(format!("{} cannot be compared", path.display()))
-            })
-        };
-        let (old, new) = (read(&self.old)?, read(&self.new)?);
-        let mut all = Vec::new();
-        for one in &old {
-            let empty = Outline {
-                zone: one.zone.clone(),
-                steps: Vec::new(),
-            };
-            let other = new
-                .iter()
-                .find(|other| other.zone == one.zone)
-                .map_or(&empty, |other| other);
-            all.push((one.zone.clone(), one.differences(other)));
-        }
-        for other in new
-            .iter()
-            .filter(|other| !old.iter().any(|one| one.zone == other.zone))
-        {
-            let empty = Outline {
-                zone: other.zone.clone(),
-                steps: Vec::new(),
-            };
-            all.push((other.zone.clone(), empty.differences(other)));
-        }
-        told(&all, &self.report, output)
-    }
-}
-
-impl WhatIfArguments {
-    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        let folder = site.open()?;
-        let zone = ZoneOfSite::read(&folder, &self.zone)?;
-        let now = cli::now();
-        let until = now.after(self.span);
-        let as_it_is = zone.plan(&[], &Trials::default(), now, until).map_err(no_plan)?;
-        let what_if = zone
-            .plan(&self.wishes.goals(), &self.trials, now, until)
-            .map_err(|error| no_plan(error).within("what is asked for is not safe"))?;
-        let differences = Outline::of(&as_it_is).differences(&Outline::of(&what_if));
-        told(&[(zone.name.to_string(), differences)], &self.report, output)?;
-        let proof = &what_if.proof;
-        output.say(format!(
-            "proved safe for {} over {} mixes of RRsets",
-            proof.validators, proof.mixes
-        ));
-        Ok(())
-    }
-}
-
-impl UndoArguments {
-    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
-        let folder = site.open()?;
-        let zone = ZoneOfSite::read(&folder, &self.zone)?;
-        let now = cli::now();
-        let goals = [KeptGoal::Abandon];
-        let plan = zone
-            .alone()
-            .plan(&goals, &Trials::default(), now, now)
-            .map_err(|error| match error {
-                rollover::planner::PlanError::NothingToAbandon { .. } => Failure::of(Exit::SaysNo, &error),
-                error => no_plan(error),
-            })?;
-        if self.report.json {
-            output.json(&json!({ "version": 1, "plans": [plan] }))?;
-        } else {
-            output.result(text::plan(&plan))?;
-        }
-        self.keep.instead(&folder, &zone, &goals, &plan, site, output)
 //! An observation, held against itself and against the site's records of the zone's keys.
+
 use std::collections::BTreeSet;
 use std::fmt;
+
 use key_metadata::{
     Asked, ChildAnswer, DsAnswer, KeyAlgorithm, KeyRecord, KeyState, ListedBy, Observation, ObservedDnskey,
     ObservedDs, Server, ZoneName,
 };
 use serde::Serialize;
+
 use crate::link::{Leads, Link};
 use crate::tags::{DnskeyTag, DsTag};
+
 /// Something that an observation shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -175,6 +25,8 @@ pub struct Finding {
     /// The servers that show it, as NAME=ADDRESS.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<String>,
+}
+
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -187,6 +39,8 @@ pub enum Severity {
     NotKnown,
     /// It is as it is to be on the way from one state to the next.
     Note,
+}
+
 /// What was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -201,8 +55,11 @@ pub enum Check {
     Dnskey,
     /// Whether the DS records are those of the site's keys.
     Ds,
+}
+
 /// The digests of a DS that validators know (RFC 8624 3.3), and that are computed here: SHA-1, SHA-256, SHA-384.
 const DIGESTS: [u8; 3] = [1, 2, 4];
+
 /// All that an observation shows which is not simply as the records say. The worst comes first.
 pub fn compare(zone: &ZoneName, keys: &[KeyRecord], observation: &Observation) -> Vec<Finding> {
     let mut findings = Findings::default();
@@ -210,14 +67,18 @@ pub fn compare(zone: &ZoneName, keys: &[KeyRecord], observation: &Observation) -
         findings.answered("parent", parent);
         findings.parents_agree(parent);
         findings.ds_of_records(zone, keys, parent);
+    }
     if let Some(child) = &observation.child {
         findings.answered("zone", child);
         findings.children_agree(child);
         findings.dnskeys_of_records(keys, child);
+    }
     if let (Some(parent), Some(child)) = (&observation.parent, &observation.child) {
         for delegation in parent
             .answers
+            .iter()
             .filter(|answer| !answer.answer.ds.is_empty())
+        {
             for apex in &child.answers {
                 let link = Link {
                     zone,
@@ -227,12 +88,18 @@ pub fn compare(zone: &ZoneName, keys: &[KeyRecord], observation: &Observation) -
                 };
                 let servers = delegation.servers.iter().chain(&apex.servers);
                 findings.chain(&link, &servers.collect::<Vec<_>>());
+            }
+        }
+    }
     findings
         .0
         .sort_by_key(|finding| (finding.severity, finding.check));
     findings.0
+}
+
 #[derive(Default)]
 struct Findings(Vec<Finding>);
+
 impl Findings {
     /// Adds a finding; one of the same words gets the servers of both.
     fn add<'a>(
@@ -254,6 +121,9 @@ impl Findings {
                 servers: servers.collect(),
                 text,
             }),
+        }
+    }
+
     fn answered<A>(&mut self, of: &str, asked: &Asked<A>) {
         for missing in asked.missing() {
             self.0.push(Finding {
@@ -265,6 +135,7 @@ impl Findings {
                 ),
                 servers: BTreeSet::from([missing.server()]),
             });
+        }
         match asked.listed_by {
             ListedBy::Nobody => self.add(
                 Severity::NotKnown,
@@ -279,23 +150,33 @@ impl Findings {
                 [],
             ),
             ListedBy::Resolver | ListedBy::Operator => {}
+        }
+    }
+
     fn parents_agree(&mut self, parent: &Asked<DsAnswer>) {
         if parent.answers.len() > 1 {
             for answer in &parent.answers {
                 let text = format!("the servers of the parent differ: {}", Told(&answer.answer));
                 self.add(Severity::Differs, Check::Agreement, text, &answer.servers);
+            }
+        }
+    }
+
     /// Signatures and serial differ whenever a server is a little behind.
     fn children_agree(&mut self, child: &Asked<ChildAnswer>) {
         let told = |answer: &ChildAnswer| {
             let keys: Vec<_> = answer
                 .dnskey
                 .records
+                .iter()
                 .map(DnskeyTag)
                 .map(|key| key.to_string())
                 .collect();
             match keys.is_empty() {
                 true => format!("no DNSKEY, kept {}", answer.dnskey.ttl),
                 false => format!("DNSKEY {}, TTL {}", keys.join(" and "), answer.dnskey.ttl),
+            }
+        };
         let same = |answer: &ChildAnswer| (answer.dnskey.ttl, answer.dnskey.records.clone());
         let mut distinct = child.distinct().map(same);
         let first = distinct.next();
@@ -303,6 +184,10 @@ impl Findings {
             for answer in &child.answers {
                 let text = format!("the servers of the zone differ: {}", told(&answer.answer));
                 self.add(Severity::Differs, Check::Agreement, text, &answer.servers);
+            }
+        }
+    }
+
     /// Each key of the records, as far as DS records go, and each DS that is of none of them.
     fn ds_of_records(&mut self, zone: &ZoneName, keys: &[KeyRecord], parent: &Asked<DsAnswer>) {
         for key in keys.iter().filter(|key| key.role.signs_dnskey()) {
@@ -315,7 +200,7 @@ impl Findings {
                 some(&without, parent)
             );
             match state {
-                KeyState::Ready if !without.is_empty() => {
+                KeyState::Ready | KeyState::PreActive if !without.is_empty() => {
                     self.add(
                         Severity::Note,
                         Check::Ds,
@@ -326,8 +211,8 @@ impl Findings {
                 KeyState::Active if !without.is_empty() => {
                     self.add(Severity::Differs, Check::Ds, is_missing, without);
                 }
-                KeyState::Ready | KeyState::Active => {}
-                KeyState::Retired if !with.is_empty() => {
+                KeyState::Ready | KeyState::PreActive | KeyState::Active | KeyState::PostActive => {}
+                KeyState::Retired | KeyState::RetireActive if !with.is_empty() => {
                     self.add(
                         Severity::Note,
                         Check::Ds,
@@ -346,18 +231,25 @@ impl Findings {
                     self.add(Severity::Differs, Check::Ds, is_at, with);
                 }
                 KeyState::Retired
+                | KeyState::RetireActive
                 | KeyState::Generated
                 | KeyState::Published
                 | KeyState::Dead
                 | KeyState::Removed
                 | KeyState::Revoked
                 | KeyState::Destroyed => {}
+            }
+        }
         for answer in &parent.answers {
             for ds in &answer.answer.ds {
                 if !keys.iter().any(|key| ds.is_of(zone, key)) {
                     let text = format!("DS {} is of no key in the records", DsTag(ds));
                     self.add(Severity::Differs, Check::Ds, text, &answer.servers);
                 }
+            }
+        }
+    }
+
     /// Each key of the records, as far as DNSKEY records go, and each DNSKEY that is of none of them.
     fn dnskeys_of_records(&mut self, keys: &[KeyRecord], child: &Asked<ChildAnswer>) {
         for key in keys {
@@ -379,17 +271,22 @@ impl Findings {
                         );
                     }
                     KeyState::Generated
+                    | KeyState::PreActive
                     | KeyState::Ready
                     | KeyState::Active
+                    | KeyState::RetireActive
                     | KeyState::Retired
+                    | KeyState::PostActive
                     | KeyState::Dead
                     | KeyState::Removed
                     | KeyState::Revoked
                     | KeyState::Destroyed => self.add(Severity::Differs, Check::Dnskey, text, without),
                 }
+            }
             if !state.in_zone() && !with.is_empty() {
                 let text = format!("{name} is {state}: its DNSKEY is at {}", some(&with, child));
                 self.add(Severity::Differs, Check::Dnskey, text, with);
+            }
             let revoked = state == KeyState::Revoked;
             let is_other = |dnskey: &ObservedDnskey| dnskey.is_of(key) && dnskey.is_revoked() != revoked;
             let (other, _) = split(child, |answer| answer.dnskey.records.iter().any(is_other));
@@ -397,12 +294,18 @@ impl Findings {
                 let with = if revoked { "without" } else { "with" };
                 let text = format!("{name} is {state}: its DNSKEY is there {with} the REVOKE bit");
                 self.add(Severity::Differs, Check::Dnskey, text, other);
+            }
+        }
         for answer in &child.answers {
             for dnskey in &answer.answer.dnskey.records {
                 if !keys.iter().any(|key| dnskey.is_of(key)) {
                     let text = format!("DNSKEY {} is of no key in the records", DnskeyTag(dnskey));
                     self.add(Severity::Differs, Check::Dnskey, text, &answer.servers);
                 }
+            }
+        }
+    }
+
     fn chain(&mut self, link: &Link<'_>, servers: &[&Server]) {
         let servers = || servers.iter().copied();
         let tags = |ds: &[&ObservedDs]| {
@@ -410,16 +313,21 @@ impl Findings {
                 .map(|ds| DsTag(ds).to_string())
                 .collect::<Vec<_>>()
                 .join(" and ")
+        };
         let known: Vec<_> = link
             .ds
+            .iter()
             .filter(|ds| DIGESTS.contains(&ds.digest_type))
+            .collect();
         if known.is_empty() {
             let text = format!(
                 "no DS has a digest that is known: {}",
                 tags(&link.ds.iter().collect::<Vec<_>>())
             );
             return self.add(Severity::NotKnown, Check::Chain, text, servers());
+        }
         let (led, lost): (Vec<_>, Vec<_>) = known
+            .iter()
             .copied()
             .partition(|ds| link.leads(ds) != Leads::Nowhere);
         if led.is_empty() {
@@ -434,6 +342,7 @@ impl Findings {
                 tags(&led)
             );
             self.add(Severity::NotKnown, Check::Chain, text, servers());
+        }
         let algorithms: BTreeSet<_> = known.iter().map(|ds| ds.algorithm).collect();
         for algorithm in algorithms {
             if !led.is_empty() && !link.is_signed_with(algorithm) {
@@ -442,18 +351,28 @@ impl Findings {
                     algorithm_name(algorithm)
                 );
                 self.add(Severity::Red, Check::Chain, text, servers());
+            }
+        }
         for ds in lost {
             if !led.is_empty() {
                 let text = format!("DS {} leads to no DNSKEY that signs the DNSKEY RRset", DsTag(ds));
                 self.add(Severity::Differs, Check::Chain, text, servers());
+            }
+        }
         match link.soa() {
             Leads::There => {}
             Leads::NotChecked => {
                 let text = "the signatures of the SOA cannot be verified here, or it was not asked for";
                 self.add(Severity::NotKnown, Check::Chain, text, servers());
+            }
             Leads::Nowhere => {
                 let text = "the SOA has no signature that holds";
                 self.add(Severity::Red, Check::Chain, text, servers());
+            }
+        }
+    }
+}
+
 /// The servers whose answer is so, and the others that answered.
 fn split<A>(asked: &Asked<A>, has: impl Fn(&A) -> bool) -> (Vec<&Server>, Vec<&Server>) {
     let (mut with, mut without) = (Vec::new(), Vec::new());
@@ -461,20 +380,33 @@ fn split<A>(asked: &Asked<A>, has: impl Fn(&A) -> bool) -> (Vec<&Server>, Vec<&S
         match has(answer) {
             true => with.push(server),
             false => without.push(server),
+        }
+    }
     (with, without)
+}
+
 /// `every server that answered`, or `1 of 3 servers that answered`.
 fn some<A>(servers: &[&Server], asked: &Asked<A>) -> String {
     match (servers.len(), asked.answered()) {
         (some, all) if some == all => "every server that answered".to_owned(),
         (some, all) => format!("{some} of {all} servers that answered"),
+    }
+}
+
 fn named(key: &KeyRecord) -> String {
     format!("{} {}", key.role, key.key_tag())
+}
+
 fn algorithm_name(number: u8) -> String {
     match number.to_string().parse::<KeyAlgorithm>() {
         Ok(known) => known.to_string(),
         Err(_) => number.to_string(),
+    }
+}
+
 /// What a server of the parent says, in words.
 struct Told<'a>(&'a DsAnswer);
+
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answer = self.0;
@@ -482,6 +414,10 @@ impl fmt::Display for Told<'_> {
         match ds.is_empty() {
             true => write!(f, "no DS, kept {}", answer.ttl),
             false => write!(f, "DS {}, TTL {}", ds.join(" and "), answer.ttl),
+        }
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -4,8 +4,10 @@
 
 pub mod anchors;
 pub mod chain;
-pub mod lint;
+pub mod compare;
 pub mod histories;
+mod link;
+pub mod lint;
 pub mod margin;
 pub mod outline;
 pub mod pictures;
@@ -16,8 +18,6 @@ pub mod prove;
 pub mod rrsets;
 pub mod schedule;
 pub mod status;
+pub mod tags;
 pub mod text;
 pub mod wording;
-pub mod compare;
-mod link;
-pub mod tags;

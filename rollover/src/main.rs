@@ -1,12 +1,12 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
-mod compare;
+mod compared;
 mod keep;
 mod lint_verb;
+mod observe;
 mod plan_verb;
 mod status_verb;
 mod zone_of_site;
-mod observe;
 
 use std::process::ExitCode;
 
@@ -32,11 +32,11 @@ enum Verb {
     /// Show the next steps alone, with their commands
     Next(status_verb::NextArguments),
     /// Plan the way back from a rollover that is under way, and prove it
-    Undo(compare::UndoArguments),
+    Undo(compared::UndoArguments),
     /// Show how a plan would differ if the parent were slow, a key lost, nobody there
-    WhatIf(compare::WhatIfArguments),
+    WhatIf(compared::WhatIfArguments),
     /// Show how two plans differ
-    Diff(compare::DiffArguments),
+    Diff(compared::DiffArguments),
     /// Tell whether zones can be run by policies: every lifetime and signature against the equations, with numbers
     Lint(lint_verb::Arguments),
     /// Ask every name server of a zone and of its parent what DS and DNSKEY it has, and record it

@@ -104,7 +104,6 @@ impl Place {
             let public_key = STANDARD.decode(words[at + 4..].concat()).unwrap();
             // Whatever its state: when it got there does not matter here.
             let times = KeyTimes {
-                generated: now,
                 published: Some(now),
                 ready: Some(now),
                 submitted: Some(now),
@@ -114,6 +113,7 @@ impl Place {
                 removed: Some(now),
                 revoked: Some(now),
                 destroyed: Some(now),
+                ..KeyTimes::generated(now)
             };
             let key = KeyRecord {
                 id,

@@ -1,7 +1,7 @@
 //! A plan on its way.
 
 use key_metadata::policy::{Policy, SHIPPED};
-use key_metadata::timing::{Wait, registration_delay};
+use key_metadata::timing::{Figures, Wait, registration_delay};
 use key_metadata::{Role, Span, Time};
 use rollover::chain::Validators;
 use rollover::margin::margins;
@@ -10,6 +10,10 @@ use rollover::prove::{Claim, Counterexample, prove};
 use rollover::schedule::{
     AlgorithmNumber, Caching, CauseIndex, Event, KeyIndex, KeyLanes, Propagation, Schedule, Signatures,
 };
+
+pub fn figures() -> Figures {
+    Figures::of(&policy())
+}
 
 pub fn policy() -> Policy {
     Policy::from_yaml(SHIPPED[0].1).unwrap()
@@ -123,6 +127,7 @@ impl Draft {
             rollover,
             act,
             keys: keys.to_vec(),
+            changes: Vec::new(),
             actor,
             at,
             waits: Vec::new(),
@@ -165,7 +170,7 @@ impl Draft {
         at: Time,
         waits: &[(&str, Time, Wait)],
     ) -> Time {
-        let delay = registration_delay(&policy());
+        let delay = registration_delay(&figures());
         let seen = at.after(delay.total());
         let step = self.step(rollover, Act::Submit, &[new], Actor::Person, at);
         step.waits = waited(waits);
@@ -210,7 +215,7 @@ impl Draft {
             until,
             rollovers: self.rollovers,
             steps: self.steps,
-            margins: margins(&self.schedule, Validators::Strict).unwrap(),
+            margins: margins(&self.schedule, &claim).unwrap(),
             schedule: self.schedule,
             proof,
             runway: Runway {

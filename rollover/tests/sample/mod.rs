@@ -11,7 +11,7 @@ use key_metadata::{Role, Span, Time};
 use rollover::plan::{Act, Actor, Plan};
 use rollover::schedule::{Event, KeyIndex, Schedule};
 
-use draft::{Draft, policy};
+use draft::{Draft, figures, policy};
 
 const DAY: u32 = 86_400;
 
@@ -66,7 +66,7 @@ pub fn algorithm_rollover() -> Plan {
     let mut draft = Draft::new(start());
     let old_ksk = draft.ksk_of("KSK 2371", 8);
     let old_zsk = draft.zsk_of("ZSK 21733", 8);
-    let policy = policy();
+    let policy = figures();
     let caches = retire_interval(&policy, Role::Zsk);
     let known = publication_interval(&policy);
     let parent = retire_interval(&policy, Role::Ksk);
@@ -151,7 +151,7 @@ pub fn under_way() -> (Plan, Schedule) {
 
 /// RFC 7583 3.2.1.
 fn roll_zsk(draft: &mut Draft, old: KeyIndex, label: &str, publish: Time) -> KeyIndex {
-    let policy = policy();
+    let policy = figures();
     let (ipub, iret) = (publication_interval(&policy), retire_interval(&policy, Role::Zsk));
     let number = draft.rollover(
         "ZSK rollover, pre-publication (RFC 7583 3.2.1)",
@@ -186,7 +186,7 @@ fn roll_zsk(draft: &mut Draft, old: KeyIndex, label: &str, publish: Time) -> Key
 
 /// RFC 7583 3.3.1.
 fn roll_ksk(draft: &mut Draft, old: KeyIndex, label: &str, publish: Time) -> KeyIndex {
-    let policy = policy();
+    let policy = figures();
     let (ipub, iret) = (publication_interval(&policy), retire_interval(&policy, Role::Ksk));
     let number = draft.rollover("KSK rollover, double-KSK (RFC 7583 3.3.1)", Role::Ksk, &[old]);
     let new = draft.key(label, Role::Ksk, 13);
@@ -214,7 +214,7 @@ fn roll_ksk(draft: &mut Draft, old: KeyIndex, label: &str, publish: Time) -> Key
 
 /// The waits that any plan may show.
 pub fn waits() -> [Wait; 3] {
-    let policy = policy();
+    let policy = figures();
     [
         first_ds_interval(&policy),
         registration_delay(&policy),
