@@ -176,6 +176,7 @@ fn an_outage_and_a_revoked_key_are_shown() {
     plan.schedule.silences.push(Silence {
         from: at(10),
         until: Some(at(12)),
+        of: rollover::schedule::Silenced::All,
         cause: CauseIndex(0),
     });
     plan.schedule.keys[0].revoked = Some(Event::at(at(4), CauseIndex(0)));

@@ -53,7 +53,7 @@ prop_compose! {
         ttl in 0_u32..400_000,
     ) -> Schedule {
         let mut schedule = sample::double_ksk().schedule;
-        let silence = |(from, until): (i64, Option<i64>)| Silence { from: time(from), until: until.map(time), cause: CauseIndex(0) };
+        let silence = |(from, until): (i64, Option<i64>)| Silence { from: time(from), until: until.map(time), of: rollover::schedule::Silenced::All, cause: CauseIndex(0) };
         schedule.since = time(since);
         schedule.keys = keys;
         schedule.silences = silences.into_iter().map(silence).collect();

@@ -11,7 +11,7 @@ use key_metadata::{Role, Span, Time};
 use rollover::plan::{Act, Actor, Plan};
 use rollover::schedule::{Event, KeyIndex, Schedule};
 
-use draft::{Draft, figures, policy};
+use draft::{Draft, figures};
 
 const DAY: u32 = 86_400;
 
@@ -170,7 +170,7 @@ fn roll_zsk(draft: &mut Draft, old: KeyIndex, label: &str, publish: Time) -> Key
     let cause = draft.tool(number, Act::Activate, &[new], activate, &waits);
     let change = Event {
         from: activate,
-        by: activate.after(policy.signatures.resign),
+        by: activate.after(policy.dsgn.span),
         cause,
     };
     draft.schedule.keys[new.0].zone_rrsig.begin(change);
