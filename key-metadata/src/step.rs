@@ -225,7 +225,7 @@ impl Step {
             (Self::Register, Role::Csk) => &[Published, Ready, Active],
             (Self::Activate, Role::Ksk) => &[PreActive, Published, Ready],
             (Self::Activate, Role::Zsk | Role::Csk) => &[Published, Ready],
-            (Self::RetireActive, Role::Ksk | Role::Csk) => &[Active],
+            (Self::RetireActive, Role::Ksk | Role::Csk) => &[Ready, Active],
             (Self::GoInsecure, Role::Ksk | Role::Csk) => &[Ready, Active],
             (Self::Retire, _) => &[Active],
             (Self::Deregister, Role::Ksk) => &[RetireActive, Retired, Dead, Revoked, Removed],

@@ -142,8 +142,10 @@ pub enum Act {
     Activate,
     /// Another has taken over.
     Retire,
-    /// The parent is asked for no DS at all, or to take out the one of a key (RFC 8078 4).
+    /// The parent is asked to take its DS out.
     AskForNoDs,
+    /// The parent is asked for no DS at all, of a zone that is to be insecure (RFC 8078 4).
+    GoInsecure,
     /// Its DS is seen at no server of the parent.
     SeeNoDs,
     /// Its DNSKEY leaves the zone, its RRSIGs stay (RFC 6781 4.1.4).
@@ -179,6 +181,7 @@ impl fmt::Display for Act {
             Self::Activate => "activate",
             Self::Retire => "retire",
             Self::AskForNoDs => "ask out the DS of",
+            Self::GoInsecure => "ask out every DS of",
             Self::SeeNoDs => "see no DS of",
             Self::Withdraw => "withdraw",
             Self::Revoke => "revoke",

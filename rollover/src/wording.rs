@@ -86,6 +86,7 @@ pub fn sentence(plan: &Plan, step: &PlannedStep) -> String {
         }
         Act::Retire => format!("{who} retires {all}"),
         Act::AskForNoDs => format!("{who} have the parent take out the DS of {all}"),
+        Act::GoInsecure => format!("{who} have the parent take out every DS, that of {all}"),
         Act::SeeNoDs => format!("no DS of {all} at any server of the parent"),
         Act::Withdraw => format!("{who} takes the DNSKEYs of {all} out of the zone; the ZSKs sign on"),
         Act::Revoke => format!("{who} publishes {all} with the REVOKE bit"),

@@ -69,10 +69,7 @@ impl Draft<'_> {
         if keys.is_empty() {
             return;
         }
-        let changes = keys
-            .iter()
-            .flat_map(|key| [(*key, Stage::Retired), (*key, Stage::Removed)])
-            .collect();
+        let changes = keys.iter().map(|key| (*key, Stage::Removed)).collect();
         let mut wanted = Wanted::new(rollover, Act::Remove, Actor::Tool, changes, left);
         if keys.iter().any(|key| self.key(*key).is(Stage::PostActive)) {
             let forgotten = a4_withdrawal_interval(self.figures).preceded_by("Dsgn", &self.figures.dsgn);

@@ -45,7 +45,6 @@ impl Draft<'_> {
         self.step(Wanted::new(rollover, Act::PreActivate, Actor::Tool, signs, began));
         let mut keys = KeySet::with(&new.anchors, &[Stage::Published]);
         keys.extend(KeySet::with(&new.signers, &[Stage::Published]));
-        keys.extend(self.zone_signers(new).into_iter().map(|key| (key, Stage::Active)));
         keys.sort_unstable();
         keys.dedup();
         let waits = self.since_first(
@@ -81,7 +80,7 @@ impl Draft<'_> {
         let forgotten = a4_withdrawal_interval(self.figures).preceded_by("Dsgn", &self.figures.dsgn);
         let waits = self.since_first(&old.signers, Stage::PostActive, forgotten);
         let ideal = waits.from;
-        let keys = KeySet::with(&old.signers, &[Stage::Retired, Stage::Removed]);
+        let keys = KeySet::with(&old.signers, &[Stage::Removed]);
         self.step(Wanted::new(rollover, Act::Remove, Actor::Tool, keys, ideal).after(waits));
         for key in old.all() {
             self.destroy(rollover, key);
@@ -95,7 +94,7 @@ impl Draft<'_> {
         let rollover = self.rollover(title, Role::Ksk, old.all(), new.all());
         let began = self.make_all(rollover, new, begin);
         let mut keys = KeySet::with(&new.anchors, &[Stage::Published]);
-        keys.extend(KeySet::with(&new.signers, &[Stage::Published, Stage::Active]));
+        keys.extend(KeySet::with(&new.signers, &[Stage::PreActive, Stage::Published]));
         keys.sort_unstable();
         keys.dedup();
         self.step(Wanted::new(rollover, Act::Publish, Actor::Tool, keys, began));
@@ -107,7 +106,7 @@ impl Draft<'_> {
             retire_interval(self.figures, Role::Ksk),
         );
         let ideal = waits.from;
-        let mut keys = KeySet::with(&old.signers, &[Stage::Retired, Stage::Removed]);
+        let mut keys = KeySet::with(&old.signers, &[Stage::Removed]);
         keys.extend(KeySet::with(&old.anchors, &[Stage::Removed]));
         keys.sort_unstable();
         keys.dedup();
@@ -125,7 +124,8 @@ impl Draft<'_> {
     /// The new keys' DS comes, and once it is seen the old ones' goes.
     fn swap_ds(&mut self, rollover: usize, old: &KeySet, new: &KeySet, waits: crate::plan::WaitedFor) {
         let ideal = waits.from;
-        let submit = KeySet::with(&new.anchors, &[Stage::Submitted]);
+        let mut submit = KeySet::with(&new.anchors, &[Stage::Submitted]);
+        submit.extend(self.zone_signers(new).into_iter().map(|key| (key, Stage::Active)));
         self.step(Wanted::new(rollover, Act::Submit, Actor::Person, submit, ideal).after(waits));
         let mut seen = self.now;
         for key in &new.anchors {

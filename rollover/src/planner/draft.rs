@@ -185,7 +185,7 @@ impl Draft<'_> {
             cause,
             rollover: wanted.rollover,
             act: wanted.act,
-            command: self.command(wanted.actor, &changes),
+            command: self.command(wanted.act, wanted.actor, &changes),
             changes,
             keys,
             actor: wanted.actor,
@@ -214,22 +214,23 @@ impl Draft<'_> {
     }
 
     /// The commands that make these changes, in their order.
-    fn command(&self, actor: Actor, changes: &[(KeyIndex, Stage)]) -> Option<String> {
+    fn command(&self, act: Act, actor: Actor, changes: &[(KeyIndex, Stage)]) -> Option<String> {
         let zone = self.zone;
         if actor == Actor::Observation {
             return Some(format!("keyrite-rollover observe --zone {zone}"));
         }
         let commands: Vec<_> = changes
             .iter()
-            .filter_map(|(key, stage)| {
-                let key = self.key(*key);
+            .filter_map(|(index, stage)| {
+                let verb = self.verb(act, changes, *index, *stage)?;
+                let key = self.key(*index);
                 let tag = key.tag.map_or_else(|| "TAG".to_owned(), |tag| tag.to_string());
-                let verb = stage.verb()?;
                 Some(match stage {
                     Stage::Generated => {
+                        let role = key.role.to_string().to_lowercase();
                         format!(
-                            "keyrite-keyctl generate --zone {zone} --role {}",
-                            key.role.to_string().to_lowercase()
+                            "keyrite-keyctl generate --zone {zone} --role {role}{}",
+                            Self::specification(key)
                         )
                     }
                     _ => format!("keyrite-keyctl {verb} --zone {zone} --key {tag}"),
@@ -237,5 +238,48 @@ impl Draft<'_> {
             })
             .collect();
         (!commands.is_empty()).then(|| commands.join(" && "))
+    }
+
+    /// The verb of `keyrite-keyctl` for a change; none, where another one of the same step includes it, or nobody does it.
+    fn verb(
+        &self,
+        act: Act,
+        changes: &[(KeyIndex, Stage)],
+        key: KeyIndex,
+        stage: Stage,
+    ) -> Option<&'static str> {
+        let also = |stage| changes.contains(&(key, stage));
+        match stage {
+            Stage::PreActive if also(Stage::Published) => Some("introduce"),
+            Stage::Published if also(Stage::PreActive) => None,
+            // A KSK whose DS came first is published as it takes over.
+            Stage::Published if also(Stage::Active) && self.key(key).is(Stage::Submitted) => None,
+            Stage::DsWithdrawn if also(Stage::Retired) || also(Stage::Removed) => None,
+            Stage::DsWithdrawn if act == Act::GoInsecure => Some("go-insecure"),
+            Stage::DsWithdrawn => Some("retire-active"),
+            Stage::Generated
+            | Stage::PreActive
+            | Stage::Published
+            | Stage::Submitted
+            | Stage::Registered
+            | Stage::Active
+            | Stage::Retired
+            | Stage::DsGone
+            | Stage::PostActive
+            | Stage::Revoked
+            | Stage::Removed
+            | Stage::Destroyed => stage.verb(),
+        }
+    }
+
+    /// Algorithm and size, where they are not the policy's.
+    fn specification(key: &PlannedKey) -> String {
+        let Some(spec) = key.spec else {
+            return String::new();
+        };
+        let bits = spec
+            .bits()
+            .map_or_else(String::new, |bits| format!(" --bits {bits}"));
+        format!(" --algorithm {}{bits}", spec.algorithm())
     }
 }

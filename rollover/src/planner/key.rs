@@ -57,9 +57,9 @@ pub struct PlannedKey {
     pub label: String,
     /// What it is for.
     pub role: Role,
-    /// Its algorithm and size.
+    /// Its algorithm.
     pub algorithm: AlgorithmNumber,
-    /// What it is to be made as, where it is not there yet.
+    /// What it is to be made as, where it is not there yet and the policy says something else.
     pub spec: Option<KeySpec>,
     /// Its record's id, where it is there.
     pub id: Option<KeyId>,

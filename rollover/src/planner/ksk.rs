@@ -103,27 +103,29 @@ impl Draft<'_> {
             .by(submit, OUTLIVES),
         );
         self.see_ds(rollover, new);
-        let waits = self.since(new, Stage::Submitted, known);
+        let known = self.since(new, Stage::Submitted, known);
+        let everywhere = self.since(new, Stage::Submitted, retire_interval(self.figures, Role::Ksk));
         let swap = vec![
             (new, Stage::Published),
             (new, Stage::Active),
-            (old, Stage::Retired),
-            (old, Stage::Removed),
+            (old, Stage::PostActive),
         ];
         let ideal = target.max(self.at(new, Stage::Registered));
-        self.step(Wanted::new(rollover, Act::Activate, Actor::Tool, swap, ideal).after(waits));
-        let forgotten = d3_retire_interval(self.figures).preceded_by("Dsgn", &self.figures.dsgn);
-        let waits = self.since(old, Stage::Retired, forgotten);
-        let ideal = waits.from;
         self.step(
-            Wanted::new(
-                rollover,
-                Act::AskForNoDs,
-                Actor::Person,
-                vec![(old, Stage::DsWithdrawn)],
-                ideal,
-            )
-            .after(waits),
+            Wanted::new(rollover, Act::Activate, Actor::Tool, swap, ideal)
+                .after(known)
+                .after(everywhere),
+        );
+        let forgotten = d3_retire_interval(self.figures).preceded_by("Dsgn", &self.figures.dsgn);
+        let waits = self.since(old, Stage::PostActive, forgotten);
+        let ideal = waits.from;
+        let out = vec![(old, Stage::Removed), (old, Stage::DsWithdrawn)];
+        self.step(
+            Wanted::new(rollover, Act::AskForNoDs, Actor::Person, out, ideal)
+                .after(waits)
+                .without_return(
+                    "DNSKEY and DS of the old key are gone: to go back to it is a whole rollover",
+                ),
         );
         self.see_no_ds(rollover, old);
         self.destroy(rollover, old);
@@ -137,20 +139,22 @@ impl Draft<'_> {
         let known = r1_publication_interval(self.figures).or_longer(publication_interval(self.figures));
         let publish = target.before(known.total());
         let began = self.make(rollover, new, publish, Actor::Person);
-        let both = vec![(new, Stage::Published), (new, Stage::Submitted)];
+        // Submitted first: the records take a DS without its DNSKEY, and not one whose DNSKEY is just coming.
+        let both = vec![(new, Stage::Submitted), (new, Stage::Published)];
         self.step(Wanted::new(rollover, Act::Submit, Actor::Person, both, publish).by(publish, OUTLIVES));
         self.see_ds(rollover, new);
-        let waits = self.since(new, Stage::Submitted, known);
+        let known = self.since(new, Stage::Submitted, known);
+        let everywhere = self.since(new, Stage::Submitted, retire_interval(self.figures, Role::Ksk));
         let swap = vec![
             (new, Stage::Active),
-            (old, Stage::Retired),
-            (old, Stage::DsWithdrawn),
             (old, Stage::Removed),
+            (old, Stage::DsWithdrawn),
         ];
         let ideal = target.max(self.at(new, Stage::Registered));
         self.step(
             Wanted::new(rollover, Act::Activate, Actor::Person, swap, ideal)
-                .after(waits)
+                .after(known)
+                .after(everywhere)
                 .without_return(
                     "DNSKEY and DS of the old key are gone: to go back to it is a whole rollover",
                 ),

@@ -1,7 +1,7 @@
 //! What a zone's records say of the past: the keys of a plan as they are when it begins.
 
 use key_metadata::history::HistoryEntry;
-use key_metadata::{Action, KeyRecord, KeyTimes, Time, ZoneKeys};
+use key_metadata::{Action, KeyRecord, Time, ZoneKeys};
 
 use super::key::{PlannedKey, Stage, Stamp};
 use crate::schedule::{AlgorithmNumber, CauseIndex};
@@ -96,29 +96,34 @@ fn key(record: &KeyRecord) -> PlannedKey {
 
 /// What happened to a key, by its record.
 fn stages(record: &KeyRecord, imported: bool) -> Vec<(Stage, Time)> {
-    let KeyTimes {
-        generated,
-        published,
-        submitted,
-        active,
-        retired,
-        removed,
-        revoked,
-        ..
-    } = &record.times;
-    let has_ds = record.role.signs_dnskey();
+    let times = &record.times;
+    let (has_ds, signs_zone) = (record.role.signs_dnskey(), record.role.signs_zone());
     // A key that was taken over is active without its DS having been submitted here.
-    let submitted = submitted.or(active.filter(|_| imported));
+    let submitted = times.submitted.or(times.active.filter(|_| imported));
+    // The parent takes a DS out when that is asked for, or when it sees by the CDS that it is not wanted.
+    let withdrawn = [
+        times.retired,
+        times.retire_active,
+        times.removed.filter(|_| submitted.is_some()),
+    ];
     let of = |stage: Stage, at: Option<Time>| at.map(|at| (stage, at));
     [
-        of(Stage::Generated, Some(*generated)),
-        of(Stage::Published, published.or(*active)),
+        of(Stage::Generated, Some(times.generated)),
+        // That of a KSK is its DS, which is at the parent first.
+        of(Stage::PreActive, times.pre_active.filter(|_| signs_zone)),
+        of(Stage::Published, times.published.or(times.active)),
         of(Stage::Submitted, submitted.filter(|_| has_ds)),
-        of(Stage::Active, *active),
-        of(Stage::Retired, *retired),
-        of(Stage::DsWithdrawn, retired.filter(|_| has_ds)),
-        of(Stage::Revoked, *revoked),
-        of(Stage::Removed, *removed),
+        of(Stage::Registered, times.registered),
+        of(Stage::Active, times.active),
+        of(Stage::Retired, times.retired),
+        of(
+            Stage::DsWithdrawn,
+            withdrawn.into_iter().flatten().min().filter(|_| has_ds),
+        ),
+        of(Stage::DsGone, times.deregistered),
+        of(Stage::PostActive, times.post_active),
+        of(Stage::Revoked, times.revoked),
+        of(Stage::Removed, times.removed),
     ]
     .into_iter()
     .flatten()

@@ -167,7 +167,7 @@ impl Run<'_, '_> {
     /// A key that is to be made.
     fn new_key(&mut self, role: Role, spec: Option<KeySpec>) -> Result<KeyIndex, PlanError> {
         let of_policy = self.request.policy.key(role).and_then(|key| key.spec().ok());
-        let spec = spec.or(of_policy).ok_or(PlanError::NoKeys)?;
+        let algorithm = spec.or(of_policy).ok_or(PlanError::NoKeys)?.algorithm();
         let number = self
             .draft
             .keys_where(|key| key.role == role && key.id.is_none())
@@ -176,9 +176,9 @@ impl Run<'_, '_> {
         let mut key = PlannedKey::new(
             format!("{role} new {number}"),
             role,
-            AlgorithmNumber(spec.algorithm().number()),
+            AlgorithmNumber(algorithm.number()),
         );
-        key.spec = Some(spec);
+        key.spec = spec;
         self.draft.keys.push(key);
         Ok(KeyIndex(self.draft.keys.len() - 1))
     }
@@ -316,19 +316,26 @@ impl Run<'_, '_> {
     /// Keys whose successor took over already are brought to their end.
     fn finish(&mut self, role: Role) {
         let left = self.draft.keys_where(|key| {
+            let leaves = key.is(Stage::Retired) || key.is(Stage::DsWithdrawn) || key.is(Stage::PostActive);
             key.role == role
-                && key.is(Stage::Retired)
+                && leaves
+                && key.is(Stage::Active)
                 && !(key.is(Stage::Removed) && key.is(Stage::Destroyed))
         });
         for old in left {
-            let after = self.draft.at(old, Stage::Retired);
+            let leaves = [Stage::Retired, Stage::DsWithdrawn, Stage::PostActive]
+                .map(|stage| self.draft.key(old).at(stage));
+            let Some(after) = leaves.into_iter().flatten().min() else {
+                continue;
+            };
             let followed = self
                 .draft
                 .keys_where(|key| key.role == role && key.at(Stage::Active).is_some_and(|at| at >= after));
-            if let Some(new) = followed
+            let next = followed
                 .into_iter()
-                .min_by_key(|key| self.draft.at(*key, Stage::Active))
-            {
+                .filter(|new| *new != old)
+                .min_by_key(|key| self.draft.at(*key, Stage::Active));
+            if let Some(new) = next {
                 self.roll(role, (old, new), (after, None), None);
             }
         }

@@ -59,7 +59,7 @@ impl Draft<'_> {
             .collect();
         let began = self.step(Wanted::new(
             rollover,
-            Act::AskForNoDs,
+            Act::GoInsecure,
             Actor::Person,
             ask,
             begin.max(self.now),
@@ -73,10 +73,7 @@ impl Draft<'_> {
             u1_insecure_interval(self.figures),
         );
         let ideal = waits.from;
-        let gone = all
-            .iter()
-            .flat_map(|key| [(*key, Stage::Retired), (*key, Stage::Removed)])
-            .collect();
+        let gone = all.iter().map(|key| (*key, Stage::Removed)).collect();
         self.step(
             Wanted::new(rollover, Act::Remove, Actor::Tool, gone, ideal)
                 .after(waits)

@@ -57,17 +57,19 @@ impl Draft<'_> {
         let title = "ZSK rollover, double-signature (RFC 7583 3.2.2)";
         let rollover = self.rollover(title, Role::Zsk, vec![old], vec![new]);
         let began = self.make(rollover, new, target, Actor::Tool);
-        let both = vec![(new, Stage::Published), (new, Stage::Active)];
+        let both = vec![(new, Stage::PreActive), (new, Stage::Published)];
         self.step(
-            Wanted::new(rollover, Act::Activate, Actor::Tool, both, target)
+            Wanted::new(rollover, Act::Publish, Actor::Tool, both, target)
                 .by(target, "the key that is in use would outlive its lifetime"),
         );
-        let waits = self.since(new, Stage::Active, z4_retire_interval(self.figures));
-        let ideal = self.at(new, Stage::Active);
-        let both = vec![(old, Stage::Retired), (old, Stage::Removed)];
+        let signed = self.since(new, Stage::Published, z4_retire_interval(self.figures));
+        let known = self.since(new, Stage::Published, publication_interval(self.figures));
+        let ideal = signed.from;
+        let swap = vec![(new, Stage::Active), (old, Stage::Removed)];
         self.step(
-            Wanted::new(rollover, Act::Remove, Actor::Tool, both, ideal)
-                .after(waits)
+            Wanted::new(rollover, Act::Activate, Actor::Tool, swap, ideal)
+                .after(signed)
+                .after(known)
                 .without_return(GONE),
         );
         self.destroy(rollover, old);
