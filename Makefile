@@ -3,6 +3,9 @@
 SCRIPT ?= policies/ceremonies/first-keys.yaml
 FAULT ?=
 STACK ?= softhsm
+CHART ?= target/pictures/two-years.svg
+ROLLOVER ?= target/pictures/under-way.svg
+SHEET ?= target/pictures/ksk.html
 # The packages that the suite and its tests run with, by Debian's names.
 PACKAGES = age asciinema bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libclang-dev libsqlite3-dev libssl-dev libtpm2-pkcs11-1 libtss2-dev \
 	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opendnssec-common \
@@ -12,12 +15,19 @@ CARGO_DENY = 0.20.2
 FUZZ_SECONDS ?= 600
 FUZZ_TARGET ?=
 
-.PHONY: help packages deps kryoptic build test rehearsal stacks bench fuzz check schema man screenshots clean
+.PHONY: help packages deps kryoptic build test rehearsal stacks bench fuzz check schema man screenshots chart-screenshots clean
 
-screenshots: rehearsal
+screenshots: rehearsal chart-screenshots
 	target/debug/keyrite-ceremony report target/rehearsal/site/ceremonies/first-keys
 	target/debug/keyrite-ceremony print policies/ceremonies/first-keys.yaml --out target/rehearsal/script.html
-	@./scripts/screenshots target/rehearsal/site/ceremonies/first-keys/report.html target/rehearsal/script.html
+	@./scripts/screenshots ceremony target/rehearsal/site/ceremonies/first-keys/report.html target/rehearsal/script.html
+
+# Of plans that tests write by hand, or of what is named: CHART=plan.svg ROLLOVER=ksk.svg SHEET=plan.html
+chart-screenshots:
+	cargo run --locked --quiet --package keyrite-rollover --example sample-pictures -- target/pictures >/dev/null
+	@./scripts/screenshots chart $(CHART) rollover-chart
+	@./scripts/screenshots chart $(ROLLOVER) rollover-ksk
+	@./scripts/screenshots sheet $(SHEET) rollover-sheet
 
 help:
 	@echo "make rehearsal   the first ceremony for practice, on a software TPM and SoftHSM, verified (SCRIPT=..., FAULT=power, jam, wrong-pin or absent)"
@@ -28,7 +38,7 @@ help:
 	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian), and what the tests compare with (Python), into target/python"
 	@echo "make man         man pages and completions, into target/man"
-	@echo "make screenshots pictures of a rehearsal's report and of its script on paper, into docs/"
+	@echo "make screenshots pictures of a rehearsal's report, its script on paper, and rollovers, into docs/ (make chart-screenshots CHART=plan.svg)"
 	@echo "make schema      write the JSON Schemas of the site's files anew"
 
 packages:

@@ -420,11 +420,33 @@ fn marks_need_no_plan() {
             label: "look".to_owned(),
             kind: MarkKind::from(Actor::Person),
             number: None,
-            cause: None,
         }],
     };
     assert!(terminal(&chart, 80, Glyphs::Ascii).contains("  *  2026-11-30T10:00:00Z  you must     look\n"));
     canvas::check(&Document::parse(&svg(&chart)).unwrap());
+}
+
+/// Marks for which there is no room of their own stand together, also at the end of the axis.
+#[test]
+fn marks_that_stand_together_are_all_numbered() {
+    let plan = sample::double_ksk();
+    let mut chart = Chart::of_plan(&plan, None);
+    let last = |number| Mark {
+        at: chart.until,
+        label: "look".to_owned(),
+        kind: MarkKind::Tool,
+        number: Some(number),
+    };
+    chart.marks = (1998..2010).map(last).collect();
+    let text = terminal(&chart, 80, Glyphs::Ascii);
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("Keyrite does"))
+        .unwrap();
+    assert!(row.ends_with(" 1998-2009") && row.len() == 80, "{row}");
+    let text = svg(&chart);
+    assert!(text.contains(">1998-2009</text>"));
+    canvas::check(&Document::parse(&text).unwrap());
 }
 
 /// A time in the calendar, from seconds since 1970.

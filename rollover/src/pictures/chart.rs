@@ -4,7 +4,7 @@ use key_metadata::{Span, Time};
 
 use crate::pictures::telling::phrase;
 use crate::plan::{Actor, Plan, PlannedStep};
-use crate::schedule::{CauseIndex, KeyIndex, Schedule};
+use crate::schedule::{KeyIndex, Schedule};
 
 /// A chart: keys and what is published of them, from one time to another.
 #[derive(Clone, Debug)]
@@ -47,8 +47,6 @@ pub struct Mark {
     pub kind: MarkKind,
     /// By which number it is known elsewhere: a step's in its plan.
     pub number: Option<usize>,
-    /// Whose changes of the schedule it stands for.
-    pub cause: Option<CauseIndex>,
 }
 
 /// Of what kind a mark is.
@@ -188,7 +186,6 @@ fn marks(plan: &Plan, step: &PlannedStep) -> Vec<Mark> {
         label,
         kind,
         number: Some(step.number),
-        cause: Some(step.cause),
     };
     let mut marks = vec![mark(step.at, step.actor.into(), label.clone())];
     if let Some(why) = &step.no_return {

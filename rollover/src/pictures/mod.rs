@@ -20,7 +20,6 @@ mod terminal;
 pub use calendar::ics;
 pub use chart::{Chart, Mark, MarkKind, Shown};
 pub use glyphs::Glyphs;
-pub use shades::{LaneKind, Shade};
 pub use sheet::{json, sheet};
 pub use svg::svg;
 pub use telling::{formula, phrase, sentence};

@@ -143,7 +143,9 @@ impl Drawing<'_> {
             for row in 0..rows {
                 let mut cells = self.blank();
                 for group in placed.iter().filter(|group| group.row == row) {
-                    write(&mut cells, group.start, tone(kind), &self.label(&group.marks));
+                    let label = self.label(&group.marks);
+                    let last = self.width.saturating_sub(label.chars().count());
+                    write(&mut cells, group.start.min(last as i64), tone(kind), &label);
                 }
                 let name = if row == 0 { kind.name() } else { "" };
                 self.row(tone(kind), name, cells);

@@ -67,8 +67,8 @@ fn kind() -> impl Strategy<Value = MarkKind> {
 }
 
 prop_compose! {
-    fn mark()(at in seconds(), label: String, kind in kind(), number in option::of(0_usize..2000), cause in option::of(0_usize..9)) -> Mark {
-        Mark { at: time(at), label, kind, number, cause: cause.map(CauseIndex) }
+    fn mark()(at in seconds(), label: String, kind in kind(), number in option::of(0_usize..2000)) -> Mark {
+        Mark { at: time(at), label, kind, number }
     }
 }
 

@@ -22,7 +22,11 @@ pub(super) fn draw_marks(svg: &mut Markup, frame: &Frame, layout: &Layout<'_>) {
             let y = band.y + placed.row as i64 * MARK + MARK / 2;
             svg.inside("g", &[], |svg| {
                 svg.element("title", &[], &told(band.kind, &placed.marks));
-                shape(svg, band.kind, (frame.x(first.at), y), &placed.marks);
+                // Numbers of many marks are wider than the edge.
+                let x = frame
+                    .x(first.at)
+                    .min(frame.width - half_width(&placed.marks) - 30);
+                shape(svg, band.kind, (x, y), &placed.marks);
             });
         }
     }
@@ -66,11 +70,14 @@ pub(super) const fn text_class(kind: MarkKind) -> &'static str {
     }
 }
 
+/// Half of what a shape takes: it is longer for a longer text.
+fn half_width(marks: &[&Mark]) -> i64 {
+    (label(marks).chars().count() as i64 * 32 + 20).max(80)
+}
+
 /// The shape of a kind around a place, with the numbers of its marks.
 pub(super) fn shape(svg: &mut Markup, kind: MarkKind, (x, y): (i64, i64), marks: &[&Mark]) {
-    let text = label(marks);
-    // A shape is drawn longer for a longer text.
-    let half = (text.chars().count() as i64 * 32 + 20).max(80);
+    let (text, half) = (label(marks), half_width(marks));
     let corners = |points: &[(i64, i64)]| {
         let points: Vec<_> = points
             .iter()
