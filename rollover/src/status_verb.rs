@@ -6,7 +6,7 @@ use key_metadata::{SiteFolder, Span, ZoneName};
 use rollover::plan::{Actor, Plan, PlannedStep};
 use rollover::status::{Alarm, Limits, Measured, Status};
 use rollover::text::{self, distance};
-use rollover::wording::sentence;
+use rollover::wording::who_and_what;
 use serde_json::{Value, json};
 
 use crate::zone_of_site::{Trials, ZoneOfSite, no_plan};
@@ -154,7 +154,7 @@ fn screen(zone: &ZoneOfSite, plan: &Plan, status: &Status<'_>) -> String {
         [] => line("now", "nothing is to be done".to_owned()),
         due => {
             for step in due {
-                line("now", sentence(plan, step));
+                line("now", who_and_what(plan, step));
                 if let Some(command) = &step.command {
                     line("", format!("$ {command}"));
                 }
@@ -169,13 +169,13 @@ fn screen(zone: &ZoneOfSite, plan: &Plan, status: &Status<'_>) -> String {
                 "{} ({}): {}",
                 step.at,
                 distance(plan.now, step.at),
-                sentence(plan, step)
+                who_and_what(plan, step)
             ),
         ),
     }
     line("blocked on", blocked(status));
     if let Some((step, at)) = status.latest {
-        let what = sentence(plan, step);
+        let what = who_and_what(plan, step);
         line(
             "latest safe",
             format!("{at} ({}): {what}", distance(plan.now, at)),
@@ -185,7 +185,7 @@ fn screen(zone: &ZoneOfSite, plan: &Plan, status: &Status<'_>) -> String {
         let why = step.no_return.as_deref().map_or("", |why| why);
         line(
             "no return after",
-            format!("{} ({}): {why}", step.at, sentence(plan, step)),
+            format!("{} ({}): {why}", step.at, who_and_what(plan, step)),
         );
     }
     line(
@@ -226,7 +226,7 @@ pub fn step_report(plan: &Plan, step: &PlannedStep) -> Value {
         "at": step.at,
         "actor": step.actor,
         "act": step.act,
-        "what": sentence(plan, step),
+        "what": who_and_what(plan, step),
         "command": step.command,
         "latest": step.latest,
         "no-return": step.no_return,

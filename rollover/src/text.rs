@@ -3,7 +3,7 @@
 use key_metadata::Time;
 
 use crate::plan::{Actor, Plan, PlannedStep};
-use crate::wording::{names, sentence};
+use crate::wording::{formula, names, who_and_what};
 
 /// The whole plan. A step that somebody must do, or that must be seen, is told apart from one that the tool does.
 pub fn plan(plan: &Plan) -> String {
@@ -53,13 +53,13 @@ pub fn step(plan: &Plan, step: &PlannedStep) -> String {
         "{:>3} {mark} {}  {}\n",
         step.number,
         step.at,
-        sentence(plan, step)
+        who_and_what(plan, step)
     );
     let mut line = |what: String| text += &format!("      {what}\n");
     for wait in &step.waits {
         line(format!(
             "waits: {} since {} at {}",
-            wait.wait.explained(),
+            formula(&wait.wait),
             wait.since,
             wait.from
         ));

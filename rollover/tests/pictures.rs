@@ -8,11 +8,10 @@ use std::process::{Command, Stdio};
 
 use icalendar::{Calendar, CalendarComponent, Component};
 use key_metadata::{Digest, Span, Time};
-use rollover::pictures::{
-    Chart, Glyphs, Mark, MarkKind, Shown, coloured, formula, ics, json, phrase, sheet, svg, terminal,
-};
+use rollover::pictures::{Chart, Glyphs, Mark, MarkKind, Shown, coloured, ics, json, sheet, svg, terminal};
 use rollover::plan::{Actor, Plan};
 use rollover::schedule::{CauseIndex, Event, Schedule, Silence};
+use rollover::wording::{formula, phrase};
 use roxmltree::Document;
 use snapbox::{assert_data_eq, file};
 

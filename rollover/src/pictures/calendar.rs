@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use key_metadata::{Digest, Span, Time};
 
 use crate::pictures::content_lines::ContentLines;
-use crate::pictures::telling::{formula, phrase, sentence};
 use crate::plan::{Actor, Deadline, Plan, PlannedStep};
+use crate::wording::{formula, phrase, sentence};
 
 /// How long before a deadline people are told. Our choice: a weekend and a day.
 const AHEAD: Span = Span::from_seconds(3 * 86_400);

@@ -2,9 +2,9 @@
 
 use key_metadata::{Span, Time};
 
-use crate::pictures::telling::phrase;
 use crate::plan::{Actor, Plan, PlannedStep};
 use crate::schedule::{KeyIndex, Schedule};
+use crate::wording::phrase;
 
 /// A chart: keys and what is published of them, from one time to another.
 #[derive(Clone, Debug)]

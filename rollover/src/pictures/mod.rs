@@ -14,7 +14,6 @@ mod screen;
 mod shades;
 mod sheet;
 mod svg;
-mod telling;
 mod terminal;
 
 pub use calendar::ics;
@@ -22,5 +21,4 @@ pub use chart::{Chart, Mark, MarkKind, Shown};
 pub use glyphs::Glyphs;
 pub use sheet::{json, sheet};
 pub use svg::svg;
-pub use telling::{formula, phrase, sentence};
 pub use terminal::{coloured, terminal};

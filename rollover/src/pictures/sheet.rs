@@ -7,8 +7,8 @@ use key_metadata::Digest;
 use crate::chain::Validators;
 use crate::pictures::chart::{Chart, MarkKind};
 use crate::pictures::svg::{self, Legend};
-use crate::pictures::telling::{formula, phrase};
 use crate::plan::{Actor, Plan, PlannedStep};
+use crate::wording::{formula, phrase};
 
 /// How many words of the plan's digest stand in a line.
 const WORDS_IN_A_LINE: usize = 8;

@@ -1,7 +1,7 @@
 //! A plan in the making: steps are added in the order of a method, and those that were taken already are passed over.
 
 use key_metadata::timing::{Due, Figures, Wait};
-use key_metadata::{Role, Time, ZoneName};
+use key_metadata::{Algorithm, Role, Time, ZoneName};
 
 use super::key::{PlannedKey, Stage, Stamp};
 use crate::plan::{Act, Actor, Deadline, PlannedStep, Rollover, WaitedFor};
@@ -277,9 +277,10 @@ impl Draft<'_> {
         let Some(spec) = key.spec else {
             return String::new();
         };
-        let bits = spec
-            .bits()
-            .map_or_else(String::new, |bits| format!(" --bits {bits}"));
+        let bits = match spec.algorithm() {
+            Algorithm::RsaSha256 | Algorithm::RsaSha512 => format!(" --bits {}", spec.bits()),
+            Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP384Sha384 | Algorithm::Ed25519 => String::new(),
+        };
         format!(" --algorithm {}{bits}", spec.algorithm())
     }
 }
