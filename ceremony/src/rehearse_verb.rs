@@ -42,7 +42,7 @@ impl Arguments {
             Some(folder) => folder.clone(),
             None => PathBuf::from(format!("rehearsal-{}", script.id())),
         };
-        let tools = tools()?;
+        let tools = cli::siblings()?;
         output.say(format!(
             "{}: '{}', on tokens in software, in {}: nothing outside it is touched.",
             Kind::Rehearsal,
@@ -218,13 +218,6 @@ fn user_site(folder: &Path) -> Outcome<Option<SiteFolder>> {
     } else {
         Ok(None)
     }
-}
-
-/// The folder that this program is in, with the others of the suite.
-fn tools() -> Outcome<PathBuf> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::of(Exit::Failed, &error).within("cannot find the suite's tools"))?;
-    Ok(own.parent().map_or_else(PathBuf::new, Path::to_path_buf))
 }
 
 /// Runs a verb of this program on the stage's ceremony, and shows what it prints.

@@ -18,6 +18,7 @@ pub mod page;
 mod pin;
 mod run;
 mod shown;
+mod sibling;
 pub mod words;
 mod zones;
 
@@ -29,8 +30,9 @@ pub use documents::DocumentVerb;
 pub use failure::{Exit, Failure, Outcome};
 pub use memory::lock_memory;
 pub use operator::{now, operator};
-pub use output::{Output, Progress, table};
+pub use output::{Output, Progress, columns, table};
 pub use pin::{NewPin, parse_pin_source, pin_source, read_new_pin, read_pin};
 pub use run::run;
 pub use shown::shown;
+pub use sibling::siblings;
 pub use zones::ZoneChoice;

@@ -106,17 +106,21 @@ fn label(color: AnsiColor, word: &str) {
     let _ = write!(anstream::stderr(), "{style}{word}{style:#}");
 }
 
+/// How wide the terminal is that stdout goes to, in columns; none, where it goes to a file.
+pub fn columns() -> Option<u16> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}
+
 /// A table for people, with that heading.
 pub fn table<const N: usize>(heading: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heading);
     // Long cells are wrapped for a terminal, and left whole for whatever else reads them.
-    if let Ok(size) = tcgetwinsize(io::stdout())
-        && size.ws_col > 0
-    {
+    if let Some(columns) = columns() {
         table
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(size.ws_col);
+            .set_width(columns);
     }
     for row in rows {
         table.add_row(row);

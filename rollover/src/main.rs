@@ -1,11 +1,13 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
 mod compared;
+mod drawn;
 mod keep;
 mod lint_verb;
 mod observe;
 mod plan_verb;
 mod status_verb;
+mod step_verb;
 mod zone_of_site;
 
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ enum Verb {
     Status(status_verb::Arguments),
     /// Show the next steps alone, with their commands
     Next(status_verb::NextArguments),
+    /// Take the next step of a zone, or say why not
+    Step(step_verb::Arguments),
     /// Plan the way back from a rollover that is under way, and prove it
     Undo(compared::UndoArguments),
     /// Show how a plan would differ if the parent were slow, a key lost, nobody there
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
             Verb::Plan(verb) => verb.run(&arguments.site, output),
             Verb::Status(verb) => verb.run(&arguments.site, output),
             Verb::Next(verb) => verb.run(&arguments.site, output),
+            Verb::Step(verb) => verb.run(&arguments.site, output),
             Verb::Undo(verb) => verb.run(&arguments.site, output),
             Verb::WhatIf(verb) => verb.run(&arguments.site, output),
             Verb::Diff(verb) => verb.run(output),

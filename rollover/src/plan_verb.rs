@@ -4,8 +4,8 @@ use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
 use key_metadata::{KeptGoal, SiteFolder, Span, ZoneName};
 use rollover::plan::Plan;
-use rollover::text;
 
+use crate::drawn::Pictures;
 use crate::keep::Keep;
 use crate::zone_of_site::{Trials, Wishes, ZoneOfSite, no_plan};
 
@@ -27,6 +27,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "keep")]
     forget: bool,
     #[command(flatten)]
+    pictures: Pictures,
+    #[command(flatten)]
     report: ReportArguments,
 }
 
@@ -35,6 +37,7 @@ impl Arguments {
         let folder = site.open()?;
         let zones = self.zones.zones(&folder)?;
         let wishes = self.wishes.goals();
+        self.pictures.check(zones.len())?;
         if self.keep.keep && wishes.is_empty() {
             return Err(Failure::new(Exit::Usage, "there is nothing to keep")
                 .hint("say what is wanted: --roll, --compromise, --lose, --algorithm or --insecure; the policy's rollovers need no keeping".to_owned()));
@@ -44,8 +47,9 @@ impl Arguments {
         for zone in &zones {
             match self.zone(&folder, zone, &wishes, site, output) {
                 Ok(plan) => {
+                    self.pictures.write(&plan)?;
                     if !self.report.json {
-                        progress.without(|| output.result(text::plan(&plan)))?;
+                        progress.without(|| self.pictures.show(&plan, output))?;
                     }
                     plans.push(plan);
                 }

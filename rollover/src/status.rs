@@ -45,7 +45,7 @@ pub struct Limits {
 
 impl<'a> Status<'a> {
     /// Where the zone of a plan is.
-    pub fn of(plan: &'a Plan, limits: Limits, is_measured: Measured) -> Self {
+    pub fn of(plan: &'a Plan, limits: Limits, measured: Measured) -> Self {
         let waiting: Vec<_> = plan.steps.iter().collect();
         let (due, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|step| step.at <= plan.now);
         let latest = plan
@@ -70,7 +70,7 @@ impl<'a> Status<'a> {
         let unseen = due
             .iter()
             .any(|step| step.actor == Actor::Observation && is_late(step));
-        if unseen || is_measured == Measured::Never {
+        if unseen || measured == Measured::Never {
             alarms.push(Alarm::Evidence);
         }
         Self {
@@ -87,9 +87,9 @@ impl<'a> Status<'a> {
 /// Whether the parent's answers were ever seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measured {
-    /// At every server.
-    Once,
-    /// Not at every one at once.
+    /// They were, at every server, or need not be.
+    Enough,
+    /// They were not, or not at every server at once.
     Never,
 }
 

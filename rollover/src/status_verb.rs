@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, ZoneChoice};
-use key_metadata::{SiteFolder, Span, ZoneName};
+use key_metadata::{KeyRecord, SiteFolder, Span, ZoneName};
 use rollover::plan::{Actor, Plan, PlannedStep};
 use rollover::status::{Alarm, Limits, Measured, Status};
 use rollover::text::{self, distance};
@@ -109,9 +109,11 @@ impl Arguments {
         output: &mut Output,
     ) -> Outcome<(Value, Vec<Alarm>)> {
         let (zone, plan) = plan_of(folder, name)?;
+        // A zone of which no DS was ever given to the parent needs no look at it.
+        let has_ds = zone.keys.keys().iter().any(KeyRecord::had_ds);
         let measured = match zone.observations.newest_of_parent() {
-            Some(_) => Measured::Once,
-            None => Measured::Never,
+            None if has_ds => Measured::Never,
+            Some(_) | None => Measured::Enough,
         };
         let limits = Limits {
             runway: self.runway,

@@ -342,7 +342,9 @@ fn a_calendar_keeps_apart_who_does_what() {
     assert_eq!(submit.property_value("DURATION"), Some("P30D"));
     assert_eq!(submit.property_value("DTSTAMP"), Some("20261129T100000Z"));
     let description = submit.property_value("DESCRIPTION").unwrap();
-    assert!(description.contains("Ipub = Dsgn 2h + Dprp 1h + TTLkey 1h + Psafe 1h = 5h"));
+    assert!(description.contains(
+        "Ipub = Dsgn 2h (policy) + Dprp 1h (policy) + TTLkey 1h (policy) + Psafe 1h (policy) = 5h"
+    ));
     assert!(description.contains("Command: keyrite-rollover step --zone cr"));
 }
 

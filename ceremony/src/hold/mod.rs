@@ -19,7 +19,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ceremony::check::{Severity, check};
 use ceremony::explain::explain;
@@ -156,20 +156,12 @@ impl Arguments {
             } else {
                 First::Unsaid
             },
-            tools: tools()?,
+            tools: cli::siblings()?,
             media: self.media.iter().cloned().collect(),
             signing_keys: self.signing_keys.iter().cloned().collect(),
         };
         hold(setting, console, output)
     }
-}
-
-/// The folder of this program, in which its siblings are; never PATH.
-pub fn tools() -> Outcome<PathBuf> {
-    let executable = std::env::current_exe().and_then(std::fs::canonicalize);
-    let executable =
-        executable.map_err(|error| Failure::of(Exit::Failed, &error).within("this program's own place"))?;
-    Ok(executable.parent().map_or_else(PathBuf::new, Path::to_owned))
 }
 
 /// Holds a ceremony to its end, or until it is interrupted.

@@ -1,0 +1,305 @@
+//! `step`: the next step of a zone, taken or refused.
+
+use std::process::Command;
+
+use clap::Args;
+use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
+use key_metadata::evidence::{Evidence as Text, Sighting};
+use key_metadata::{Action, KeyRecord, SiteFolder, ZoneName};
+use rollover::plan::{Act, Actor, Plan, PlannedStep};
+use rollover::planner::{Evidence, Stage};
+use rollover::text::distance;
+use rollover::wording::who_and_what;
+use serde_json::json;
+
+use crate::status_verb::{plan_of, step_report};
+use crate::zone_of_site::ZoneOfSite;
+
+/// The options of `step`.
+#[derive(Args)]
+pub struct Arguments {
+    /// The zone
+    #[arg(long, value_name = "ZONE")]
+    zone: ZoneName,
+    /// Go on with a step that is a person's: the DS was given to the parent, the key is to be made or destroyed
+    #[arg(long)]
+    confirm: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    change: ChangeArguments,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+impl Arguments {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let folder = site.open()?;
+        let recorded = self.record(&folder, site, output)?;
+        let (_, plan) = plan_of(&folder, &self.zone)?;
+        let due = plan.steps.iter().find(|step| step.at <= plan.now);
+        let Some(step) = due else {
+            return self.nothing(&plan, &recorded, output);
+        };
+        let what = who_and_what(&plan, step);
+        match step.actor {
+            Actor::Observation => {
+                return Err(Failure::new(
+                    Exit::SaysNo,
+                    format!("{}: evidence is missing: {what}", self.zone),
+                )
+                .because("only what every server of the parent answers counts")
+                .hint(format!(
+                    "look at the parent, then again: keyrite-rollover observe --zone {}",
+                    self.zone
+                )));
+            }
+            Actor::Person if !self.confirm && is_decided_by_people(step.act) => {
+                let command = step.command.as_deref().map_or("", |command| command);
+                return Err(Failure::new(Exit::SaysNo, format!("{}: {what}", self.zone)).hint(format!(
+                    "when that is done, or to be done now: keyrite-rollover step --zone {} --confirm (it runs: {command})",
+                    self.zone
+                )));
+            }
+            Actor::Person | Actor::Tool => {}
+        }
+        self.take(&folder, site, &plan, step, output)?;
+        if self.report.json {
+            return output.json(&json!({
+                "version": 1,
+                "zone": self.zone,
+                "done": !self.dry_run,
+                "recorded": recorded,
+                "step": step_report(&plan, step),
+            }));
+        }
+        if !self.dry_run {
+            self.next(&folder, step, output)?;
+        }
+        Ok(())
+    }
+
+    fn nothing(&self, plan: &Plan, recorded: &[String], output: &mut Output) -> Outcome {
+        let next = plan.steps.first();
+        if self.report.json {
+            return output.json(&json!({
+                "version": 1,
+                "zone": self.zone,
+                "done": false,
+                "recorded": recorded,
+                "next": next.map(|step| step_report(plan, step)),
+            }));
+        }
+        output.line(match next {
+            None => format!("{}: nothing is to be done", self.zone),
+            Some(step) => format!(
+                "{}: nothing is to be done before {} ({}): {}",
+                self.zone,
+                step.at,
+                distance(plan.now, step.at),
+                who_and_what(plan, step)
+            ),
+        })
+    }
+
+    /// Enters into the records what was seen at the parent and is not there yet.
+    fn record(&self, folder: &SiteFolder, site: &SiteArguments, output: &Output) -> Outcome<Vec<String>> {
+        let _lock = match self.dry_run {
+            true => None,
+            false => Some(folder.lock_keys(&self.zone)?),
+        };
+        let zone = ZoneOfSite::read(folder, &self.zone)?;
+        let mut keys = zone.keys.clone();
+        let mut recorded = Vec::new();
+        for evidence in zone.evidence() {
+            let Some(key) = keys.key(evidence.key).cloned() else {
+                continue;
+            };
+            let Some(sighting) = missing(&key, evidence) else {
+                continue;
+            };
+            let text = describe(&zone, &key, evidence)?;
+            let change = self.change.change(Action::Accept, cli::now(), cli::tool!(), site);
+            keys.enter_sighting(key.id, sighting, evidence.at, &text, change)?;
+            let would = if self.dry_run { "would record" } else { "recorded" };
+            output.say(format!(
+                "{}: {would}: {} {}: {text}",
+                self.zone,
+                key.name(),
+                evidence.stage.happened()
+            ));
+            recorded.push(text.to_string());
+        }
+        if let (Some(lock), false) = (&_lock, recorded.is_empty()) {
+            folder.write_keys(&keys, lock)?;
+        }
+        Ok(recorded)
+    }
+
+    /// Has the sibling do it. No signer runs between the commands of a step, so that what belongs together is signed together.
+    fn take(
+        &self,
+        folder: &SiteFolder,
+        site: &SiteArguments,
+        plan: &Plan,
+        step: &PlannedStep,
+        output: &Output,
+    ) -> Outcome {
+        let Some(commands) = &step.command else {
+            return Ok(());
+        };
+        output.say(format!("{}: {}", self.zone, who_and_what(plan, step)));
+        let _signer = match self.dry_run {
+            true => None,
+            false => Some(folder.lock_signed(&self.zone)?),
+        };
+        let folder_of_tools = cli::siblings()?;
+        for (place, command) in commands.split(" && ").enumerate() {
+            output.say(format!(
+                "{} {command}",
+                if self.dry_run { "would run:" } else { "$" }
+            ));
+            let mut words = command.split_whitespace();
+            let Some(tool) = words.next() else { continue };
+            if self.dry_run {
+                continue;
+            }
+            let mut process = Command::new(folder_of_tools.join(tool));
+            process.args(words).arg("--site").arg(&site.site);
+            if let Some(operator) = &site.operator {
+                process.arg("--operator").arg(operator);
+            }
+            if let Some(pin) = &site.pin {
+                process.arg("--pin").arg(pin);
+            }
+            if let Some(reason) = self
+                .change
+                .reason
+                .as_ref()
+                .filter(|_| !command.contains(" generate "))
+            {
+                process.arg("--reason").arg(reason);
+            }
+            if let Some(ceremony) = &self.change.ceremony {
+                process.arg("--ceremony").arg(ceremony.to_string());
+            }
+            let status = process.status().map_err(|error| {
+                Failure::of(Exit::Failed, &error)
+                    .within(format!("{tool} cannot be run"))
+                    .hint(format!(
+                        "it must be beside keyrite-rollover, in {}",
+                        folder_of_tools.display()
+                    ))
+            })?;
+            if !status.success() {
+                let exit = exit_of(status.code());
+                let failure = Failure::new(
+                    exit,
+                    format!("{}: the step was not taken: {command}: {status}", self.zone),
+                )
+                .hint("its own message is above; when it is mended, run this again".to_owned());
+                return Err(if place == 0 { failure } else { failure.part_way() });
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes next, by the plan as it is now.
+    fn next(&self, folder: &SiteFolder, taken: &PlannedStep, output: &mut Output) -> Outcome {
+        if taken
+            .changes
+            .iter()
+            .any(|(_, stage)| *stage == Stage::DsWithdrawn)
+        {
+            output.say(format!(
+                "now have the parent take out what is not wanted there any more; what is: keyrite-keyctl ds --zone {}",
+                self.zone
+            ));
+        }
+        let (_, plan) = plan_of(folder, &self.zone)?;
+        if let Some(step) = plan.steps.first() {
+            output.line(format!(
+                "{}: next, at {} ({}): {}",
+                self.zone,
+                step.at,
+                distance(plan.now, step.at),
+                who_and_what(&plan, step)
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// What nobody but a person can know or decide.
+const fn is_decided_by_people(act: Act) -> bool {
+    match act {
+        Act::Generate | Act::Submit | Act::Destroy | Act::GoInsecure => true,
+        Act::PreActivate
+        | Act::Publish
+        | Act::SeeDs
+        | Act::Activate
+        | Act::Retire
+        | Act::AskForNoDs
+        | Act::SeeNoDs
+        | Act::Withdraw
+        | Act::Revoke
+        | Act::Remove => false,
+    }
+}
+
+/// The sighting that the record of a key lacks.
+fn missing(key: &KeyRecord, evidence: Evidence) -> Option<Sighting> {
+    match evidence.stage {
+        Stage::Registered if key.times.registered.is_none() => Some(Sighting::Registered),
+        Stage::DsGone if key.times.deregistered.is_none() => Some(Sighting::Deregistered),
+        Stage::Generated
+        | Stage::PreActive
+        | Stage::Published
+        | Stage::Submitted
+        | Stage::Registered
+        | Stage::Active
+        | Stage::Retired
+        | Stage::DsWithdrawn
+        | Stage::DsGone
+        | Stage::PostActive
+        | Stage::Revoked
+        | Stage::Removed
+        | Stage::Destroyed => None,
+    }
+}
+
+/// Who saw what where, for the history.
+fn describe(zone: &ZoneOfSite, key: &KeyRecord, evidence: Evidence) -> Outcome<Text> {
+    let seen = zone
+        .observations
+        .all()
+        .iter()
+        .find(|observation| observation.at == evidence.at);
+    let (who, servers) = seen.map_or(("somebody", 0), |observation| {
+        let servers = observation.parent.as_ref().map_or(0, key_metadata::Asked::len);
+        (observation.operator.as_str(), servers)
+    });
+    let has = match evidence.stage {
+        Stage::DsGone => "no server of the parent",
+        _ => "every server of the parent",
+    };
+    let text = format!(
+        "{who} saw the DS of {} at {has} ({servers} asked) at {}",
+        key.name(),
+        evidence.at
+    );
+    text.parse::<Text>()
+        .map_err(|error| Failure::of(Exit::Failed, &error))
+}
+
+/// The exit code of a sibling, as our own.
+const fn exit_of(code: Option<i32>) -> Exit {
+    match code {
+        Some(2) => Exit::Usage,
+        Some(3) => Exit::SaysNo,
+        Some(4) => Exit::Credential,
+        Some(5) => Exit::PartWay,
+        Some(_) | None => Exit::Failed,
+    }
+}
