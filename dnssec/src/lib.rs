@@ -13,6 +13,7 @@ mod check;
 mod copies;
 mod denial_check;
 mod dig;
+mod dig_reader;
 mod exchange;
 mod inventory;
 mod key_records;

@@ -30,7 +30,7 @@ pub struct ServerAddressError(String);
 /// A name server at one of its addresses, written as `NAME=ADDRESS`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
-#[schemars(with = "String", extend("pattern" = "^[^=]+=[^=]+$"))]
+#[schemars(with = "String", extend("pattern" = "^.+=[^=]+$"))]
 pub struct Server {
     /// Its name.
     pub name: ServerName,
@@ -99,7 +99,8 @@ impl FromStr for Server {
 
     fn from_str(text: &str) -> Result<Self, ServerError> {
         let (name, address) = text
-            .split_once('=')
+            // A name may have the sign, an address has not.
+            .rsplit_once('=')
             .ok_or_else(|| ServerError::Form(text.chars().take(80).collect()))?;
         Ok(Self {
             name: name.parse()?,
@@ -128,6 +129,7 @@ mod tests {
             "ns1.example=192.0.2.1:5353",
             "ns1.example=2001:db8::1",
             "ns1.example=[2001:db8::1]:5353",
+            "a=b.example=192.0.2.1",
         ] {
             assert_eq!(text.parse::<Server>().unwrap().to_string(), text);
         }

@@ -57,7 +57,10 @@ impl Elsewhere {
                 false => Ok(text),
             }
         };
-        let name = path.display().to_string();
+        let name = match path == Path::new("-") {
+            true => "standard input".to_owned(),
+            false => path.display().to_string(),
+        };
         match attempt() {
             Ok(text) => Ok(Self { name, text }),
             Err(error) => Err(Failure::of(Exit::Failed, &error).within(format!("cannot read {name}"))),

@@ -519,7 +519,7 @@ fn what_dig_printed_is_what_was_seen() {
         assert!(good.contains(from), "{from} is not in\n{good}");
         let (ran, _) = take(&[], &good.trim_start().replacen(from, to, 1));
         assert_eq!(ran.exit, Some(1), "{}", ran.said);
-        let start = format!("error: - is nothing that dig printed of fi.cr\ncause: {expected}");
+        let start = format!("error: standard input is nothing that dig printed of fi.cr\ncause: {expected}");
         assert!(
             ran.said.starts_with(&start),
             "{start} is not in\n{}\n{good}",
