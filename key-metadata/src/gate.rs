@@ -150,12 +150,14 @@ pub fn refusals(
         Step::Activate => vec![
             gate.tags(foreign_tags),
             gate.published(),
+            gate.begins_to_sign(),
             gate.submitted(),
             gate.registered(),
             gate.backup(),
         ],
-        Step::Retire => vec![gate.successor()],
-        Step::RetireActive => vec![gate.successor_of_any_algorithm()],
+        Step::Retire => vec![gate.successor(), gate.left_alone()],
+        Step::RetireActive => vec![gate.successor_of_any_algorithm(), gate.left_alone()],
+        Step::GoInsecure => vec![gate.left_alone()],
         Step::Withdraw => vec![gate.withdrawn()],
         Step::Revoke => vec![
             gate.tags(foreign_tags),
@@ -168,7 +170,7 @@ pub fn refusals(
             found
         }
         Step::Destroy => vec![gate.ds_out()],
-        Step::Register | Step::Deregister | Step::GoInsecure => Vec::new(),
+        Step::Register | Step::Deregister => Vec::new(),
     };
     found.into_iter().flatten().collect()
 }

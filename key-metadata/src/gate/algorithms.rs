@@ -51,17 +51,26 @@ impl Gate<'_> {
             None => Some(Refusal::new(
                 Rule::Algorithm,
                 format!(
-                    "no key of {algorithm} signs the zone, and its DNSKEY would be the first of that algorithm"
+                    "no key of {algorithm} signs the zone, and caches would look for signatures of that algorithm"
                 ),
                 format!("pre-activate or introduce a ZSK of {algorithm} first"),
             )),
         }
     }
 
+    /// Whether the key is the first of its algorithm to sign, although its DNSKEY is in the zone: then its signatures are in no cache.
+    pub(super) fn begins_to_sign(&self) -> Option<Refusal> {
+        if self.key.signs_zone() || !self.key.role.signs_zone() {
+            return None;
+        }
+        self.algorithm()
+    }
+
     /// Another algorithm than that one, of which a KSK and a ZSK are active: the zone can do without the one.
     pub(super) fn complete_without(&self, algorithm: KeyAlgorithm) -> Option<KeyAlgorithm> {
         let active = |key: &&KeyRecord| key.state == KeyState::Active && key.algorithm() != algorithm;
-        let entry_points = self.others().filter(active).filter(|key| key.role.signs_dnskey());
+        let known = |key: &&KeyRecord| key.role.signs_dnskey() && self.is_known(key).is_none();
+        let entry_points = self.others().filter(active).filter(known);
         entry_points.map(KeyRecord::algorithm).find(|other| {
             self.others()
                 .filter(active)

@@ -1,11 +1,14 @@
 //! What the parent has, or will have, or has had of a key.
 
+use super::going::last;
 use super::waits::{AtParent, ds_forgotten, ds_known};
 use super::{Gate, Refusal, Rule};
 use crate::key_record::KeyRecord;
 use crate::life::KeyState;
 use crate::role::Role;
-use crate::timing::{Figures, first_ds_interval, registration_delay, retire_interval};
+use crate::timing::{
+    Figures, Wait, first_ds_interval, publication_interval, registration_delay, retire_interval,
+};
 
 /// Since when the key's DS is at the parent.
 pub(super) fn at_parent(key: &KeyRecord) -> Option<AtParent> {
@@ -49,41 +52,55 @@ impl Gate<'_> {
             true => format!(" by {algorithm}"),
             false => String::new(),
         };
-        match keys().filter(signs).filter_map(|key| key.times.signing()).min() {
-            None if by.is_empty() => Some(Refusal::new(
-                Rule::FirstDs,
-                "no key signs the zone yet",
-                "activate a ZSK or CSK, and sign the zone",
-            )),
-            None => Some(Refusal::new(
-                Rule::FirstDs,
+        let mut signers = keys().filter(signs).peekable();
+        if signers.peek().is_some() {
+            return self.first_of(signers.map(|key| self.signatures_known(key, &by)));
+        }
+        let (why, remedy) = match by.is_empty() {
+            true => (
+                "no key signs the zone yet".to_owned(),
+                "activate a ZSK or CSK, and sign the zone".to_owned(),
+            ),
+            false => (
                 format!("no key of {algorithm} that is published signs the zone yet"),
                 format!("publish the ZSK of {algorithm}, and sign the zone"),
-            )),
-            Some(from) => self.too_early(
-                Rule::FirstDs,
-                &first_ds_interval(&Figures::of(self.policy)),
-                &format!("the zone was first signed{by}, at"),
-                from,
             ),
-        }
+        };
+        Some(Refusal::new(Rule::FirstDs, why, remedy))
+    }
+
+    /// Whether every cache has signatures of `signer`, and the DNSKEY to verify them with.
+    fn signatures_known(&self, signer: &KeyRecord, by: &str) -> Option<Refusal> {
+        let times = &signer.times;
+        let too_early = |wait: &Wait, since: String, from| self.too_early(Rule::FirstDs, wait, &since, from);
+        let signed = times.signing().and_then(|from| {
+            let since = format!("the zone was first signed{by}, at");
+            too_early(&first_ds_interval(&Figures::of(self.policy)), since, from)
+        });
+        // Of one that was published no later than this key, that is asked of this key.
+        let later = times
+            .published
+            .filter(|from| Some(*from) > self.key.times.published);
+        let published = later.and_then(|from| {
+            let since = format!("{} was published at", signer.name());
+            too_early(&publication_interval(&Figures::of(self.policy)), since, from)
+        });
+        last(signed.into_iter().chain(published))
     }
 
     /// Of a DS that goes to the parent before its DNSKEY is in the zone: until it is, another one's DS has to be there.
     pub(super) fn ds_beside(&self) -> Option<Refusal> {
         let algorithm = self.key.algorithm();
-        let beside = |key: &&KeyRecord| {
-            key.state == KeyState::Active && key.algorithm() == algorithm && is_at_parent(key)
-        };
-        let mut found = self.others().filter(beside).peekable();
-        if found.peek().is_none() {
+        let same = |key: &&KeyRecord| key.role.signs_dnskey() && key.algorithm() == algorithm;
+        let mut others = self.others().filter(same).peekable();
+        if others.peek().is_none() {
             return Some(Refusal::new(
                 Rule::RegistrationDelay,
-                format!("no other KSK of {algorithm} is active and known to have its DS at the parent"),
+                format!("the zone has no other KSK of {algorithm}, whose DS could stand beside its own"),
                 "publish it first, and submit its DS when every cache has its DNSKEY",
             ));
         }
-        self.first_of(found.map(|key| self.is_registered(key, &format!("the DS of {}", key.name()))))
+        self.first_of(others.map(|key| self.can_stand_beside(key)))
     }
 
     /// Nothing, where one of those finds nothing; else what is lifted first.
@@ -94,6 +111,48 @@ impl Gate<'_> {
         }
         all.into_iter()
             .min_by_key(|refusal| (refusal.not_before.is_none(), refusal.not_before))
+    }
+
+    /// Of a DS or DNSKEY that goes: whether it leaves the DS of another key alone, whose DNSKEY some caches do not have. Such a one needs another
+    /// beside it.
+    pub(super) fn left_alone(&self) -> Option<Refusal> {
+        if !self.key.role.signs_dnskey() {
+            return None;
+        }
+        let beside = |alone: &KeyRecord| {
+            self.others()
+                .any(|key| key.algorithm() == alone.algorithm() && self.can_stand_beside(key).is_none())
+        };
+        let others = self.others().filter(|key| !beside(key));
+        last(others.filter_map(|key| {
+            let ds = self.ds_gone(key)?;
+            let refusal = if key.state.in_zone() {
+                self.is_known(key)?
+            } else {
+                ds
+            };
+            Some(Refusal {
+                why: format!("{}, and its DS would stand alone at the parent", refusal.why),
+                ..refusal
+            })
+        }))
+    }
+
+    /// Whether a key's DS and DNSKEY are there, and known, so that another's DS can be there without its DNSKEY.
+    fn can_stand_beside(&self, key: &KeyRecord) -> Option<Refusal> {
+        if key.state != KeyState::Active || !is_at_parent(key) {
+            let why = format!(
+                "{} is not active and known to have its DS at the parent",
+                key.name()
+            );
+            return Some(Refusal::new(
+                Rule::RegistrationDelay,
+                why,
+                "publish it first, and submit its DS when every cache has its DNSKEY",
+            ));
+        }
+        let its_ds = format!("the DS of {}", key.name());
+        self.is_registered(key, &its_ds).or_else(|| self.is_known(key))
     }
 
     pub(super) fn submitted(&self) -> Option<Refusal> {

@@ -7,6 +7,15 @@ use crate::life::KeyState;
 use crate::role::Role;
 use crate::timing::{Figures, publication_interval, z4_retire_interval};
 
+/// Of a part of a key, what others do.
+#[derive(PartialEq)]
+enum Part {
+    /// None is active.
+    Lacking,
+    /// One is, and can be relied on when nothing stands against that.
+    Done(Option<Refusal>),
+}
+
 impl<'a> Gate<'a> {
     /// The other keys that are active and of the same algorithm.
     fn successors(&self) -> impl Iterator<Item = &'a KeyRecord> {
@@ -15,46 +24,71 @@ impl<'a> Gate<'a> {
             .filter(move |key| key.state == KeyState::Active && key.algorithm() == algorithm)
     }
 
-    /// A part of the key that no other active key of its algorithm has.
-    fn lacking(&self) -> Option<Role> {
+    /// What stands against each part of the key being done by another active one of its algorithm: nothing, a wait, or that there is none.
+    fn parts(&self) -> Vec<(Role, Part)> {
         let role = self.key.role;
-        if role.signs_dnskey() && !self.successors().any(|key| key.role.signs_dnskey()) {
-            return Some(Role::Ksk);
+        let of = |signs: fn(Role) -> bool| self.successors().filter(move |key| signs(key.role)).peekable();
+        let mut parts = Vec::new();
+        if role.signs_dnskey() {
+            let mut entry_points = of(Role::signs_dnskey);
+            let part = match entry_points.peek() {
+                None => Part::Lacking,
+                Some(_) => Part::Done(self.first_of(entry_points.map(|key| self.is_known(key)))),
+            };
+            parts.push((Role::Ksk, part));
         }
-        (role.signs_zone() && !self.successors().any(|key| key.role.signs_zone())).then_some(Role::Zsk)
+        if role.signs_zone() {
+            let part = match of(Role::signs_zone).peek() {
+                None => Part::Lacking,
+                Some(_) => Part::Done(None),
+            };
+            parts.push((Role::Zsk, part));
+        }
+        parts
     }
 
     /// Whether the key can stop doing its part while its DNSKEY stays. That a zone leaves its algorithm is no reason for a ZSK: as long as the
     /// DNSKEY RRset has the algorithm, that signs the zone.
     pub(super) fn successor(&self) -> Option<Refusal> {
-        match self.key.role {
-            Role::Ksk => self.successor_of_any_algorithm(),
-            Role::Zsk | Role::Csk => {
-                let (lacking, algorithm) = (self.lacking()?, self.key.algorithm());
-                if self.complete_without(algorithm).is_none() {
-                    return self.no_successor(lacking);
-                }
-                let remedy = match self.key.role {
-                    Role::Csk => "make it retire-active, and withdraw it when no cache has its DS",
-                    Role::Ksk | Role::Zsk => "withdraw it when no cache has a DS of its algorithm",
-                };
-                Some(Refusal::new(
-                    Rule::Successor,
-                    format!(
-                        "no other {lacking} of {algorithm} is active, and the DNSKEY RRset has that algorithm"
-                    ),
-                    remedy,
-                ))
-            }
+        if self.key.role == Role::Ksk {
+            return self.successor_of_any_algorithm();
         }
+        let algorithm = self.key.algorithm();
+        self.by_parts(|lacking| {
+            if self.complete_without(algorithm).is_none() {
+                return self.no_successor(lacking);
+            }
+            let remedy = match self.key.role {
+                Role::Csk => "make it retire-active, and withdraw it when no cache has its DS",
+                Role::Ksk | Role::Zsk => "withdraw it when no cache has a DS of its algorithm",
+            };
+            Some(Refusal::new(
+                Rule::Successor,
+                format!(
+                    "no other {lacking} of {algorithm} is active, and the DNSKEY RRset has that algorithm"
+                ),
+                remedy,
+            ))
+        })
     }
 
     /// Whether the DS of the key can go.
     pub(super) fn successor_of_any_algorithm(&self) -> Option<Refusal> {
-        let lacking = self.lacking()?;
-        match self.complete_without(self.key.algorithm()) {
+        self.by_parts(|lacking| match self.complete_without(self.key.algorithm()) {
             Some(_) => None,
             None => self.no_successor(lacking),
+        })
+    }
+
+    /// What stands against the key by its parts, of which one that is lacking comes before one that is waited for.
+    fn by_parts(&self, lacks: impl Fn(Role) -> Option<Refusal>) -> Option<Refusal> {
+        let parts = self.parts();
+        match parts.iter().find(|(_, part)| *part == Part::Lacking) {
+            Some((role, _)) => lacks(*role),
+            None => last(parts.into_iter().filter_map(|(_, part)| match part {
+                Part::Done(refusal) => refusal,
+                Part::Lacking => None,
+            })),
         }
     }
 
@@ -129,11 +163,12 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// Whether no cache has a DS of the key's algorithm.
+    /// Whether no cache has a DS of the key's algorithm, nor needs the key's signatures for the DNSKEYs of that algorithm that stay.
     fn algorithm_forgotten(&self) -> Option<Refusal> {
         let keys = self.keys.keys().iter();
         let of_algorithm = keys.filter(|key| key.algorithm() == self.key.algorithm());
-        last(of_algorithm.filter_map(|key| self.ds_gone(key)))
+        let ds = of_algorithm.filter_map(|key| self.ds_gone(key));
+        last(ds.chain(self.signed_by_those_that_stay()))
     }
 
     /// Whether all that is left of the key can leave the zone at once.
@@ -150,7 +185,10 @@ impl<'a> Gate<'a> {
                     self.too_early(Rule::RetireInterval, &wait, "it was withdrawn at", from)
                 })]
             }
-            KeyState::Active => vec![self.swapped(), self.signed_by_others()],
+            KeyState::Active => vec![
+                self.swapped().or_else(|| self.left_alone()),
+                self.signed_by_others(),
+            ],
             KeyState::RetireActive => vec![
                 match self.insecure() {
                     Some(insecure) => insecure,
@@ -194,6 +232,16 @@ impl<'a> Gate<'a> {
         self.first_of(found)
     }
 
+    /// Whether every cache has the DNSKEY of an active key: that of a KSK whose DS came first is in the zone only since it is active.
+    pub(super) fn is_known(&self, key: &KeyRecord) -> Option<Refusal> {
+        let ds_came_first = key.role == Role::Ksk && key.times.pre_active.is_some();
+        if ds_came_first {
+            self.dnskey_everywhere(key)
+        } else {
+            None
+        }
+    }
+
     fn dnskey_everywhere(&self, successor: &KeyRecord) -> Option<Refusal> {
         let since = format!("{} was published at", successor.name());
         let wait = publication_interval(&Figures::of(self.policy));
@@ -205,15 +253,9 @@ impl<'a> Gate<'a> {
         if !self.key.role.signs_zone() {
             return None;
         }
-        let mut signers = self.successors().filter(|key| key.role.signs_zone()).peekable();
+        let mut signers = self.signers().peekable();
         if signers.peek().is_some() {
-            let wait = z4_retire_interval(&Figures::of(self.policy));
-            let found = signers.map(|key| {
-                let from = key.times.signing().max(key.times.published)?;
-                let since = format!("{} and it sign both since", key.name());
-                self.too_early(Rule::RetireInterval, &wait, &since, from)
-            });
-            return self.first_of(found);
+            return self.first_of(signers.map(|key| self.signed_by(key)));
         }
         match self.complete_without(self.key.algorithm()) {
             Some(_) => self.algorithm_forgotten(),
@@ -221,10 +263,42 @@ impl<'a> Gate<'a> {
         }
     }
 
+    /// Of a key that signs the zone and leaves it with its DNSKEY: whether every cache has signatures of those of its algorithm that stay.
+    fn signed_by_those_that_stay(&self) -> Option<Refusal> {
+        let algorithm = self.key.algorithm();
+        let stays =
+            |key: &&KeyRecord| key.algorithm() == algorithm && key.state.in_zone() && key.signs_zone();
+        let mut signers = self.others().filter(stays).peekable();
+        signers.peek()?;
+        self.first_of(signers.map(|key| self.signed_by(key)))
+    }
+
+    fn signers(&self) -> impl Iterator<Item = &'a KeyRecord> {
+        self.successors().filter(|key| key.role.signs_zone())
+    }
+
+    /// Whether every cache has signatures of `other`, and its DNSKEY. Where it signs for longer than this key, that never signed alone.
+    fn signed_by(&self, other: &KeyRecord) -> Option<Refusal> {
+        if other.times.signing() < self.key.times.signing() {
+            return self.dnskey_everywhere(other);
+        }
+        let from = other.times.signing().max(other.times.published)?;
+        let since = format!("{} and it sign both since", other.name());
+        self.too_early(
+            Rule::RetireInterval,
+            &z4_retire_interval(&Figures::of(self.policy)),
+            &since,
+            from,
+        )
+    }
+
     /// Of a key that signs the zone and never took over: whether it can go with its signatures.
     fn abandoned(&self) -> Option<Refusal> {
-        let others_sign = self.successors().any(|key| key.role.signs_zone());
-        if others_sign || !self.keys.keys().iter().any(KeyRecord::had_ds) {
+        let mut signers = self.signers().peekable();
+        if signers.peek().is_some() {
+            return self.first_of(signers.map(|key| self.signed_by(key)));
+        }
+        if !self.keys.keys().iter().any(KeyRecord::had_ds) {
             return None;
         }
         let algorithm = self.key.algorithm();
@@ -253,6 +327,6 @@ impl<'a> Gate<'a> {
 }
 
 /// The refusal that is lifted last.
-fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
+pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
     refusals.max_by_key(|refusal| (refusal.not_before.is_none(), refusal.not_before))
 }
