@@ -222,9 +222,11 @@ pub fn give_back(
         } => Copy::Duplicate(Duplicate::from_parts(public, private, seed)?),
     };
     let parent = parents.iter().find(|(name, _)| *name == entry.flavour);
-    let how = restorer.restore(&copied, parent.map(|(_, secret)| secret), record, &copy.label)?;
-    restorer
-        .signing_key(record)?
-        .prove(&record.public_key, &*random::<32>()?)?;
-    Ok(how)
+    Ok(restorer.restore(
+        &copied,
+        parent.map(|(_, secret)| secret),
+        record,
+        &copy.label,
+        &*random::<32>()?,
+    )?)
 }

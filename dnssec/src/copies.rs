@@ -85,7 +85,6 @@ enum CopyWay<'a> {
         wrapping: pkcs11::Wrapping<'a>,
         /// By what each kind of key was seen to leave.
         shown: HashMap<KeySpec, WrapMechanism>,
-        labels: BTreeMap<CkaId, String>,
     },
     Tpm {
         tokens: &'a SiteTokens<'a>,
@@ -103,7 +102,6 @@ pub struct Restorer<'a> {
 
 enum RestoreWay<'a> {
     Pkcs11 {
-        token: pkcs11::Token,
         wrapping: Option<pkcs11::Wrapping<'a>>,
     },
     Tpm {
@@ -228,7 +226,6 @@ impl SiteTokens<'_> {
             OpenToken::Pkcs11 { token, .. } => CopyWay::Pkcs11 {
                 wrapping: token.wrapping(kek).map_err(token_error)?,
                 shown: HashMap::new(),
-                labels: labels(token)?,
             },
             OpenToken::Tpm { tpm, .. } => CopyWay::Tpm {
                 tokens: self,
@@ -249,7 +246,6 @@ impl SiteTokens<'_> {
     ) -> Result<Restorer<'s>, SiteTokenError> {
         let way = match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => RestoreWay::Pkcs11 {
-                token: token.clone(),
                 wrapping: kek
                     .map(|kek| token.wrapping(kek))
                     .transpose()
@@ -275,13 +271,6 @@ impl SiteTokens<'_> {
     }
 }
 
-/// The labels of the keys of a token.
-fn labels(token: &pkcs11::Token) -> Result<BTreeMap<CkaId, String>, SiteTokenError> {
-    let keys = token.keys().map_err(token_error)?;
-    let labels = keys.into_iter().filter_map(|key| Some((key.id?, key.label)));
-    Ok(labels.collect())
-}
-
 impl Copier<'_> {
     /// A copy of a key: opened again, or bound to the recovery parent, before it is given out.
     pub fn copy(&mut self, key: &KeyRecord) -> Result<LeftToken, SiteTokenError> {
@@ -291,11 +280,7 @@ impl Copier<'_> {
             .and_then(|algorithm| KeySpec::new(algorithm, Some(key.public_key.bits())).ok());
         let spec = spec.ok_or(SiteTokenError::Legacy(algorithm))?;
         match &mut self.way {
-            CopyWay::Pkcs11 {
-                wrapping,
-                shown,
-                labels,
-            } => {
+            CopyWay::Pkcs11 { wrapping, shown } => {
                 let id = key.cka_id();
                 let (mechanism, wrapped) = match shown.get(&spec) {
                     Some(mechanism) => {
@@ -311,7 +296,7 @@ impl Copier<'_> {
                 Ok(LeftToken {
                     mechanism: mechanism.to_string(),
                     flavour: "RFC 5649".to_owned(),
-                    label: labels.get(&id).map_or_else(String::new, Clone::clone),
+                    label: wrapping.label(id).map_err(token_error)?,
                     copy: Copy::Wrapped(wrapped),
                 })
             }
@@ -370,25 +355,33 @@ fn first_that_wraps(
 }
 
 impl Restorer<'_> {
-    /// Restores a copy of a key, which must be that of the record, under the record's id: never over a key that is there. Tells by what it came
-    /// in. A native key is in the TPM only when [`Self::settle`] was called.
+    /// Restores a copy of a key, which must be that of the record, under the record's id: never over a key that is there; and has it sign `nonce`
+    /// there, which verifies under the record's public key. Tells by what it came in. A native key is in the TPM only when [`Self::settle`] was
+    /// called.
     pub fn restore(
         &mut self,
         copy: &Copy,
         parent: Option<&RecoverySecret>,
         key: &KeyRecord,
         label: &str,
+        nonce: &[u8],
     ) -> Result<String, SiteTokenError> {
         match (&mut self.way, copy) {
             (
                 RestoreWay::Pkcs11 {
                     wrapping: Some(wrapping),
-                    ..
                 },
                 Copy::Wrapped(wrapped),
             ) => {
                 let restored = wrapping
-                    .restore(wrapped, &key.public_key, key.id, label, Extractability::Wrapped)
+                    .restore(
+                        wrapped,
+                        &key.public_key,
+                        key.id,
+                        label,
+                        Extractability::Wrapped,
+                        nonce,
+                    )
                     .map_err(token_error)?;
                 Ok(match restored {
                     Restored::Unwrapped(mechanism) => format!("C_UnwrapKey, {mechanism}"),
@@ -403,6 +396,10 @@ impl Restorer<'_> {
             ) => {
                 let parent = parent.ok_or_else(|| SiteTokenError::NoRecoveryParent(self.name.clone()))?;
                 let blob = tpm.restore(duplicate, parent, Some(auth)).map_err(token_error)?;
+                let loaded = tpm.load(&blob, Some(auth)).map_err(token_error)?;
+                SigningKey::Tpm(loaded)
+                    .prove(&key.public_key, nonce)
+                    .map_err(token_error)?;
                 restored.insert(key.id, (blob, parent.parent().clone()));
                 Ok("TPM2_Import".to_owned())
             }
@@ -414,24 +411,6 @@ impl Restorer<'_> {
                 token: self.name.clone(),
                 copy: "a key of a PKCS#11 token",
             }),
-        }
-    }
-
-    /// The private part of a key that was restored.
-    pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
-        match &self.way {
-            RestoreWay::Pkcs11 { token, .. } => {
-                Ok(SigningKey::Pkcs11(token.key(key.id).map_err(token_error)?))
-            }
-            RestoreWay::Tpm {
-                tpm, auth, restored, ..
-            } => {
-                let (blob, _) = restored.get(&key.id).ok_or_else(|| SiteTokenError::NoBlob {
-                    token: self.name.clone(),
-                    id: key.id.into(),
-                })?;
-                Ok(SigningKey::Tpm(tpm.load(blob, Some(auth)).map_err(token_error)?))
-            }
         }
     }
 

@@ -30,6 +30,8 @@ const COUNT: u8 = 100;
 /// Each figure is the best of so many.
 const RUNS: usize = 5;
 const KEK: [u8; 32] = *b"an AES-256 key of 32 bytes, ours";
+/// What restored keys sign.
+const NONCE: &[u8] = b"a nonce of a benchmark";
 const PAD: WrapMechanism = WrapMechanism::AesKeyWrapPad;
 const PIN: &str = "user-secret";
 
@@ -117,7 +119,7 @@ fn kind(number: u8, spec: KeySpec) -> Outcome<()> {
         let start = Instant::now();
         target.take_back(wrapped, public, *id, spec)?;
         let middle = Instant::now();
-        wrapping.restore(wrapped, public_key, *id, "zsk", Extractability::Never)?;
+        wrapping.restore(wrapped, public_key, *id, "zsk", Extractability::Never, NONCE)?;
         take_back += middle - start;
         restore += middle.elapsed();
     }

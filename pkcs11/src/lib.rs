@@ -13,6 +13,7 @@ mod ec_point;
 mod family;
 mod find;
 mod generate;
+mod held;
 mod import;
 mod initialise;
 mod initialise_error;

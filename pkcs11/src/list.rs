@@ -122,7 +122,7 @@ impl FoundKey {
     }
 }
 
-fn list(session: &Session) -> CallResult<Vec<FoundKey>> {
+pub(crate) fn list(session: &Session) -> CallResult<Vec<FoundKey>> {
     let mut keys: BTreeMap<(Vec<u8>, String), Vec<FoundKey>> = BTreeMap::new();
     for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY] {
         for object in session.find_objects(&[Attribute::Class(class)])? {

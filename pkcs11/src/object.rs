@@ -1,6 +1,6 @@
 //! The objects of one key.
 
-use cryptoki::error::Result;
+use cryptoki::error::{Error, Result, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use key_metadata::{CkaId, Extractability};
@@ -12,13 +12,18 @@ pub(crate) struct Halves {
 }
 
 impl Halves {
+    /// By one search for the id: a token may look at every object that it has for each search, and asking the few that it finds for their class
+    /// costs less than another.
     pub(crate) fn find(session: &Session, id: &CkaId) -> Result<Self> {
-        let half =
-            |class| session.find_objects(&[Attribute::Class(class), Attribute::Id(id.as_bytes().to_vec())]);
-        Ok(Self {
-            private: half(ObjectClass::PRIVATE_KEY)?,
-            public: half(ObjectClass::PUBLIC_KEY)?,
-        })
+        let (mut private, mut public) = (Vec::new(), Vec::new());
+        for object in session.find_objects(&[Attribute::Id(id.as_bytes().to_vec())])? {
+            match class_of(session, object)? {
+                Some(ObjectClass::PRIVATE_KEY) => private.push(object),
+                Some(ObjectClass::PUBLIC_KEY) => public.push(object),
+                Some(_) | None => {}
+            }
+        }
+        Ok(Self { private, public })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -34,6 +39,21 @@ impl Halves {
     }
 }
 
+/// The class of an object; `None` where it has none, or is there no more.
+fn class_of(session: &Session, object: ObjectHandle) -> Result<Option<ObjectClass>> {
+    let attributes = match session.get_attributes(object, &[AttributeType::Class]) {
+        Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => return Ok(None),
+        answer => answer?,
+    };
+    Ok(attributes.into_iter().find_map(|attribute| {
+        if let Attribute::Class(class) = attribute {
+            Some(class)
+        } else {
+            None
+        }
+    }))
+}
+
 /// The CKA_ID of an object; `None` where it has none, or one that is too long to be followed.
 pub(crate) fn id_of(session: &Session, object: ObjectHandle) -> Result<Option<CkaId>> {
     let attributes = session.get_attributes(object, &[AttributeType::Id])?;
@@ -44,6 +64,19 @@ pub(crate) fn id_of(session: &Session, object: ObjectHandle) -> Result<Option<Ck
             None
         }
     }))
+}
+
+/// The CKA_LABEL of an object; empty where it has none.
+pub(crate) fn label_of(session: &Session, object: ObjectHandle) -> Result<String> {
+    let attributes = session.get_attributes(object, &[AttributeType::Label])?;
+    let label = attributes.into_iter().find_map(|attribute| {
+        if let Attribute::Label(label) = attribute {
+            Some(String::from_utf8_lossy(&label).into_owned())
+        } else {
+            None
+        }
+    });
+    Ok(label.map_or_else(String::new, |label| label))
 }
 
 /// How a private key is protected, as far as its token tells.

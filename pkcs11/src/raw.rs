@@ -16,19 +16,25 @@ use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE,
-    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_TOKEN_INFO, CKA_ID, CKF_CLOCK_ON_TOKEN,
-    CKG_MGF1_SHA1, CKM_SHA_1, CKZ_DATA_SPECIFIED,
+    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_TOKEN_INFO, CKA_ID, CKA_LABEL,
+    CKF_CLOCK_ON_TOKEN, CKG_MGF1_SHA1, CKM_SHA_1, CKZ_DATA_SPECIFIED,
 };
 
 use key_metadata::CkaId;
 
 use crate::wrap::WrapMechanism;
 
-/// Bytes of the longest CKA_ID that a [`CkaId`] is made of.
-const LONGEST_ID: usize = 255;
+/// Bytes of the longest CKA_ID that a [`CkaId`] is made of; a label of ours has 32.
+const LONGEST_NAME: usize = 255;
 
 /// Room for an RSA-4096 key that was wrapped, which takes 2384 bytes.
 const USUAL_LENGTH: usize = 4096;
+
+/// What an object is called.
+pub(crate) struct Name {
+    pub(crate) id: CkaId,
+    pub(crate) label: String,
+}
 
 /// The function list of a module that cryptoki has loaded and initialised.
 pub(crate) struct Raw {
@@ -102,29 +108,37 @@ impl Raw {
         Ok(MechanismInfo::from(info))
     }
 
-    /// The CKA_ID of an object, asked for once: cryptoki asks for its length before, which takes as long again. `None` where it has none, or
-    /// one that is too long to be followed.
-    pub(crate) fn id(&self, session: &Session, object: ObjectHandle) -> Result<Option<CkaId>> {
+    /// The CKA_ID and the CKA_LABEL of an object, by one call: cryptoki makes three, since it asks for each length before. `None` where the token
+    /// does not tell both so, or one of them is longer than any that is ours.
+    pub(crate) fn name(&self, session: &Session, object: ObjectHandle) -> Result<Option<Name>> {
         let call = self
             .functions
             .C_GetAttributeValue
             .ok_or(Error::NullFunctionPointer)?;
-        let mut id = [0_u8; LONGEST_ID];
-        let mut wanted = CK_ATTRIBUTE {
-            type_: CKA_ID,
-            pValue: id.as_mut_ptr().cast(),
-            ulValueLen: id.len().try_into()?,
+        let (mut id, mut label) = ([0_u8; LONGEST_NAME], [0_u8; LONGEST_NAME]);
+        let room = LONGEST_NAME.try_into()?;
+        let wanted = |type_, value: &mut [u8; LONGEST_NAME]| CK_ATTRIBUTE {
+            type_,
+            pValue: value.as_mut_ptr().cast(),
+            ulValueLen: room,
         };
-        // SAFETY: `wanted` points to `id`, which has room for as many bytes as it says.
-        let answer = unsafe { call(session.handle(), object.handle(), &mut wanted, 1) };
+        let mut both = [wanted(CKA_ID, &mut id), wanted(CKA_LABEL, &mut label)];
+        // SAFETY: there are two of `both`, each of which points to what has room for as many bytes as it says.
+        let answer = unsafe { call(session.handle(), object.handle(), both.as_mut_ptr(), 2) };
         match Rv::from(answer).into_result(Function::GetAttributeValue) {
-            Ok(()) => {
-                let length = usize::try_from(wanted.ulValueLen)?;
-                Ok(id.get(..length).and_then(|id| CkaId::try_from(id).ok()))
+            Ok(()) => {}
+            Err(Error::Pkcs11(RvError::BufferTooSmall | RvError::AttributeTypeInvalid, _)) => {
+                return Ok(None);
             }
-            Err(Error::Pkcs11(RvError::BufferTooSmall | RvError::AttributeTypeInvalid, _)) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
         }
+        let [id_length, label_length] = both.map(|told| usize::try_from(told.ulValueLen).ok());
+        let id = id_length.and_then(|length| CkaId::try_from(id.get(..length)?).ok());
+        let label = label_length.and_then(|length| label.get(..length));
+        Ok(id.zip(label).map(|(id, label)| Name {
+            id,
+            label: String::from_utf8_lossy(label).into_owned(),
+        }))
     }
 
     /// C_WrapKey, asked once where the answer has the usual length: some tokens wrap the key to tell the length, and again to give it out.

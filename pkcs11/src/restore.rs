@@ -7,10 +7,10 @@ use key_metadata::{Algorithm, CkaId, Extractability, PublicKey, SoftwareKey};
 use crate::backup::Tried;
 use crate::call::CallError;
 use crate::generate::{MAX_LABEL, restrict};
+use crate::held::Newcomer;
 use crate::import::ImportError;
-use crate::material::Likeness;
 use crate::mechanism::{offer, signs};
-use crate::object::{Halves, Protection, Vacancy, id_of};
+use crate::object::{Halves, Protection, id_of};
 use crate::pair::key_type;
 use crate::probe::ProbeVerdict;
 use crate::restore_error::RestoreError;
@@ -18,9 +18,6 @@ use crate::sign::signs_as;
 use crate::template;
 use crate::wrap::WrapMechanism;
 use crate::wrapping::Wrapping;
-
-/// What a key signs to show that it is back.
-const DATA: &[u8] = b"is this the key that was backed up?";
 
 /// How a key came back into a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +35,7 @@ struct Wanted<'a> {
     id: &'a CkaId,
     name: [Attribute; 3],
     extractability: Extractability,
+    nonce: &'a [u8],
 }
 
 impl Wrapping<'_> {
@@ -46,8 +44,8 @@ impl Wrapping<'_> {
     ///
     /// Nothing is written over: an id that is in use is refused, and so is a key that the token has under any other. What was wrapped is
     /// then opened in software and must be the private half of that public key, before the token is given anything. RFC 5649 goes by one of
-    /// two numbers in PKCS#11, whichever the token takes; where it takes neither, the key is imported. In the end it has signed, and the
-    /// signature has verified under the public key. A process killed meanwhile may leave a half of the key, which
+    /// two numbers in PKCS#11, whichever the token takes; where it takes neither, the key is imported. In the end it has signed `nonce`, and
+    /// the signature has verified under the public key: with a nonce that nobody can foresee that is a proof of possession. A process killed meanwhile may leave a half of the key, which
     /// [`crate::Token::presence`] tells and [`crate::Token::destroy`] removes.
     pub fn restore(
         &self,
@@ -56,6 +54,7 @@ impl Wrapping<'_> {
         id: impl Into<CkaId>,
         label: &str,
         extractability: Extractability,
+        nonce: &[u8],
     ) -> Result<Restored, RestoreError> {
         let (token, id) = (|| self.token.label().clone(), &id.into());
         if label.len() > MAX_LABEL {
@@ -74,7 +73,11 @@ impl Wrapping<'_> {
                 offer: offer(mechanisms),
             });
         }
-        self.is_vacant(id, public_key, algorithm)?;
+        self.is_vacant(Newcomer {
+            id,
+            public_key,
+            algorithm,
+        })?;
         let software = self
             .opened(wrapped, public_key)
             .map_err(|source| RestoreError::NotOpened {
@@ -92,90 +95,12 @@ impl Wrapping<'_> {
                 Attribute::Label(label.as_bytes().to_vec()),
             ],
             extractability,
+            nonce,
         };
-        let error = match self.take_back(wrapped, &wanted) {
-            Ok(Ok(mechanism)) => return Ok(Restored::Unwrapped(mechanism)),
-            Ok(Err(tried)) => {
-                self.destroy(id)?;
-                return self.import(&software, &wanted, label, tried);
-            }
-            Err(error) => error,
-        };
-        self.destroy(id)?;
-        Err(error)
-    }
-
-    /// Refuses an id that is in use, and a key that is there under another one.
-    fn is_vacant(
-        &self,
-        id: &CkaId,
-        public_key: &PublicKey,
-        algorithm: Algorithm,
-    ) -> Result<(), RestoreError> {
-        let label = || self.token.label().clone();
-        let failed = |error| self.not_restored(id, error);
-        match Vacancy::of(&self.session, id).map_err(failed)? {
-            Vacancy::Free => {}
-            Vacancy::NotLoggedIn => {
-                return Err(RestoreError::NotLoggedIn {
-                    label: label(),
-                    id: id.clone(),
-                });
-            }
-            Vacancy::Used => {
-                return Err(RestoreError::IdUsed {
-                    label: label(),
-                    id: id.clone(),
-                });
-            }
+        match self.take_back(wrapped, &wanted)? {
+            Ok(mechanism) => Ok(Restored::Unwrapped(mechanism)),
+            Err(tried) => self.import(&software, &wanted, label, tried),
         }
-        let Some(as_id) = self.twin(public_key, algorithm, id)? else {
-            return Ok(());
-        };
-        Err(RestoreError::KeyThere {
-            label: label(),
-            id: id.clone(),
-            as_id,
-        })
-    }
-
-    /// The id of an object of the same key, where there is one: by its public values, and by a signature where the token has the private
-    /// half alone.
-    fn twin(
-        &self,
-        public_key: &PublicKey,
-        algorithm: Algorithm,
-        id: &CkaId,
-    ) -> Result<Option<Option<CkaId>>, RestoreError> {
-        let failed = |error| self.not_restored(id, error);
-        for values in template::public_values(public_key, algorithm) {
-            let found = self.session.find_objects(&[values]).map_err(failed)?;
-            if let Some(object) = found.first() {
-                return Ok(Some(id_of(&self.session, *object).map_err(failed)?));
-            }
-        }
-        let lone = match self.lone.get() {
-            Some(lone) => lone,
-            None => {
-                let mut keys = self.token.keys()?;
-                keys.retain(|key| key.has_private && !key.has_public);
-                self.lone.get_or_init(|| keys)
-            }
-        };
-        let untold = lone
-            .iter()
-            .filter(|key| key.is_of(public_key) == Likeness::Untold);
-        for (key, private) in untold.filter_map(|key| Some((key, key.private?))) {
-            let mechanisms = self.token.mechanisms()?;
-            let signs = signs_as(&self.session, mechanisms, private, public_key, DATA);
-            match signs.map_err(CallError::of) {
-                Ok(true) => return Ok(Some(key.id.clone())),
-                Err(call) if !call.is_about_the_operation() => return Err(failed(call.into_error())),
-                // Another key, or one that does not sign.
-                Ok(false) | Err(_) => {}
-            }
-        }
-        Ok(None)
     }
 
     /// Both halves by C_UnwrapKey and C_CreateObject, proved; or the ways that the token refused.
@@ -188,7 +113,11 @@ impl Wrapping<'_> {
         for mechanism in WrapMechanism::BACKUP {
             match self.private_half(mechanism, wrapped, wanted) {
                 Ok(private) => {
-                    self.complete(private, wanted)?;
+                    let mut made = vec![private];
+                    if let Err(error) = self.complete(private, wanted, &mut made) {
+                        self.destroy(wanted.id, &made)?;
+                        return Err(error);
+                    }
                     return Ok(Ok(mechanism));
                 }
                 Err(call) if call.is_about_the_operation() => {
@@ -237,41 +166,86 @@ impl Wrapping<'_> {
         }
     }
 
-    /// The public half beside a private one, and everything that shows that it is the key.
-    fn complete(&self, private: ObjectHandle, wanted: &Wanted<'_>) -> Result<(), RestoreError> {
-        let (label, id) = (|| self.token.label().clone(), || wanted.id.clone());
-        let completed = || -> CallResult<_> {
-            restrict(&self.session, private)?;
-            let public = template::public(wanted.public_key, wanted.algorithm, &wanted.name);
-            self.session.create_object(&public)?;
-            let halves = Halves::find(&self.session, wanted.id)?;
-            Ok((Protection::read(&self.session, private)?, halves))
-        };
-        let (protection, halves) = completed().map_err(|error| self.not_restored(wanted.id, error))?;
+    /// The public half beside a private one, and everything that shows that it is the key. What it makes is added to `made`.
+    fn complete(
+        &self,
+        private: ObjectHandle,
+        wanted: &Wanted<'_>,
+        made: &mut Vec<ObjectHandle>,
+    ) -> Result<(), RestoreError> {
+        let failed = |error| self.not_restored(wanted.id, error);
+        restrict(&self.session, private).map_err(failed)?;
+        let public = template::public(wanted.public_key, wanted.algorithm, &wanted.name);
+        let public = self.session.create_object(&public).map_err(failed)?;
+        made.push(public);
+        let protection = Protection::read(&self.session, private).map_err(failed)?;
         if let Some((attribute, value)) = protection.less_than(wanted.extractability) {
             return Err(RestoreError::Protection {
-                label: label(),
-                id: id(),
+                label: self.token.label().clone(),
+                id: wanted.id.clone(),
                 attribute,
                 value,
             });
         }
-        if (halves.private.len(), halves.public.len()) != (1, 1) {
-            return Err(RestoreError::NotShown {
-                label: label(),
-                id: id(),
-                private: halves.private.len(),
-                public: halves.public.len(),
-            });
+        self.is_shown([private, public], wanted)?;
+        self.proves(private, wanted)
+    }
+
+    /// Whether the token shows both halves under the id, and no others.
+    fn is_shown(&self, own: [ObjectHandle; 2], wanted: &Wanted<'_>) -> Result<(), RestoreError> {
+        let failed = |error| self.not_restored(wanted.id, error);
+        let is_named = |object: ObjectHandle| -> CallResult<bool> {
+            let id = match self.token.0.module.raw().name(&self.session, object)? {
+                Some(name) => Some(name.id),
+                None => id_of(&self.session, object)?,
+            };
+            Ok(id.as_ref() == Some(wanted.id))
+        };
+        let newcomer = Newcomer {
+            id: wanted.id,
+            public_key: wanted.public_key,
+            algorithm: wanted.algorithm,
+        };
+        let [private, public] = own;
+        if self.is_alone(newcomer, own)?.is_some()
+            && is_named(private).map_err(failed)?
+            && is_named(public).map_err(failed)?
+        {
+            return Ok(());
         }
+        // A token may give other handles in each search.
+        let halves = Halves::find(&self.session, wanted.id).map_err(failed)?;
+        match (halves.private.len(), halves.public.len()) {
+            (1, 1) => Ok(()),
+            (private, public) => Err(self.not_shown(private, public, wanted)),
+        }
+    }
+
+    /// Whether a private key makes a signature of the nonce that verifies under the public key.
+    fn proves(&self, private: ObjectHandle, wanted: &Wanted<'_>) -> Result<(), RestoreError> {
         let mechanisms = self.token.mechanisms()?;
-        match signs_as(&self.session, mechanisms, private, wanted.public_key, DATA) {
+        match signs_as(
+            &self.session,
+            mechanisms,
+            private,
+            wanted.public_key,
+            wanted.nonce,
+        ) {
             Ok(true) => Ok(()),
             Ok(false) => Err(RestoreError::NotThatKey {
-                label: label(),
-                id: id(),
+                label: self.token.label().clone(),
+                id: wanted.id.clone(),
             }),
             Err(error) => Err(self.not_restored(wanted.id, error)),
+        }
+    }
+
+    fn not_shown(&self, private: usize, public: usize, wanted: &Wanted<'_>) -> RestoreError {
+        RestoreError::NotShown {
+            label: self.token.label().clone(),
+            id: wanted.id.clone(),
+            private,
+            public,
         }
     }
 
@@ -286,7 +260,7 @@ impl Wrapping<'_> {
             .token
             .import(software, wanted.id.clone(), key_label, wanted.extractability);
         match imported {
-            Ok(()) => Ok(Restored::Imported),
+            Ok(()) => self.imported(wanted).map(|()| Restored::Imported),
             Err(ImportError::LeftBehind { label, id, source }) => {
                 Err(RestoreError::LeftBehind { label, id, source })
             }
@@ -299,12 +273,27 @@ impl Wrapping<'_> {
         }
     }
 
-    /// What a failure has left; the id was vacant before.
-    fn destroy(&self, id: &CkaId) -> Result<(), RestoreError> {
+    /// Whether a key that was imported signs the nonce too.
+    fn imported(&self, wanted: &Wanted<'_>) -> Result<(), RestoreError> {
+        let failed = |error| self.not_restored(wanted.id, error);
+        let halves = Halves::find(&self.session, wanted.id).map_err(failed)?;
+        let made: Vec<ObjectHandle> = halves.private.iter().chain(&halves.public).copied().collect();
+        let proved = match halves.private.as_slice() {
+            [private] => self.proves(*private, wanted),
+            several => Err(self.not_shown(several.len(), halves.public.len(), wanted)),
+        };
+        proved.or_else(|error| {
+            self.destroy(wanted.id, &made)?;
+            Err(error)
+        })
+    }
+
+    /// What a failure has left of what was made, and nothing else: another program may have taken the id meanwhile.
+    fn destroy(&self, id: &CkaId, made: &[ObjectHandle]) -> Result<(), RestoreError> {
         self.token
             .0
             .pool
-            .with(|session| Halves::find(session, id)?.destroy(session))
+            .with(|session| made.iter().try_for_each(|object| session.destroy_object(*object)))
             .map_err(|source| RestoreError::LeftBehind {
                 label: self.token.label().clone(),
                 id: id.clone(),
@@ -312,7 +301,7 @@ impl Wrapping<'_> {
             })
     }
 
-    fn not_restored(&self, id: &CkaId, error: Error) -> RestoreError {
+    pub(crate) fn not_restored(&self, id: &CkaId, error: Error) -> RestoreError {
         RestoreError::Access {
             label: self.token.label().clone(),
             id: id.clone(),

@@ -97,9 +97,10 @@ pub enum RestoreError {
         /// `true`, `false` or `unknown`.
         value: &'static str,
     },
-    /// The token took the key and does not show one key under that id. It was destroyed.
+    /// The token took the key and does not show one key under that id: it lost a half, or another program has taken the id meanwhile. What was put in
+    /// was destroyed.
     #[error(
-        "token '{label}' took key {id}, and shows {private} private and {public} public keys of that id; they were destroyed"
+        "token '{label}' took key {id}, and shows {private} private and {public} public keys of that id; what was put in was destroyed"
     )]
     NotShown {
         /// The token.

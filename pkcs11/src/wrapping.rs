@@ -1,6 +1,6 @@
 //! Keys leaving a token, and coming back, under a key-encryption key that is in it for as long as a session lasts.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use cryptoki::error::{Error, Result as CallResult, RvError};
@@ -9,9 +9,10 @@ use cryptoki::session::Session;
 use key_metadata::{Advice, CkaId, KeyEncryptionKey, Pkcs8Error, PublicKey, SoftwareKey};
 
 use crate::call::CallError;
+use crate::held::Held;
 use crate::key::FindError;
-use crate::list::FoundKey;
-use crate::object::{Halves, is_logged_in};
+use crate::object::{Halves, is_logged_in, label_of};
+use crate::raw::Name;
 use crate::session::AccessError;
 use crate::template::Secret;
 use crate::throwaway::NAME;
@@ -30,10 +31,17 @@ pub struct Wrapping<'k> {
     pub(crate) kek: &'k KeyEncryptionKey,
     /// And in the token.
     pub(crate) inside: ObjectHandle,
-    /// The private keys by their ids, as they were when the first was asked for: a search for each would cost more than to wrap it.
-    private: OnceCell<BTreeMap<CkaId, Vec<ObjectHandle>>>,
-    /// The keys without a public half, which only a signature can tell.
-    pub(crate) lone: OnceCell<Vec<FoundKey>>,
+    /// The private keys by their ids, with their labels, as they were when the first was asked for: a search for each would cost more than to wrap
+    /// it.
+    private: OnceCell<BTreeMap<CkaId, Vec<Private>>>,
+    /// What was seen in the token when keys were restored, for the same reason.
+    pub(crate) held: RefCell<Option<Held>>,
+}
+
+/// A private key, and its label.
+struct Private {
+    object: ObjectHandle,
+    label: String,
 }
 
 /// Why what a token wrapped is not the key that was asked for.
@@ -98,7 +106,7 @@ impl Token {
             kek,
             inside,
             private: OnceCell::new(),
-            lone: OnceCell::new(),
+            held: RefCell::default(),
         })
     }
 }
@@ -114,7 +122,7 @@ impl Wrapping<'_> {
     ) -> Result<Vec<u8>, WrapError> {
         let id = id.into();
         let wrapped = match self.known(&id)? {
-            Some(private) => match self.raw_wrap(mechanism, private) {
+            Some(private) => match self.raw_wrap(mechanism, private.object) {
                 Err(Error::Pkcs11(RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid, _)) => {
                     self.raw_wrap(mechanism, self.found(&id)?)
                 }
@@ -132,6 +140,25 @@ impl Wrapping<'_> {
                 source,
             }),
         }
+    }
+
+    /// The label of the private key of that id; of its public half where the private one has none.
+    pub fn label(&self, id: impl Into<CkaId>) -> Result<String, WrapError> {
+        let id = id.into();
+        if let Some(private) = self.known(&id)?.filter(|private| !private.label.is_empty()) {
+            return Ok(private.label.clone());
+        }
+        let label = || -> CallResult<String> {
+            let halves = Halves::find(&self.session, &id)?;
+            for object in halves.private.iter().chain(&halves.public) {
+                let label = label_of(&self.session, *object)?;
+                if !label.is_empty() {
+                    return Ok(label);
+                }
+            }
+            Ok(String::new())
+        };
+        label().map_err(|error| self.failed(error))
     }
 
     pub(crate) fn raw_wrap(&self, mechanism: WrapMechanism, private: ObjectHandle) -> CallResult<Vec<u8>> {
@@ -164,7 +191,7 @@ impl Wrapping<'_> {
     }
 
     /// The one private key of that id, if it was there when the first key was wrapped.
-    fn known(&self, id: &CkaId) -> Result<Option<ObjectHandle>, WrapError> {
+    fn known(&self, id: &CkaId) -> Result<Option<&Private>, WrapError> {
         let known = match self.private.get() {
             Some(known) => known,
             None => {
@@ -173,7 +200,7 @@ impl Wrapping<'_> {
             }
         };
         Ok(match known.get(id).map(Vec::as_slice) {
-            Some([private]) => Some(*private),
+            Some([private]) => Some(private),
             Some(_) | None => None,
         })
     }
@@ -202,12 +229,13 @@ impl Wrapping<'_> {
         }
     }
 
-    fn privates(&self) -> CallResult<BTreeMap<CkaId, Vec<ObjectHandle>>> {
-        let mut found: BTreeMap<CkaId, Vec<ObjectHandle>> = BTreeMap::new();
+    fn privates(&self) -> CallResult<BTreeMap<CkaId, Vec<Private>>> {
+        let mut found: BTreeMap<CkaId, Vec<Private>> = BTreeMap::new();
         let private = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
         for object in self.session.find_objects(&private)? {
-            if let Some(id) = self.token.0.module.raw().id(&self.session, object)? {
-                found.entry(id).or_default().push(object);
+            // One that is not told so is searched for when it is asked for.
+            if let Some(Name { id, label }) = self.token.0.module.raw().name(&self.session, object)? {
+                found.entry(id).or_default().push(Private { object, label });
             }
         }
         Ok(found)

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use crate::wrapping::{self, KINDS, KWP, PAD, is_whole, kek};
+use crate::wrapping::{self, KINDS, KWP, NONCE, PAD, is_whole, kek};
 use crate::{Body, Outcome, id, probe, ready, softhsm_module};
 use key_metadata::{Algorithm, CkaId, Extractability, KeySpec};
 use keyrite_pkcs11::{LoadError, Module, Restored, Token, WrapMechanism};
@@ -32,7 +32,7 @@ fn take(from: &Token, by: WrapMechanism, to: &Token, with: WrapMechanism) -> Out
         let public_key = from.generate(spec, own.clone(), "ksk cr", Extractability::Wrapped)?;
         let wrapped = leaves.wrap(own.clone(), &public_key, by)?;
         let never = Extractability::Never;
-        let back = enters.restore(&wrapped, &public_key, own.clone(), "ksk cr", never)?;
+        let back = enters.restore(&wrapped, &public_key, own.clone(), "ksk cr", never, NONCE)?;
         assert_eq!(back, Restored::Unwrapped(with), "{spec}");
         is_whole(to, &own, &public_key, never)?;
     }

@@ -21,6 +21,8 @@ use crate::{Outcome, child, id, opencryptoki, pin, ready, softhsm_module, tpm_mo
 
 /// Thrown away like every key here.
 pub const KEK: [u8; 32] = *b"an AES-256 key of 32 bytes, ours";
+/// What restored keys sign.
+pub const NONCE: &[u8] = b"a nonce of a test";
 pub const KWP: WrapMechanism = WrapMechanism::AesKeyWrapKwp;
 pub const PAD: WrapMechanism = WrapMechanism::AesKeyWrapPad;
 
@@ -79,12 +81,12 @@ pub fn there_and_back() -> Outcome {
         let public_key = one.generate(spec, own.clone(), "ksk cr", Extractability::Wrapped)?;
         let wrapped = leaves.wrap(own.clone(), &public_key, mechanism)?;
         let never = Extractability::Never;
-        let back = enters.restore(&wrapped, &public_key, own.clone(), "ksk cr", never)?;
+        let back = enters.restore(&wrapped, &public_key, own.clone(), "ksk cr", never, NONCE)?;
         assert_eq!(back, Restored::Unwrapped(PAD));
         is_whole(&two, &own, &public_key, never)?;
         one.destroy(own.clone())?;
         let again = Extractability::Wrapped;
-        let back = leaves.restore(&wrapped, &public_key, own.clone(), "ksk cr", again)?;
+        let back = leaves.restore(&wrapped, &public_key, own.clone(), "ksk cr", again, NONCE)?;
         assert_eq!(back, Restored::Unwrapped(PAD));
         is_whole(&one, &own, &public_key, again)?;
         // And what came back can leave again, as the same.
@@ -112,7 +114,7 @@ pub fn takes_of_openssl(token: &Token, mechanism: WrapMechanism) -> Outcome {
     for (number, (algorithm, bits)) in (1..).zip(KINDS) {
         let (wrapped, public_key) = wrapped_key(algorithm, bits.unwrap_or(0), &KEK)?;
         let never = Extractability::Never;
-        let back = wrapping.restore(&wrapped, &public_key, id(number), "ksk cr", never)?;
+        let back = wrapping.restore(&wrapped, &public_key, id(number), "ksk cr", never, NONCE)?;
         assert_eq!(back, Restored::Unwrapped(mechanism));
         is_whole(token, &id(number).into(), &public_key, never)?;
     }
@@ -128,9 +130,9 @@ pub fn occupied() -> Outcome {
         let spec = KeySpec::new(algorithm, bits)?;
         let public_key = token.generate(spec, id(number), "ksk cr", Extractability::Wrapped)?;
         let wrapped = wrapping.wrap(id(number), &public_key, PAD)?;
-        let there = wrapping.restore(&wrapped, &public_key, id(number), "ksk cr", never);
+        let there = wrapping.restore(&wrapped, &public_key, id(number), "ksk cr", never, NONCE);
         assert!(matches!(there, Err(RestoreError::IdUsed { .. })), "{there:?}");
-        let twin = wrapping.restore(&wrapped, &public_key, id(number + 1), "ksk cr", never);
+        let twin = wrapping.restore(&wrapped, &public_key, id(number + 1), "ksk cr", never, NONCE);
         let Err(error @ RestoreError::KeyThere { .. }) = twin else {
             return Err(format!("{twin:?}").into());
         };
@@ -143,7 +145,7 @@ pub fn occupied() -> Outcome {
         is_whole(&token, &id(number).into(), &public_key, Extractability::Wrapped)?;
         // Another key than that of the id: it is not looked at before.
         let (other, other_public) = wrapped_key(algorithm, bits.unwrap_or(0), &KEK)?;
-        let there = wrapping.restore(&other, &other_public, id(number), "ksk cr", never);
+        let there = wrapping.restore(&other, &other_public, id(number), "ksk cr", never, NONCE);
         assert!(matches!(there, Err(RestoreError::IdUsed { .. })), "{there:?}");
     }
     assert_eq!(token.keys()?.len(), 2);
@@ -157,7 +159,7 @@ pub fn lone_half() -> Outcome {
     let never = Extractability::Never;
     token
         .wrapping(&kek)?
-        .restore(&wrapped, &public_key, id(1), "ksk cr", never)?;
+        .restore(&wrapped, &public_key, id(1), "ksk cr", never, NONCE)?;
     let context = cryptoki::context::Pkcs11::new(sandbox::SOFTHSM_MODULE)?;
     let session = context.open_rw_session(context.get_slots_with_initialized_token()?[0])?;
     let public = cryptoki::object::Attribute::Class(cryptoki::object::ObjectClass::PUBLIC_KEY);
@@ -166,12 +168,12 @@ pub fn lone_half() -> Outcome {
     }
     assert_eq!(token.presence(id(1))?, Presence::PrivateOnly);
     let wrapping = token.wrapping(&kek)?;
-    let there = wrapping.restore(&wrapped, &public_key, id(1), "ksk cr", never);
+    let there = wrapping.restore(&wrapped, &public_key, id(1), "ksk cr", never, NONCE);
     assert!(matches!(there, Err(RestoreError::IdUsed { .. })), "{there:?}");
-    let twin = wrapping.restore(&wrapped, &public_key, id(2), "ksk cr", never);
+    let twin = wrapping.restore(&wrapped, &public_key, id(2), "ksk cr", never, NONCE);
     assert!(matches!(twin, Err(RestoreError::KeyThere { .. })), "{twin:?}");
     let (other, public_key) = wrapped_key(Algorithm::EcdsaP256Sha256, 0, &KEK)?;
-    wrapping.restore(&other, &public_key, id(2), "ksk cr", never)?;
+    wrapping.restore(&other, &public_key, id(2), "ksk cr", never, NONCE)?;
     is_whole(&token, &id(2).into(), &public_key, never)
 }
 
@@ -184,7 +186,7 @@ pub fn changed() -> Outcome {
     token.destroy(id(1))?;
     let refusal = |wrapped: &[u8], public_key: &PublicKey| {
         let never = Extractability::Never;
-        match wrapping.restore(wrapped, public_key, id(1), "ksk cr", never) {
+        match wrapping.restore(wrapped, public_key, id(1), "ksk cr", never, NONCE) {
             Err(error @ RestoreError::NotOpened { source, .. }) => {
                 assert!(error.hint().is_some() && !error.is_credential());
                 Ok(source)
@@ -211,7 +213,14 @@ pub fn changed() -> Outcome {
     other[31] ^= 1;
     let other = KeyEncryptionKey::new(Zeroizing::new(other));
     let foreign = token.wrapping(&other)?;
-    let refused = foreign.restore(&wrapped, &public_key, id(1), "ksk cr", Extractability::Never);
+    let refused = foreign.restore(
+        &wrapped,
+        &public_key,
+        id(1),
+        "ksk cr",
+        Extractability::Never,
+        NONCE,
+    );
     assert!(
         matches!(
             refused,
@@ -224,7 +233,14 @@ pub fn changed() -> Outcome {
     );
     assert!(token.keys()?.is_empty());
     // It was not the blob.
-    wrapping.restore(&wrapped, &public_key, id(1), "ksk cr", Extractability::Never)?;
+    wrapping.restore(
+        &wrapped,
+        &public_key,
+        id(1),
+        "ksk cr",
+        Extractability::Never,
+        NONCE,
+    )?;
     is_whole(&token, &id(1).into(), &public_key, Extractability::Never)
 }
 
@@ -265,7 +281,14 @@ pub fn refused() -> Outcome {
     assert!(matches!(edwards, Err(WrapError::Refused { .. })), "{edwards:?}");
     // A token takes what was never wrapped by it.
     let (wrapped, public_key) = wrapped_key(Algorithm::Ed25519, 0, &KEK)?;
-    let back = wrapping.restore(&wrapped, &public_key, id(4), "ksk cr", Extractability::Never)?;
+    let back = wrapping.restore(
+        &wrapped,
+        &public_key,
+        id(4),
+        "ksk cr",
+        Extractability::Never,
+        NONCE,
+    )?;
     is_whole(&token, &id(4).into(), &public_key, Extractability::Never)?;
     assert_eq!(back, Restored::Imported);
     let long = wrapping.restore(
@@ -274,6 +297,7 @@ pub fn refused() -> Outcome {
         id(5),
         &"x".repeat(33),
         Extractability::Never,
+        NONCE,
     );
     assert!(matches!(long, Err(RestoreError::LabelLength { .. })));
     drop((wrapping, token));
@@ -327,7 +351,7 @@ pub fn in_opencryptoki() -> Outcome {
     assert!(error.hint().is_some_and(|hint| hint.contains("--backup none")));
     let (wrapped, public_key) = wrapped_key(Algorithm::RsaSha256, 2048, &KEK)?;
     let never = Extractability::Never;
-    let back = wrapping.restore(&wrapped, &public_key, id(2), "ksk cr", never)?;
+    let back = wrapping.restore(&wrapped, &public_key, id(2), "ksk cr", never, NONCE)?;
     assert_eq!(back, Restored::Imported);
     is_whole(&token, &id(2).into(), &public_key, never)
 }
@@ -390,7 +414,7 @@ pub fn restore() -> Outcome {
     let wrapped = one.wrapping(&kek)?.wrap(id(1), &public_key, PAD)?;
     let never = Extractability::Never;
     two.wrapping(&kek)?
-        .restore(&wrapped, &public_key, id(1), "ksk cr", never)?;
+        .restore(&wrapped, &public_key, id(1), "ksk cr", never, NONCE)?;
     is_whole(&two, &id(1).into(), &public_key, never)
 }
 
