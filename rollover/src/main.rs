@@ -1,5 +1,7 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
+mod prove_verb;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Prove that the keys of another signer, or a history, are safe for every mix of cached DS, DNSKEY and RRSIG
+    Prove(Box<prove_verb::Arguments>),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -24,6 +28,7 @@ enum Verb {
 fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
+            Verb::Prove(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })
