@@ -1,6 +1,5 @@
 //! named in real time, with TTLs of a second: what its files are read as is what it served, at every moment of a KSK and a ZSK rollover.
 
-use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,10 @@ use key_metadata::{Role, Span, Time, ZoneName};
 use rollover::chain::Validators;
 use rollover::histories::{Circumstances, bind};
 use rollover::prove::{Claim, prove};
-use rollover::schedule::{KeyLanes, Lane, Propagation, Schedule, Signatures};
+use rollover::schedule::{Propagation, Signatures};
 
-use crate::daemon::run;
 use crate::named::Named;
+use crate::served::{self, Sample};
 
 const ZONE: &str = "running.example";
 
@@ -39,73 +38,6 @@ const AROUND: Circumstances = Circumstances {
     dsgn: Span::from_seconds(7),
     registration_delay: Span::from_seconds(5),
 };
-
-/// What named answered.
-struct Sample {
-    at: Time,
-    dnskey: BTreeSet<u16>,
-    dnskey_rrsig: BTreeSet<u16>,
-    zone_rrsig: BTreeSet<u16>,
-}
-
-impl Sample {
-    fn take(named: &Named) -> Self {
-        let ask = |name: &str, kind: &str| {
-            let port = named.port.to_string();
-            let folder = named.keys(ZONE);
-            run(
-                "ldnsutils",
-                &folder,
-                &["drill", "-D", "-p", &port, "@127.0.0.1", name, kind],
-            )
-        };
-        let keys = ask(ZONE, "DNSKEY");
-        let signed = |answer: &str, kind: &str| {
-            let covered = format!("\tRRSIG\t{kind} ");
-            let records = answer.lines().filter_map(|line| line.split_once(&covered));
-            records
-                .map(|(_, rest)| rest.split(' ').nth(5).unwrap().parse().unwrap())
-                .collect()
-        };
-        Self {
-            at: Time::from(Utc::now()),
-            dnskey: keys
-                .lines()
-                .filter_map(|line| line.split_once(";{id = "))
-                .map(|(_, rest)| rest.split(' ').next().unwrap().parse().unwrap())
-                .collect(),
-            dnskey_rrsig: signed(&keys, "DNSKEY"),
-            zone_rrsig: signed(&ask(&format!("ns.{ZONE}"), "A"), "A"),
-        }
-    }
-}
-
-/// Whether a lane has something at that time; nothing, where a second of it may not be known.
-fn has(lane: &Lane, at: Time) -> Option<bool> {
-    let is_near =
-        |event: rollover::schedule::Event| event.from.before(SECOND) <= at && at <= event.by.after(SECOND);
-    let mut events = lane
-        .0
-        .iter()
-        .flat_map(|one| [Some(one.begins), one.ends])
-        .flatten();
-    if events.any(is_near) {
-        return None;
-    }
-    let is_there = |one: &rollover::schedule::Presence| {
-        one.begins.by <= at && one.ends.is_none_or(|ends| at < ends.from)
-    };
-    Some(lane.0.iter().any(is_there))
-}
-
-fn key_of(schedule: &Schedule, tag: u16) -> &KeyLanes {
-    let ends = format!(" {tag}");
-    schedule
-        .keys
-        .iter()
-        .find(|key| key.label.ends_with(&ends))
-        .unwrap()
-}
 
 /// Tells named that the parent did what the CDS ask for.
 fn obey_cds(named: &Named, keys: &[ForeignKey]) {
@@ -140,7 +72,7 @@ fn what_is_read_is_what_named_served_and_is_proved_at_every_moment() {
             "no KSK and ZSK were rolled"
         );
         sleep(Duration::from_millis(200));
-        samples.push(Sample::take(&named));
+        samples.push(Sample::take(named.port, ZONE));
         // named may be at work on one of the files.
         let Ok(import) = interchange::bind::read_folder(&named.keys(ZONE), &zone) else {
             continue;
@@ -164,33 +96,8 @@ fn what_is_read_is_what_named_served_and_is_proved_at_every_moment() {
             break (reading.schedule, import.keys);
         }
     };
-    let mut compared = [0; 3];
-    for sample in &samples {
-        for key in &keys {
-            let lanes = key_of(&schedule, key.key_tag());
-            let served = |tags: &BTreeSet<u16>| tags.contains(&key.key_tag());
-            for (part, lane, is) in [
-                (0, &lanes.dnskey, served(&sample.dnskey)),
-                (1, &lanes.dnskey_rrsig, served(&sample.dnskey_rrsig)),
-                (2, &lanes.zone_rrsig, served(&sample.zone_rrsig)),
-            ] {
-                if let Some(read) = has(lane, sample.at) {
-                    assert_eq!(
-                        read, is,
-                        "{} at {}, part {part}: {lane:#?}",
-                        lanes.label, sample.at
-                    );
-                    compared[part] += 1;
-                }
-            }
-        }
-    }
-    // Each change takes out at most four seconds of some thirty, and the signatures of the zone take Dsgn besides.
-    assert!(
-        compared.iter().all(|count| *count > samples.len()),
-        "{compared:?} of {}",
-        samples.len()
-    );
+    let tags: Vec<u16> = keys.iter().map(ForeignKey::key_tag).collect();
+    served::compare(&schedule, &tags, &samples);
     // A parent whose TTL is longer than named was told: Rsafe covers a second of it, and no more.
     let slow = Circumstances {
         ttl_ds: Span::from_seconds(6),
