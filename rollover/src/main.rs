@@ -9,6 +9,7 @@ mod plan_verb;
 mod status_verb;
 mod step_verb;
 mod zone_of_site;
+mod prove_verb;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Verb {
     Lint(lint_verb::Arguments),
     /// Ask every name server of a zone and of its parent what DS and DNSKEY it has, and record it
     Observe(observe::Arguments),
+    /// Prove that the keys of another signer, or a history, are safe for every mix of cached DS, DNSKEY and RRSIG
+    Prove(Box<prove_verb::Arguments>),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
             Verb::Diff(verb) => verb.run(output),
             Verb::Lint(verb) => verb.run(&arguments.site, output),
             Verb::Observe(observe) => observe.run(&arguments.site, output),
+            Verb::Prove(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

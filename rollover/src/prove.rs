@@ -197,7 +197,10 @@ impl Search<'_> {
         let last = three.iter().max_by_key(|version| version.from);
         let until = three.iter().filter_map(|version| version.held_until).min();
         let delay = last.and_then(|last| {
-            let others = three.iter().filter(|version| version.rrset != last.rrset);
+            // What the same step takes away stays for as long as the step is put off.
+            let others = three
+                .iter()
+                .filter(|version| version.rrset != last.rrset && version.ended_by != last.cause);
             let until = others.filter_map(|version| version.held_until).min()?;
             last.cause.map(|cause| Delay { cause, until })
         });

@@ -243,6 +243,18 @@ impl Schedule {
         moved
     }
 
+    /// The same schedule with no change of one cause before that time.
+    pub fn not_before(&self, cause: CauseIndex, time: Time) -> Self {
+        let mut moved = self.clone();
+        moved.each_event(|event| {
+            if event.cause == cause {
+                event.from = event.from.max(time);
+                event.by = event.by.max(time);
+            }
+        });
+        moved
+    }
+
     /// Changes every event, in no order.
     pub fn each_event(&mut self, mut change: impl FnMut(&mut Event)) {
         for key in &mut self.keys {

@@ -208,3 +208,45 @@ fn signatures_must_outlive_caches() {
         }
     );
 }
+
+#[test]
+fn a_step_does_not_wait_for_what_it_takes_away_itself() {
+    // Everything is exchanged at once, a day after the parent got the new DS, whose old one is still in caches.
+    let mut schedule = steady();
+    let parent = schedule.cause("the parent");
+    let all = schedule.cause("all at once");
+    schedule.keys[0].ds.end(Event::at(time(100), parent));
+    for (label, role) in [("KSK 3", Role::Ksk), ("ZSK 4", Role::Zsk)] {
+        let mut new = KeyLanes::new(label, role, AlgorithmNumber(13));
+        new.dnskey.begin(Event::at(time(10), all));
+        match role {
+            Role::Ksk => {
+                new.dnskey_rrsig.begin(Event::at(time(10), all));
+                new.ds.begin(Event::at(time(100), parent));
+            }
+            Role::Zsk | Role::Csk => new.zone_rrsig.begin(Event::at(time(10), all)),
+        }
+        schedule.add(new);
+    }
+    for key in 0..2 {
+        for lane in [0, 1, 2] {
+            let key = &mut schedule.keys[key];
+            let lane = [&mut key.dnskey, &mut key.dnskey_rrsig, &mut key.zone_rrsig]
+                .into_iter()
+                .nth(lane);
+            lane.unwrap().end(Event::at(time(10), all));
+        }
+    }
+    let found = prove(&schedule, &claim()).unwrap().unwrap_err();
+    // The old DS has left the caches at 100 + 1 + 24 h; that the old signatures of the zone do so 25 h after the step is no help.
+    assert_eq!(
+        (found[0].at, found[0].delay),
+        (
+            time(10),
+            Some(Delay {
+                cause: all,
+                until: time(125)
+            })
+        )
+    );
+}

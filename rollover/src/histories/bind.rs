@@ -223,6 +223,9 @@ impl Reader<'_> {
         let may = |next: &&ToldKey| {
             next.role.signs_zone() && next.algorithm == key.algorithm && next.tag != key.tag
         };
+        if !key.role.signs_zone() {
+            return None;
+        }
         if key.records.zone_signatures.state.is_some() {
             let tag = key.successor.filter(|_| goes(key))?;
             let has_begun = |next: &&ToldKey| {

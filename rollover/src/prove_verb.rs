@@ -1,0 +1,205 @@
+//! `prove`: whether a zone's keys, as another signer tells of them or as somebody wrote them down, are safe for every cache.
+
+mod figures;
+mod source;
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
+use key_metadata::{Span, Time, ZoneName};
+use rollover::anchors::TrustAnchors;
+use rollover::chain::Validators;
+use rollover::prove::{Claim, Counterexample, Proof, prove};
+use rollover::schedule::{CauseIndex, Schedule};
+use serde::Serialize;
+
+use figures::{Figure, FigureArguments};
+use source::{Source, Told};
+
+/// The options of `prove`.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    figures: FigureArguments,
+    /// When the lists were made, in UTC as 2026-11-23T10:07:31Z; now when absent
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
+    /// From when on a fault counts; from the beginning of a history, else from --at
+    #[arg(long, value_name = "TIME")]
+    since: Option<Time>,
+    /// Also for validators that want a signature of every algorithm of the DNSKEY RRset (RFC 4035 2.2)
+    #[arg(long)]
+    strict: bool,
+    /// Also for validators that have the first KSKs as trust anchors and follow them by RFC 5011
+    #[arg(long)]
+    rfc5011: bool,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report<'a> {
+    version: u32,
+    zone: &'a ZoneName,
+    safe: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<&'a Proof>,
+    counterexamples: Vec<Described<'a>>,
+    figures: &'a [Figure],
+    assumptions: &'a [String],
+    schedule: &'a Schedule,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Described<'a> {
+    text: String,
+    #[serde(flatten)]
+    counterexample: &'a Counterexample,
+}
+
+impl Arguments {
+    pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
+        let now = self.at.map_or_else(cli::now, |at| at);
+        let told = self.source.read(&self.figures, site, now, output)?;
+        let Told {
+            schedule,
+            figures,
+            assumptions,
+            begins,
+        } = &told;
+        let claim = Claim {
+            validators: match self.strict {
+                true => Validators::Strict,
+                false => Validators::Standard,
+            },
+            since: self.since.or(*begins).map_or(now, |since| since),
+            trust_anchors: match self.rfc5011 {
+                true => Some(self.trust_anchors(&told, site)?),
+                false => None,
+            },
+        };
+        let verdict = prove(schedule, &claim)?;
+        let (proof, found): (_, &[Counterexample]) = match &verdict {
+            Ok(proof) => (Some(proof), &[]),
+            Err(found) => (None, found),
+        };
+        if self.report.json {
+            output.json(&Report {
+                version: 1,
+                zone: &schedule.zone,
+                safe: proof.is_some(),
+                proof,
+                counterexamples: found
+                    .iter()
+                    .map(|counterexample| Described {
+                        text: counterexample.tell(schedule),
+                        counterexample,
+                    })
+                    .collect(),
+                figures,
+                assumptions,
+                schedule,
+            })?;
+        } else {
+            let verdict = match proof {
+                Some(proof) => in_words(&schedule.zone, proof),
+                None => by_step(schedule, found),
+            };
+            output.result(verdict)?;
+            output.result(table(
+                ["FIGURE", "IS", "FROM"],
+                figures.iter().map(|figure| {
+                    [
+                        figure.name.to_owned(),
+                        figure.value.to_string(),
+                        figure.from.clone(),
+                    ]
+                }),
+            ))?;
+            assumptions
+                .iter()
+                .for_each(|assumption| output.say(format!("assumed: {assumption}")));
+        }
+        match found.len() {
+            0 => Ok(()),
+            count => {
+                let what = match count {
+                    1 => "1 mix or moment breaks it".to_owned(),
+                    more => format!("{more} mixes or moments break it"),
+                };
+                let failure = Failure::new(Exit::SaysNo, format!("{} is not safe: {what}", schedule.zone));
+                Err(failure.hint(hint(found)))
+            }
+        }
+    }
+
+    /// The KSKs that are there at the beginning, and the wait of equation T3 (RFC 6781 4.2.2 and RFC 5011 2.3, 2.4.1).
+    fn trust_anchors(&self, told: &Told, site: &SiteArguments) -> Outcome<TrustAnchors> {
+        let validity = self.figures.validity(site)?.value.seconds();
+        let longest = |ttls: &[(Time, Span)]| ttls.iter().map(|(_, ttl)| ttl.seconds()).max();
+        let caching = &told.schedule.caching;
+        let ttl_key = longest(&caching.dnskey).map_or(0, |ttl| ttl);
+        let ttl = longest(&caching.zone).map_or(ttl_key, |ttl| ttl.max(ttl_key));
+        let refresh = (ttl_key / 2).min(validity / 2).clamp(HOUR, 15 * DAY);
+        let parts = [(30 * DAY).max(ttl_key), validity, refresh, ttl, ttl];
+        Ok(TrustAnchors {
+            initial: told.first_ksks(),
+            add_wait: Span::from_seconds(parts.into_iter().fold(0, u32::saturating_add)),
+            remove_hold_down: Span::from_seconds(30 * DAY),
+        })
+    }
+}
+
+const HOUR: u32 = 3600;
+const DAY: u32 = 24 * HOUR;
+
+fn in_words(zone: &ZoneName, proof: &Proof) -> String {
+    let [ds, dnskey, signatures] = proof.versions;
+    format!(
+        "{zone}: safe for {}, from {} until {} and from then on: {ds} of the DS RRset, {dnskey} of the DNSKEY RRset and {signatures} of the \
+         zone's signatures make {} mixes that a cache can hold, and each is a chain\n",
+        proof.validators, proof.since, proof.until, proof.mixes
+    )
+}
+
+/// A line for each step that comes too early, of the first mix that shows it, and one for each fault that no wait mends.
+fn by_step(schedule: &Schedule, found: &[Counterexample]) -> String {
+    let step = |fault: &Counterexample| -> Option<CauseIndex> { fault.delay.map(|delay| delay.cause) };
+    let mut text = String::new();
+    let mut told = BTreeSet::new();
+    for fault in found {
+        let Some(cause) = step(fault) else {
+            text += &format!("{}: {}\n", schedule.zone, fault.tell(schedule));
+            continue;
+        };
+        if !told.insert(cause) {
+            continue;
+        }
+        let same = || found.iter().filter(|other| step(other) == Some(cause));
+        // The wait that mends all of them.
+        let longest = same().max_by_key(|other| other.delay.map(|delay| delay.until));
+        let shown = longest.map_or(fault, |longest| longest);
+        text += &format!("{}: {}", schedule.zone, shown.tell(schedule));
+        match same().count() - 1 {
+            0 => text += "\n",
+            1 => text += " (1 more mix of this step)\n",
+            more => text += &format!(" ({more} more mixes of this step)\n"),
+        }
+    }
+    text
+}
+
+fn hint(found: &[Counterexample]) -> Option<String> {
+    match found.iter().any(|fault| fault.delay.is_some()) {
+        true => {
+            Some("where it has not happened yet, make each step that is named wait until its time".to_owned())
+        }
+        false => None,
+    }
+}

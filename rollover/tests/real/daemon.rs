@@ -1,0 +1,85 @@
+//! A server that runs for as long as a test does.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// The process. It is killed when it is dropped, and with the thread that started it.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts a program of that Debian package; what it says is in `log`.
+    pub fn start(package: &str, folder: &Path, log: &Path, argv: &[&str]) -> Self {
+        let file = File::create(log).unwrap();
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .args(argv)
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("TZ", "UTC")
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn();
+        Self(
+            child
+                .unwrap_or_else(|error| panic!("{}: {error}; install the Debian package {package}", argv[0])),
+        )
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a program to its end, which must be a good one.
+pub fn run(package: &str, folder: &Path, argv: &[&str]) -> String {
+    let out = Command::new(argv[0])
+        .args(&argv[1..])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("TZ", "UTC")
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}; install the Debian package {package}", argv[0]));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        out.status.success(),
+        "{argv:?}: {}{}",
+        text(&out.stdout),
+        text(&out.stderr)
+    );
+    text(&out.stdout)
+}
+
+/// Waits until something is so, at most ten seconds.
+pub fn until<T>(what: &str, log: &Path, mut is: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = is() {
+            return found;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{what} did not come: {}",
+            fs::read_to_string(log).unwrap()
+        );
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// A port of the loopback interface that nobody has at the moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
