@@ -10,3 +10,4 @@ pub mod planner;
 pub mod prove;
 pub mod rrsets;
 pub mod schedule;
+pub mod simulate;
