@@ -47,7 +47,7 @@ pub fn simulate_schedule(
     let algorithms: BTreeSet<_> = keys.iter().map(|key| key.algorithm).collect();
     let mut world = World::new((clock, chance), keys, (authority, RRSETS), setting.seed);
     let end = end(schedule, clock, &stories);
-    world.patience = longest_ttl(schedule);
+    world.patience = patience(schedule);
     world.populate(&Population {
         resolvers: setting.resolvers,
         validators,
@@ -64,6 +64,15 @@ pub fn simulate_schedule(
     }
     world.run_until(end);
     world.end(longest_ttl(schedule) + schedule.propagation.zone.into())
+}
+
+/// By how much lost questions may delay a look of somebody who follows the keys: T3 has room for it (`2 * max(TTL)`, of which a look after the hold-down
+/// takes a part).
+fn patience(schedule: &Schedule) -> Lapse {
+    let caching = &schedule.caching;
+    let ttls = [&caching.dnskey, &caching.zone].into_iter().flatten();
+    let ttl = ttls.map(|(_, ttl)| Lapse::from(*ttl)).max();
+    ttl.map_or(Lapse::NONE, |ttl| ttl.percent(50))
 }
 
 /// The keys of a schedule.

@@ -376,11 +376,15 @@ impl World {
             true => self.authority.replay(RrsetName::Dnskey, now, &mut self.chance),
             false => None,
         };
-        let got = match replayed {
-            Some(_) => None,
-            None => self.get(&resolver, Occasion::Routine),
-        };
-        let Some(dnskey) = replayed.or_else(|| got.as_ref().map(|got| got.dnskey.clone())) else {
+        let is_replayed = replayed.is_some();
+        let way = resolver.way(RrsetName::Dnskey, Occasion::Routine, &mut self.chance);
+        let (authority, chance) = (&self.authority, &mut self.chance);
+        let shown = replayed.or_else(|| {
+            let name = RrsetName::Dnskey;
+            self.caches
+                .answer(resolver.cache, name, now, way, (authority, chance))
+        });
+        let Some(dnskey) = shown else {
             return;
         };
         let left = dnskey.expires.map_or(Lapse::NONE, |expires| expires - now);
@@ -406,8 +410,8 @@ impl World {
             },
         );
         // What an attacker shows does harm that the zone does not answer for.
-        if let (Some(got), false) = (got, is_lost) {
-            self.validate((number, &resolver), &got);
+        if !is_replayed && !is_lost && looked == Looked::NotBelieved {
+            self.ask(number, Occasion::Last);
         }
     }
 

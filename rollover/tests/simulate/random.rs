@@ -1,7 +1,7 @@
 //! Schedules that nobody planned: rollovers of every method with waits that are right, a second short, or anything; steps out of order; and lanes
 //! at random.
 
-use key_metadata::{Role, Span, Time};
+use key_metadata::{Role, Span, Time, timing};
 use proptest::prelude::*;
 use rollover::schedule::{
     AlgorithmNumber, Caching, Event, KeyIndex, KeyLanes, Lane, Presence, Propagation, Schedule, Signatures,
@@ -46,6 +46,31 @@ prop_compose! {
         ttl_ds in seconds(), dreg in seconds(),
     ) -> Figures {
         Figures { dsgn, dprp, ttl_key, ttl_sig, dprp_parent, ttl_ds, dreg }
+    }
+}
+
+impl Figures {
+    /// T3 (draft-ietf-dnsop-rfc5011-security-considerations).
+    pub fn add_wait(self, validity: u32) -> u32 {
+        let figure = |seconds| timing::Figure::policy(span(seconds));
+        let figures = timing::Figures {
+            dsgn: figure(self.dsgn),
+            dprp: figure(self.dprp),
+            ttl_key: figure(self.ttl_key),
+            ttl_sig: figure(self.ttl_sig),
+            dprp_parent: figure(self.dprp_parent),
+            ttl_ds: figure(self.ttl_ds),
+            dreg: figure(self.dreg),
+            psafe: figure(0),
+            rsafe: figure(0),
+        };
+        timing::t3_add_wait(&figures, &figure(validity)).total().seconds()
+    }
+
+    /// Until everybody has looked who follows the keys.
+    fn until_seen(self) -> u32 {
+        let interval = (self.ttl_key / 2).clamp(3600, 15 * 86_400);
+        self.dprp + self.ttl_key + interval + self.ttl_key.max(3600)
     }
 }
 
@@ -221,9 +246,9 @@ pub enum Bend {
     Swapped,
 }
 
-fn bends() -> impl Strategy<Value = Vec<Bend>> {
+fn bends(right: u32) -> impl Strategy<Value = Vec<Bend>> {
     let bend = prop_oneof![
-        8 => Just(Bend::Right),
+        right => Just(Bend::Right),
         3 => Just(Bend::Less),
         1 => Just(Bend::More),
         2 => (0u32..200).prop_map(Bend::Scaled),
@@ -237,7 +262,7 @@ pub fn rollovers() -> impl Strategy<Value = Schedule> {
     let method = (0..Method::ALL.len()).prop_map(|place| Method::ALL[place]);
     let left = prop_oneof![3 => Just(None), 1 => (seconds(), seconds()).prop_map(Some)];
     let ttls = prop::option::weighted(0.2, (0u32..200, seconds()));
-    (method, figures(), bends(), left, ttls)
+    (method, figures(), bends(8), left, ttls)
         .prop_map(|(method, figures, bends, left, ttls)| bent(method, figures, &bends, left, ttls))
 }
 
@@ -290,9 +315,20 @@ fn bent(
         }
         schedule.add(key);
     }
+    let length = take(&mut schedule, figures, method.steps(figures), bends);
+    if let Some((hundredths, ttl)) = ttls {
+        let when = since().after(span(length / 100 * hundredths));
+        schedule.caching.zone.push((when, span(ttl)));
+        schedule.caching.dnskey.push((when, span(ttl / 2)));
+    }
+    schedule
+}
+
+/// Takes the steps of a rollover, and tells how long it takes.
+fn take(schedule: &mut Schedule, figures: Figures, steps: Vec<Step>, bends: &[Bend]) -> u32 {
     let mut at = since();
     let mut taken: Vec<(Time, Vec<(usize, What, Comes)>)> = Vec::new();
-    for (step, bend) in method.steps(figures).into_iter().zip(bends) {
+    for (step, bend) in steps.into_iter().zip(bends) {
         let wait = match bend {
             Bend::Right | Bend::Swapped => step.wait,
             Bend::Less => step.wait.saturating_sub(1),
@@ -304,12 +340,6 @@ fn bent(
         if let (Bend::Swapped, [.., before, last]) = (bend, taken.as_mut_slice()) {
             std::mem::swap(&mut before.1, &mut last.1);
         }
-    }
-    if let Some((hundredths, ttl)) = ttls {
-        let length = at.since(since()).seconds();
-        let when = since().after(span(length / 100 * hundredths));
-        schedule.caching.zone.push((when, span(ttl)));
-        schedule.caching.dnskey.push((when, span(ttl / 2)));
     }
     for (number, (at, changes)) in taken.into_iter().enumerate() {
         let cause = schedule.cause(format!("step {}", number + 1));
@@ -340,7 +370,75 @@ fn bent(
             }
         }
     }
-    schedule
+    at.since(since()).seconds()
+}
+
+/// How a rollover of a KSK that validators follow ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The old one is revoked, as it should be.
+    Revoked,
+    /// The old one just goes.
+    Gone,
+    /// The new one goes again.
+    Abandoned,
+}
+
+/// A rollover of a KSK that validators follow, with bent waits: `add_wait` seconds after its publication the new one is trusted.
+pub fn followed() -> impl Strategy<Value = (Schedule, Figures)> {
+    let end = prop_oneof![4 => Just(End::Revoked), 1 => Just(End::Gone), 1 => Just(End::Abandoned)];
+    let ttl = prop_oneof![seconds(), 1_000_000u32..3_000_000];
+    (figures(), ttl, bends(40), end, 0u32..100).prop_map(|(mut figures, ttl, bends, end, nearer)| {
+        // The least validity of a policy is an hour.
+        figures.ttl_key = ttl;
+        let least = figures.dprp + figures.ttl_key.max(figures.ttl_sig) + 3600;
+        let add_wait = figures.dprp + figures.add_wait(least * 2);
+        let mut schedule = empty(figures, Some((least, least)));
+        let first = Event::at(since(), rollover::schedule::CauseIndex(0));
+        for (label, role) in [("KSK 1", Role::Ksk), ("ZSK 2", Role::Zsk)] {
+            let mut key = KeyLanes::new(label, role, AlgorithmNumber(13));
+            key.dnskey.begin(first);
+            match role {
+                Role::Ksk => {
+                    key.ds.begin(first);
+                    key.dnskey_rrsig.begin(first);
+                }
+                Role::Zsk | Role::Csk => key.zone_rrsig.begin(first),
+            }
+            schedule.add(key);
+        }
+        schedule.add(KeyLanes::new("KSK 3", Role::Ksk, AlgorithmNumber(13)));
+        let known = figures.dsgn + figures.dprp + figures.ttl_key;
+        let trusted = (figures.dsgn + add_wait).saturating_sub(known) / 100 * nearer.max(50);
+        let trusted = if nearer < 60 {
+            (figures.dsgn + add_wait).saturating_sub(known)
+        } else {
+            trusted
+        };
+        let month = 30 * 86_400;
+        let steps = match end {
+            End::Revoked => vec![
+                step(1000, [(2, Dnskey, In), (2, Ksig, In)]),
+                step(known, [(0, Ds, Out), (2, Ds, In)]),
+                step(trusted, [(0, Revoked, In)]),
+                step(
+                    figures.dsgn + month.max(figures.until_seen()),
+                    [(0, Dnskey, Out), (0, Ksig, Out)],
+                ),
+            ],
+            End::Gone => vec![
+                step(1000, [(2, Dnskey, In), (2, Ksig, In)]),
+                step(known, [(0, Ds, Out), (2, Ds, In)]),
+                step(trusted, [(0, Dnskey, Out), (0, Ksig, Out)]),
+            ],
+            End::Abandoned => vec![
+                step(1000, [(2, Dnskey, In), (2, Ksig, In)]),
+                step(month / 50 * nearer, [(2, Dnskey, Out), (2, Ksig, Out)]),
+            ],
+        };
+        take(&mut schedule, figures, steps, &bends);
+        (schedule, figures)
+    })
 }
 
 /// Keys that come and go at any time.

@@ -2,15 +2,17 @@
 
 use std::cell::Cell;
 
+use key_metadata::Span;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use rollover::anchors::TrustAnchors;
 use rollover::chain::Validators;
 use rollover::prove::{Claim, Fault, prove};
 use rollover::schedule::Schedule;
 use rollover::simulate::{Setting, reenact, simulate_schedule};
 
 use crate::cases;
-use crate::random::{chaos, rollovers, since};
+use crate::random::{chaos, followed, initial_anchors, rollovers, since};
 
 fn claim(validators: Validators) -> Claim {
     Claim {
@@ -109,5 +111,48 @@ fn the_prover_and_the_world_agree_on_chaos() {
         tally.refuted.get(),
         tally.met.get(),
         tally.played.get()
+    );
+}
+
+#[test]
+fn the_prover_and_the_world_agree_on_those_who_follow_the_keys() {
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(cases(150));
+    runner
+        .run(&(followed(), any::<u64>()), |((schedule, figures), seed)| {
+            let least = schedule.signatures.dnskey.seconds();
+            let anchors = TrustAnchors {
+                initial: initial_anchors(&schedule),
+                add_wait: Span::from_seconds(figures.dprp + figures.add_wait(least * 2)),
+                remove_hold_down: Span::from_seconds(30 * 86_400),
+            };
+            let claim = Claim {
+                trust_anchors: Some(anchors.clone()),
+                ..claim(Validators::Standard)
+            };
+            let Ok(proof) = prove(&schedule, &claim) else {
+                return Ok(());
+            };
+            let report = simulate_schedule(&schedule, Validators::Standard, Some(&anchors), &setting(seed));
+            match proof {
+                Ok(_) => {
+                    more(&tally.proved);
+                    prop_assert!(report.incidents.is_empty(), "proved, but {}", report.incidents[0]);
+                }
+                Err(_) => {
+                    more(&tally.refuted);
+                    if !report.incidents.is_empty() {
+                        more(&tally.met);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    println!(
+        "{} proved, {} refuted, of which {} went wrong in the world",
+        tally.proved.get(),
+        tally.refuted.get(),
+        tally.met.get()
     );
 }
