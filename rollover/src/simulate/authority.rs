@@ -176,6 +176,18 @@ impl Authority {
         }
     }
 
+    /// It is signed again from then on.
+    pub fn speak(&mut self, name: RrsetName, at: Moment) {
+        let signing = self
+            .rrsets
+            .get_mut(name.place())
+            .and_then(|rrset| rrset.signing.as_mut());
+        let silences = signing.into_iter().flat_map(|signing| &mut signing.silences);
+        for (_, until) in silences.filter(|(_, until)| until.is_none()) {
+            *until = Some(at);
+        }
+    }
+
     /// The last instant before the server that is furthest behind takes over what was signed anew next.
     pub fn before_renewal(&self, name: RrsetName, at: Moment) -> Option<Moment> {
         let signing = self.of(name)?.signing.as_ref()?;

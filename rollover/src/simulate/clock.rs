@@ -66,6 +66,13 @@ impl Lapse {
     }
 }
 
+impl Lapse {
+    /// Its whole seconds.
+    pub fn span(self) -> Span {
+        Span::from_seconds(u32::try_from(self.0.max(0) / 1000).map_or(u32::MAX, |seconds| seconds))
+    }
+}
+
 impl From<Span> for Lapse {
     fn from(span: Span) -> Self {
         Self::seconds(span.seconds())

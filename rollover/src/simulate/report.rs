@@ -29,6 +29,8 @@ pub struct Report {
     pub insecure: u64,
     /// What happened, in the order of time.
     pub happened: Vec<Happened>,
+    /// When the planner gave out no plan, and why.
+    pub refusals: Vec<Happened>,
     /// What went wrong, in the order of time: once for each resolver and each mix.
     pub incidents: Vec<Incident>,
 }

@@ -14,6 +14,15 @@ use crate::schedule::{CauseIndex, Event, KeyIndex, KeyLanes, Lane, Schedule};
 /// How long the RRsets of a zone are kept, beside the DNSKEY RRset, in hundredths of the longest.
 const TTLS: [i64; 3] = [100, 50, 10];
 
+fn share(number: usize) -> i64 {
+    TTLS.get(number).map_or(100, |hundredths| *hundredths)
+}
+
+/// How long one of them is kept, of the longest.
+pub fn ttl_of_data(longest: Lapse, number: usize) -> Lapse {
+    longest.percent(share(number)).whole_seconds()
+}
+
 /// How many they are.
 pub const RRSETS: usize = TTLS.len();
 
@@ -179,10 +188,7 @@ impl<'a> Story<'a> {
                 (&caching.zone, 100)
             }
             RrsetName::Dnskey => (&caching.dnskey, 100),
-            RrsetName::Data(number) => {
-                let hundredths = TTLS.get(number).map_or(100, |hundredths| *hundredths);
-                (&caching.zone, hundredths)
-            }
+            RrsetName::Data(number) => (&caching.zone, share(number)),
         };
         let last = ttls.iter().rev().find(|(from, _)| self.clock.moment(*from) <= at);
         let ttl = last

@@ -51,6 +51,9 @@ pub struct World {
     pub patience: Lapse,
     data: usize,
     now: Moment,
+    intended: BTreeMap<RrsetName, (Records, Lapse)>,
+    lost: BTreeSet<KeyIndex>,
+    outages: Vec<(Moment, Moment)>,
     queue: BinaryHeap<Reverse<(Moment, u64, Event)>>,
     count: u64,
     seen: BTreeSet<(usize, Why, [Moment; 3])>,
@@ -65,6 +68,10 @@ enum Event {
         records: Records,
         ttl: Lapse,
     },
+    /// What is intended by then is published.
+    Renew {
+        name: RrsetName,
+    },
     Ask {
         resolver: usize,
         occasion: Occasion,
@@ -74,6 +81,15 @@ enum Event {
         resolver: usize,
         late: Lapse,
     },
+}
+
+/// Whether something is intended already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It is new.
+    New,
+    /// It is so already, or is to be.
+    Old,
 }
 
 /// What a resolver got of everything.
@@ -103,6 +119,9 @@ impl World {
             patience: Lapse::NONE,
             data,
             now: Moment(i64::MIN),
+            intended: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            outages: Vec::new(),
             queue: BinaryHeap::new(),
             count: 0,
             seen: BTreeSet::new(),
@@ -116,19 +135,10 @@ impl World {
                 validations: 0,
                 insecure: 0,
                 happened: Vec::new(),
+                refusals: Vec::new(),
                 incidents: Vec::new(),
             },
         }
-    }
-
-    /// The time now.
-    pub const fn now(&self) -> Moment {
-        self.now
-    }
-
-    /// What is reported so far.
-    pub const fn report(&self) -> &Report {
-        &self.report
     }
 
     fn push(&mut self, at: Moment, event: Event) {
@@ -140,6 +150,47 @@ impl World {
     pub fn publish_at(&mut self, at: Moment, name: RrsetName, records: Records, ttl: Lapse) {
         self.push(at, Event::Publish { name, records, ttl });
         self.ask_around(at, name);
+    }
+
+    /// An RRset is to have these records from when it is renewed next; tells whether that is new.
+    pub fn intend(&mut self, name: RrsetName, records: Records, ttl: Lapse) -> Intent {
+        let new = Some(&(records, ttl));
+        let old = self.intended.get(&name);
+        let published = self.authority.last(name);
+        let is_published =
+            |new: &(Records, Lapse)| published.is_some_and(|copy| copy.records == new.0 && copy.ttl == new.1);
+        if old == new || (old.is_none() && new.is_some_and(is_published)) {
+            return Intent::Old;
+        }
+        if let Some(new) = new {
+            self.intended.insert(name, new.clone());
+        }
+        Intent::New
+    }
+
+    /// An RRset is renewed then: it gets what is intended by that time.
+    pub fn renew_at(&mut self, at: Moment, name: RrsetName) {
+        self.push(at, Event::Renew { name });
+        self.ask_around(at, name);
+    }
+
+    /// Nobody can sign with a key any more.
+    pub fn lose(&mut self, key: KeyIndex) {
+        self.lost.insert(key);
+        for name in RrsetName::all(self.data) {
+            let signs = |copy: &Rc<super::servers::Copy>| copy.records.signers.contains(&key);
+            if self.authority.last(name).is_some_and(signs) {
+                self.authority.silence(name, self.now, None);
+            }
+        }
+    }
+
+    /// Nothing is signed from one moment until the other, and nothing of the zone renewed.
+    pub fn outage(&mut self, from: Moment, until: Moment) {
+        self.outages.push((from, until));
+        for name in RrsetName::all(self.data) {
+            self.authority.silence(name, from, Some(until));
+        }
     }
 
     /// Some resolvers ask just before something changes, and when it does.
@@ -195,6 +246,14 @@ impl World {
         });
     }
 
+    /// No plan was given out.
+    pub fn refuse(&mut self, why: String) {
+        let at = self.clock.time(self.now);
+        if self.report.refusals.last().is_none_or(|last| last.what != why) {
+            self.report.refusals.push(Happened { at, what: why });
+        }
+    }
+
     /// Lets everything happen that comes before that moment.
     pub fn run_until(&mut self, end: Moment) {
         while let Some(Reverse((at, ..))) = self.queue.peek()
@@ -204,11 +263,31 @@ impl World {
             self.now = at;
             match event {
                 Event::Publish { name, records, ttl } => self.publish(name, records, ttl),
+                Event::Renew { name } => self.renew(name),
                 Event::Ask { resolver, occasion } => self.ask(resolver, occasion),
                 Event::Look { resolver, late } => self.look(resolver, late),
             }
         }
         self.now = self.now.max(end);
+    }
+
+    fn renew(&mut self, name: RrsetName) {
+        let now = self.now;
+        let mut outages = self.outages.iter();
+        let outage = outages.find(|(from, until)| *from <= now && now < *until);
+        match (outage, name) {
+            (Some((_, until)), RrsetName::Dnskey | RrsetName::Data(_)) => self.renew_at(*until, name),
+            (Some(_), RrsetName::Ds) | (None, _) => {
+                let Some((records, ttl)) = self.intended.get(&name).cloned() else {
+                    return;
+                };
+                // What a lost key would have to sign stays as it is.
+                if records.signers.is_disjoint(&self.lost) {
+                    self.authority.speak(name, now);
+                    self.publish(name, records, ttl);
+                }
+            }
+        }
     }
 
     fn publish(&mut self, name: RrsetName, records: Records, ttl: Lapse) {

@@ -8,6 +8,7 @@
     reason = "what a test needs and lacks is a failure"
 )]
 
+mod lives;
 mod random;
 mod refute;
 
