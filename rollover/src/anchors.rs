@@ -11,7 +11,13 @@ use serde::Serialize;
 
 use crate::prove::{Counterexample, Delay, Fault};
 use crate::rrsets::{Version, Versions};
-use crate::schedule::{KeyIndex, KeyLanes, Schedule};
+use crate::schedule::{KeyIndex, KeyLanes, Presence, Schedule};
+
+const HOUR: u32 = 3600;
+const DAYS_15: u32 = 15 * 86_400;
+
+/// How long a validator must see a new key, at least, before it trusts it (RFC 5011 2.4.1).
+const ADD_HOLD_DOWN: Span = Span::from_seconds(30 * 86_400);
 
 /// The validators that follow the zone's keys by RFC 5011.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,7 +108,9 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
         let label = || key.label.clone();
         match (key.revoked, last_end(key)) {
             (Some(revoked), Some(ends)) => {
-                let until = revoked.by.after(anchors.remove_hold_down);
+                let until = revoked
+                    .by
+                    .after(anchors.remove_hold_down.max(until_seen(schedule)));
                 if ends.from < until {
                     let delay = Delay {
                         cause: ends.cause,
@@ -112,7 +120,7 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
                     found.push(fault(ends.from, None, why, Some(delay)));
                 }
             }
-            (None, Some(ends)) if trusted.get(&index).is_some_and(|(from, _)| *from < ends.by) => {
+            (None, Some(ends)) if may_be_trusted(schedule, anchors, (index, key)) => {
                 found.push(fault(
                     ends.by,
                     None,
@@ -133,6 +141,35 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
         }
     }
     found
+}
+
+/// Whether some validator may have come to trust a key before it went: the first one that saw it, and saw it still when the add hold-down was over.
+fn may_be_trusted(schedule: &Schedule, anchors: &TrustAnchors, (index, key): (KeyIndex, &KeyLanes)) -> bool {
+    let kept = Span::from_seconds(
+        longest_ttl(schedule)
+            .seconds()
+            .saturating_add(schedule.propagation.zone.seconds()),
+    );
+    let accepted = |presence: &Presence| {
+        let first = presence.begins.from.after(ADD_HOLD_DOWN);
+        presence.ends.is_none_or(|ends| first < ends.by.after(kept))
+    };
+    key.role.signs_dnskey() && (anchors.initial.contains(&index) || key.dnskey.0.iter().any(accepted))
+}
+
+/// The longest TTL of the DNSKEY RRset.
+fn longest_ttl(schedule: &Schedule) -> Span {
+    let ttls = schedule.caching.dnskey.iter().map(|(_, ttl)| *ttl);
+    ttls.max().map_or(Span::from_seconds(0), |ttl| ttl)
+}
+
+/// From when a DNSKEY RRset is on the first server until every validator has seen it: until it is on all servers, no cache has the one before, and
+/// everybody has looked, though some of their questions were lost (RFC 5011 2.3).
+fn until_seen(schedule: &Schedule) -> Span {
+    let ttl = longest_ttl(schedule).seconds();
+    let interval = (ttl / 2).clamp(HOUR, DAYS_15);
+    let parts = [schedule.propagation.zone.seconds(), ttl, interval, ttl.max(HOUR)];
+    Span::from_seconds(parts.into_iter().fold(0, u32::saturating_add))
 }
 
 fn last_end(key: &KeyLanes) -> Option<crate::schedule::Event> {

@@ -17,6 +17,7 @@ pub mod policy_changes;
 pub mod prove;
 pub mod rrsets;
 pub mod schedule;
+pub mod simulate;
 pub mod status;
 pub mod tags;
 pub mod text;

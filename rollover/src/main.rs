@@ -6,10 +6,10 @@ mod keep;
 mod lint_verb;
 mod observe;
 mod plan_verb;
+mod prove_verb;
 mod status_verb;
 mod step_verb;
 mod zone_of_site;
-mod prove_verb;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use key_metadata::{Span, Time};
+use key_metadata::Time;
 use serde::Serialize;
 
 use crate::schedule::{CauseIndex, Event, KeyIndex, KeyLanes, Lane, Schedule};
@@ -340,32 +340,26 @@ fn version(
     }
 }
 
-/// Until when a cache holds what was served from `from` until `until`, whatever TTL it was served with.
+/// Until when a cache holds what the first server gave from `from` until `until`, with whatever TTL it gave it.
 fn held_until(schedule: &Schedule, rrset: Rrset, is_absence: bool, from: Time, until: Time) -> Time {
-    let (propagation, zone) = (schedule.propagation, &schedule.caching.zone);
-    let (delay, ttls, negative) = match rrset {
-        Rrset::Ds => (propagation.parent, &schedule.caching.ds, None),
+    let (propagation, caching) = (schedule.propagation, &schedule.caching);
+    let (delay, ttls) = match rrset {
+        Rrset::Ds => (propagation.parent, &caching.ds),
         // No DNSKEY is a negative answer, whose TTL is among those of the zone (RFC 2308).
-        Rrset::Dnskey => (
-            propagation.zone,
-            &schedule.caching.dnskey,
-            is_absence.then_some(zone),
-        ),
-        Rrset::Zone => (propagation.zone, zone, None),
+        Rrset::Dnskey if is_absence => (propagation.zone, &caching.zone),
+        Rrset::Dnskey => (propagation.zone, &caching.dnskey),
+        Rrset::Zone => (propagation.zone, &caching.zone),
     };
     let served = until.after(delay);
-    let last = |ttls: &[(Time, Span)]| {
-        ttls.iter()
-            .enumerate()
-            .map(|(place, (begins, ttl))| {
-                let ends = ttls
-                    .get(place + 1)
-                    .map_or(served, |(next, _)| next.after(delay).min(served));
-                let counts = (place == 0 || *begins < served) && (place + 1 == ttls.len() || ends > from);
-                if counts { ends.after(*ttl) } else { served }
-            })
-            .max()
-    };
-    let ends = [Some(served), last(ttls), negative.and_then(|ttls| last(ttls))];
-    ends.into_iter().flatten().max().map_or(served, |last| last)
+    ttls.iter()
+        .enumerate()
+        .filter_map(|(place, (begins, ttl))| {
+            // A server that is behind has both as they were: no version has a TTL that came after it had gone, or went before it came.
+            let next = ttls.get(place + 1).map(|(next, _)| *next);
+            let is_given = (place == 0 || *begins < until) && next.is_none_or(|next| next > from);
+            let last = next.map_or(until, |next| next.min(until)).after(delay);
+            is_given.then(|| last.after(*ttl))
+        })
+        .max()
+        .map_or(served, |held| held.max(served))
 }

@@ -250,3 +250,51 @@ fn a_step_does_not_wait_for_what_it_takes_away_itself() {
         )
     );
 }
+
+/// Until when that version of an RRset is held.
+fn held_until(schedule: &Schedule, rrset: Rrset, place: usize) -> Option<Time> {
+    let versions = rollover::rrsets::Versions::of(schedule).unwrap();
+    let versions = match rrset {
+        Rrset::Ds => versions.ds,
+        Rrset::Dnskey => versions.dnskey,
+        Rrset::Zone => versions.zone,
+    };
+    versions[place].held_until
+}
+
+#[test]
+fn a_version_has_only_the_ttls_of_its_time() {
+    // ZSK 3 signs from 12 h on, so that the version before is served until 13 h.
+    let (mut schedule, ..) = zsk_roll(2 * HOUR, 25 * HOUR);
+    assert_eq!(held_until(&schedule, Rrset::Zone, 0), Some(time(37)));
+    // A longer TTL that comes after that does not count, though a server that is behind still gives the version; with it comes the next one.
+    schedule.caching.zone = vec![(time(0), span(24)), (time(12), span(240))];
+    assert_eq!(held_until(&schedule, Rrset::Zone, 0), Some(time(37)));
+    schedule.caching.zone = vec![(time(0), span(24)), (time(11), span(240))];
+    assert_eq!(held_until(&schedule, Rrset::Zone, 0), Some(time(253)));
+    // Nor does one that has gone before the version comes.
+    schedule.keys[2]
+        .zone_rrsig
+        .end(Event::at(time(14), CauseIndex(0)));
+    schedule.caching.zone = vec![(time(0), span(24)), (time(12), span(1))];
+    assert_eq!(held_until(&schedule, Rrset::Zone, 1), Some(time(16)));
+}
+
+#[test]
+fn no_dnskey_is_kept_as_long_as_other_negative_answers() {
+    let mut schedule = steady();
+    schedule.caching.dnskey = vec![(time(0), span(48))];
+    for key in &mut schedule.keys {
+        for lane in [
+            &mut key.ds,
+            &mut key.dnskey,
+            &mut key.dnskey_rrsig,
+            &mut key.zone_rrsig,
+        ] {
+            for presence in &mut lane.0 {
+                presence.begins = Event::at(time(10), CauseIndex(0));
+            }
+        }
+    }
+    assert_eq!(held_until(&schedule, Rrset::Dnskey, 0), Some(time(35)));
+}

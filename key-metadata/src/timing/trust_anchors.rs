@@ -48,8 +48,10 @@ pub fn t2_retry_time(ttl_key: &Figure, expiration: &Figure) -> Wait {
 /// T3: how long a publisher waits before all validators trust a new key, from when every server has its DNSKEY.
 ///
 /// `addWait = add hold-down + expiration + activeRefresh + 2 * max(TTL)`: somebody may replay an RRset without the key for as long as its
-/// signatures are valid (`validity`), a validator looks only every activeRefresh ([`t2_query_interval`]), and what it sees may come from
-/// a cache.
+/// signatures are valid (`validity`), a validator looks only every activeRefresh ([`t2_query_interval`]), and what it sees may come from a cache.
+///
+/// With a short TTL it is `2 * activeRefresh` in the place of `2 * max(TTL)`: a validator that looks once an hour takes another one after the
+/// hold-down before it trusts the key (RFC 5011 2.4.1), and later revisions of the draft add that time.
 pub fn t3_add_wait(figures: &Figures, validity: &Figure) -> Wait {
     let ttl = figures.ttl_key.clone().or_longer(&figures.ttl_sig);
     let refresh = t2_query_interval(&figures.ttl_key, validity);
@@ -58,15 +60,20 @@ pub fn t3_add_wait(figures: &Figures, validity: &Figure) -> Wait {
         name: "SigExpirationTime",
         figure: validity.clone(),
     });
-    parts.extend(refresh.parts.into_iter().map(|part| Part {
+    let (refresh, margin) = (refresh.total(), refresh.parts);
+    let (name, longer) = match margin.first() {
+        Some(part) if refresh > ttl.span => ("2*activeRefresh", part.figure.clone()),
+        Some(_) | None => ("2*maxTTL", ttl),
+    };
+    parts.extend(margin.into_iter().map(|part| Part {
         name: "activeRefresh",
         figure: part.figure,
     }));
     parts.push(Part {
-        name: "2*maxTTL",
+        name,
         figure: Figure {
-            span: Span::from_seconds(ttl.span.seconds().saturating_mul(2)),
-            origin: ttl.origin,
+            span: Span::from_seconds(longer.span.seconds().saturating_mul(2)),
+            origin: longer.origin,
         },
     });
     Wait {
@@ -150,6 +157,15 @@ mod tests {
         assert_eq!(
             super::t3_add_wait(&root, &figure("21d")).to_string(),
             "addWait = hold-down 30d + SigExpirationTime 21d + activeRefresh 1d + 2*maxTTL 12d = 64d (draft-ietf-dnsop-rfc5011-security-considerations)"
+        );
+        let short = Figures {
+            ttl_key: figure("5m"),
+            ttl_sig: figure("10m"),
+            ..distinct()
+        };
+        assert_eq!(
+            super::t3_add_wait(&short, &figure("7d")).sum(),
+            "hold-down 30d + SigExpirationTime 7d + activeRefresh 1h + 2*activeRefresh 2h"
         );
     }
 

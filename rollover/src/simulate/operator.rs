@@ -1,0 +1,136 @@
+//! Whoever keeps a zone: looks at the plan, does what is due, or waits.
+
+use std::collections::BTreeSet;
+
+use key_metadata::{Span, Time};
+
+use super::authority::{Given, RrsetName};
+use super::clock::Lapse;
+use super::life::{Led, LifeError};
+use super::story::RRSETS;
+use super::world::{Intent, World};
+use crate::plan::{Act, Actor, Plan, PlannedStep};
+use crate::planner::{Evidence, Stage};
+
+/// Of a hundred changes at the parent, those that take longer than it says.
+const LATE: u64 = 20;
+
+/// How much longer, in hundredths.
+const MUCH: i64 = 400;
+
+/// Two commands, or steps, that follow each other.
+const SOON: Lapse = Lapse(90_000);
+
+/// Whoever keeps a zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator {
+    /// How late a step is taken, at most.
+    pub delays: Span,
+}
+
+/// What was found to do, and when to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A step was taken.
+    Done(Time),
+    /// There was nothing to do.
+    Nothing(Time),
+}
+
+impl Operator {
+    /// Takes the first step of the plan that can be taken, of each rollover only the next one.
+    pub fn turn(self, led: &mut Led<'_>, world: &mut World, now: Time) -> Result<Turn, LifeError> {
+        let plan = match led.plan(now) {
+            Ok(plan) => plan,
+            Err(error) => {
+                world.refuse(error.to_string());
+                return Ok(Turn::Nothing(self.later(led, world, now)));
+            }
+        };
+        let mut waiting = BTreeSet::new();
+        let mut next = plan.until;
+        for step in &plan.steps {
+            if waiting.contains(&step.rollover) {
+                continue;
+            }
+            let is_done = match step.actor {
+                Actor::Observation => observe(led, world, (&plan, step), now),
+                Actor::Tool | Actor::Person if step.at <= now => {
+                    take(led, world, (&plan, step), now)?;
+                    true
+                }
+                Actor::Tool | Actor::Person => false,
+            };
+            if is_done {
+                return Ok(Turn::Done(now.after(world.chance.up_to(SOON).span())));
+            }
+            waiting.insert(step.rollover);
+            next = next.min(match step.actor {
+                Actor::Observation => self.later(led, world, now),
+                Actor::Tool | Actor::Person => step.at.after(world.chance.up_to(self.delays.into()).span()),
+            });
+        }
+        Ok(Turn::Nothing(next.max(now.after(Span::from_seconds(1)))))
+    }
+
+    /// When somebody looks again who waits for others.
+    fn later(self, led: &Led<'_>, world: &mut World, now: Time) -> Time {
+        let figures = &led.figures;
+        let most = figures.dreg.span.max(figures.dprp_parent.span);
+        let wait = world.chance.up_to(Lapse::from(most).percent(50)).span();
+        now.after(wait).after(Span::from_seconds(1))
+    }
+}
+
+/// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted.
+fn observe(led: &mut Led<'_>, world: &World, (plan, step): (&Plan, &PlannedStep), now: Time) -> bool {
+    let labels = step.keys.iter().map(|key| plan.schedule.key_label(*key));
+    let seen: Vec<_> = labels
+        .filter_map(|label| {
+            let key = led.records.labelled(label)?;
+            let place = led.records.place(key)?;
+            let given = world
+                .authority
+                .given(RrsetName::Ds, place, world.clock.moment(now));
+            let stage = match (step.act, given) {
+                (Act::SeeDs, Given::Everywhere) => Stage::Registered,
+                (Act::SeeNoDs, Given::Nowhere) => Stage::DsGone,
+                (_, Given::Everywhere | Given::Here | Given::Nowhere) => return None,
+            };
+            Some(Evidence { key, stage, at: now })
+        })
+        .collect();
+    let is_seen = seen.len() == step.keys.len();
+    if is_seen {
+        led.evidence.extend(seen);
+    }
+    is_seen
+}
+
+/// Does what a step says; the zone and the parent come to it in their time.
+fn take(
+    led: &mut Led<'_>,
+    world: &mut World,
+    (plan, step): (&Plan, &PlannedStep),
+    now: Time,
+) -> Result<(), LifeError> {
+    let moment = world.clock.moment(now);
+    let made = led.records.obey((plan, step), now, &mut world.chance)?;
+    world.keys.extend(made);
+    world.tell(moment, plan.schedule.cause_name(step.cause));
+    for name in RrsetName::all(RRSETS) {
+        let records = led.records.wanted(name);
+        let ttl = led.ttl(name, &records);
+        if world.intend(name, records, ttl) == Intent::Old {
+            continue;
+        }
+        let window = match name {
+            RrsetName::Ds if world.chance.percent(LATE) => Lapse::from(led.figures.dreg.span).percent(MUCH),
+            RrsetName::Ds => led.figures.dreg.span.into(),
+            RrsetName::Dnskey | RrsetName::Data(_) => led.figures.dsgn.span.into(),
+        };
+        let at = world.chance.between(moment, moment + window);
+        world.renew_at(at, name);
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The proofs against the world: whoever is without a chain there was found by the prover, and whoever the prover found can be made so there.
+
+use std::cell::Cell;
+
+use key_metadata::Span;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rollover::anchors::TrustAnchors;
+use rollover::chain::Validators;
+use rollover::prove::{Claim, Fault, prove};
+use rollover::schedule::Schedule;
+use rollover::simulate::{Setting, reenact, simulate_schedule};
+
+use crate::cases;
+use crate::random::{chaos, followed, initial_anchors, rollovers, since};
+
+fn claim(validators: Validators) -> Claim {
+    Claim {
+        validators,
+        since: since(),
+        trust_anchors: None,
+    }
+}
+
+fn setting(seed: u64) -> Setting {
+    Setting {
+        seed,
+        resolvers: 12,
+        servers: 3,
+        questions: 20,
+    }
+}
+
+/// How many schedules were proved, how many were not, and of those, how many had incidents in the world.
+#[derive(Default)]
+struct Tally {
+    proved: Cell<u32>,
+    refuted: Cell<u32>,
+    met: Cell<u32>,
+    played: Cell<u32>,
+}
+
+fn more(count: &Cell<u32>) {
+    count.set(count.get() + 1);
+}
+
+fn both(tally: &Tally, schedule: &Schedule, validators: Validators, seed: u64) -> Result<(), TestCaseError> {
+    let Ok(proof) = prove(schedule, &claim(validators)) else {
+        // Too many changes at once: nothing is claimed.
+        return Ok(());
+    };
+    let report = simulate_schedule(schedule, validators, None, &setting(seed));
+    match &proof {
+        Ok(_) => {
+            more(&tally.proved);
+            prop_assert!(report.incidents.is_empty(), "proved, but {}", report.incidents[0]);
+        }
+        Err(found) => {
+            more(&tally.refuted);
+            if !report.incidents.is_empty() {
+                more(&tally.met);
+            }
+            for counterexample in found {
+                if let (Fault::Chain { .. }, Some(mix)) = (&counterexample.fault, &counterexample.mix) {
+                    more(&tally.played);
+                    let played = reenact(schedule, validators, (mix, counterexample.at));
+                    prop_assert!(played.is_ok(), "{played:?}: {}", counterexample.tell(schedule));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn validators() -> impl Strategy<Value = Validators> {
+    prop_oneof![Just(Validators::Standard), Just(Validators::Strict)]
+}
+
+#[test]
+fn the_prover_and_the_world_agree_on_rollovers() {
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(cases(400));
+    runner
+        .run(
+            &(rollovers(), validators(), any::<u64>()),
+            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
+        )
+        .unwrap();
+    println!(
+        "{} proved, {} refuted, of which {} went wrong in the world; {} counterexamples played",
+        tally.proved.get(),
+        tally.refuted.get(),
+        tally.met.get(),
+        tally.played.get()
+    );
+}
+
+#[test]
+fn the_prover_and_the_world_agree_on_chaos() {
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(cases(200));
+    runner
+        .run(
+            &(chaos(), validators(), any::<u64>()),
+            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
+        )
+        .unwrap();
+    println!(
+        "{} proved, {} refuted, of which {} went wrong in the world; {} counterexamples played",
+        tally.proved.get(),
+        tally.refuted.get(),
+        tally.met.get(),
+        tally.played.get()
+    );
+}
+
+#[test]
+fn the_prover_and_the_world_agree_on_those_who_follow_the_keys() {
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(cases(150));
+    runner
+        .run(&(followed(), any::<u64>()), |((schedule, figures), seed)| {
+            let least = schedule.signatures.dnskey.seconds();
+            let anchors = TrustAnchors {
+                initial: initial_anchors(&schedule),
+                add_wait: Span::from_seconds(figures.dprp + figures.add_wait(least * 2)),
+                remove_hold_down: Span::from_seconds(30 * 86_400),
+            };
+            let claim = Claim {
+                trust_anchors: Some(anchors.clone()),
+                ..claim(Validators::Standard)
+            };
+            let Ok(proof) = prove(&schedule, &claim) else {
+                return Ok(());
+            };
+            let report = simulate_schedule(&schedule, Validators::Standard, Some(&anchors), &setting(seed));
+            match proof {
+                Ok(_) => {
+                    more(&tally.proved);
+                    prop_assert!(report.incidents.is_empty(), "proved, but {}", report.incidents[0]);
+                }
+                Err(_) => {
+                    more(&tally.refuted);
+                    if !report.incidents.is_empty() {
+                        more(&tally.met);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    println!(
+        "{} proved, {} refuted, of which {} went wrong in the world",
+        tally.proved.get(),
+        tally.refuted.get(),
+        tally.met.get()
+    );
+}
