@@ -9,7 +9,7 @@ use key_metadata::{Action, KeyRecord, SiteFolder, ZoneName};
 use rollover::plan::{Act, Actor, Plan, PlannedStep};
 use rollover::planner::{Evidence, Stage};
 use rollover::text::distance;
-use rollover::wording::who_and_what;
+use rollover::wording::{names, who_and_what};
 use serde_json::json;
 
 use crate::status_verb::{plan_of, step_report};
@@ -75,7 +75,7 @@ impl Arguments {
             }));
         }
         if !self.dry_run {
-            self.next(&folder, step, output)?;
+            self.next(&folder, &plan, step, output)?;
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Arguments {
         for (place, command) in commands.split(" && ").enumerate() {
             output.say(format!(
                 "{} {command}",
-                if self.dry_run { "would run:" } else { "$" }
+                if self.dry_run { "would run:" } else { "runs:" }
             ));
             let mut words = command.split_whitespace();
             let Some(tool) = words.next() else { continue };
@@ -206,15 +206,17 @@ impl Arguments {
     }
 
     /// What comes next, by the plan as it is now.
-    fn next(&self, folder: &SiteFolder, taken: &PlannedStep, output: &mut Output) -> Outcome {
-        if taken
+    fn next(&self, folder: &SiteFolder, before: &Plan, taken: &PlannedStep, output: &mut Output) -> Outcome {
+        let out = taken
             .changes
             .iter()
-            .any(|(_, stage)| *stage == Stage::DsWithdrawn)
-        {
+            .filter(|(_, stage)| *stage == Stage::DsWithdrawn);
+        let out: Vec<_> = out.map(|(key, _)| *key).collect();
+        if !out.is_empty() {
             output.say(format!(
-                "now have the parent take out what is not wanted there any more; what is: keyrite-keyctl ds --zone {}",
-                self.zone
+                "{}: now have the parent take out the DS of {}",
+                self.zone,
+                names(&before.schedule, &out)
             ));
         }
         let (_, plan) = plan_of(folder, &self.zone)?;
