@@ -3,8 +3,8 @@
 use domain::base::iana::Class;
 use domain::base::{Record, Serial, Ttl};
 use domain::rdata::{Soa, ZoneRecordData};
-use key_metadata::ZoneName;
 use key_metadata::policy::ParentSignal;
+use key_metadata::{KeyRecord, ZoneName};
 
 use crate::key_records::{DsDigest, KeyRecords};
 use crate::sign::{SignError, SignPlan};
@@ -30,7 +30,8 @@ pub(crate) fn set_serial(zone: &mut Zone, serial: u32) {
     }
 }
 
-/// The DNSKEY of every key that is in the zone, and CDS and CDNSKEY of those that the parent's DS must name.
+/// The DNSKEY of every key that is in the zone, and CDS and CDNSKEY of those that the parent's DS must name, or those that ask for none (RFC 8078
+/// section 4).
 pub(crate) fn key_records(
     zone: &Zone,
     name: &ZoneName,
@@ -46,9 +47,11 @@ pub(crate) fn key_records(
             data,
         ));
     };
-    for key in keys.iter().filter(|key| key.record.state.in_zone()) {
+    for key in keys {
         let made = KeyRecords::new(name, &key.record).ok_or_else(|| SignError::key(&key.record))?;
-        add(made.dnskey_data().into());
+        if key.record.state.in_zone() {
+            add(made.dnskey_data().into());
+        }
         let signal = match plan.parent_signal {
             ParentSignal::None => false,
             ParentSignal::Cds => key.record.wants_ds(),
@@ -64,5 +67,24 @@ pub(crate) fn key_records(
                 .into());
         }
     }
+    let asks_for_none = match plan.parent_signal {
+        ParentSignal::None => false,
+        ParentSignal::Cds => ask_for_no_ds(keys),
+    };
+    if asks_for_none {
+        let (cds, cdnskey) = KeyRecords::delete_data().ok_or_else(|| SignError::Records {
+            what: "the records that ask for no DS".to_owned(),
+            reason: "they cannot be written".to_owned(),
+        })?;
+        add(cds.into());
+        add(cdnskey.into());
+    }
     Ok(records)
+}
+
+/// Whether the zone is to be insecure: a key was given up for that, and the DS of none is wanted.
+fn ask_for_no_ds(keys: &[ZoneKey]) -> bool {
+    let records = || keys.iter().map(|key| &key.record);
+    records().any(|key| key.times.insecure.is_some() && key.state.in_zone())
+        && !records().any(KeyRecord::wants_ds)
 }

@@ -11,10 +11,11 @@ use domain::crypto::common::PublicKey as Verifier;
 use domain::dnssec::sign::records::RecordsIter;
 use domain::rdata::dnssec::Timestamp;
 use domain::rdata::{Dnskey, Rrsig, ZoneRecordData};
-use key_metadata::{Advice, Time, ZoneName};
+use key_metadata::{Advice, KeyRecord, Time, ZoneName};
 
 use crate::denial_check::Denials;
 use crate::signed_data::signed_data;
+use crate::signing_key::{dnskey, flags};
 use crate::zone::{NameRecords, Owner, ZoneRecord, ZoneRrset};
 use crate::zone_reader::ZoneReader;
 
@@ -69,10 +70,19 @@ impl fmt::Display for Shown<'_> {
 
 /// Checks the text of a signed zone as of `now`: every authoritative RRset has a good signature for every algorithm of the DNSKEY RRset,
 /// no signature is bad or too many, and the denial chain covers exactly the names that are there.
-pub fn check(text: &str, zone: &ZoneName, now: Time) -> Result<Checked, CheckError> {
+///
+/// Each of the `unpublished` keys has signed every RRset but the DNSKEY RRset, in which it is not (RFC 6781 4.1.4). A stranger does not know of
+/// them, and so does without their signatures.
+pub fn check(
+    text: &str,
+    zone: &ZoneName,
+    unpublished: &[&KeyRecord],
+    now: Time,
+) -> Result<Checked, CheckError> {
     let (apex, records) = read(text, zone)?;
     one_ttl(&records)?;
     let mut check = Check::new(&apex, &records, Timestamp::from(now.unix_seconds() as u32))?;
+    check.know(unpublished)?;
     let mut denials = Denials::new(&apex);
     let mut cut: Option<Owner> = None;
     for name in RecordsIter::new_from_owned(&records) {
@@ -130,9 +140,21 @@ fn one_ttl(records: &[ZoneRecord]) -> Result<(), CheckError> {
     }
 }
 
+/// What a key is in the DNSKEY RRset.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// There, with the SEP bit.
+    EntryPoint,
+    /// There, without it.
+    ZoneKey,
+    /// Not there.
+    Unpublished,
+}
+
 struct Key {
     dnskey: Dnskey<Bytes>,
     verifier: Verifier,
+    place: Place,
 }
 
 /// The state of a check, and what it found.
@@ -140,6 +162,7 @@ struct Check<'a> {
     apex: &'a Owner,
     now: Timestamp,
     keys: Vec<Key>,
+    /// Those of the DNSKEY RRset.
     algorithms: Vec<SecurityAlgorithm>,
     problems: Vec<String>,
     rrsets: usize,
@@ -157,6 +180,11 @@ impl<'a> Check<'a> {
                 keys.push(Key {
                     dnskey: dnskey.clone(),
                     verifier,
+                    place: if dnskey.is_secure_entry_point() {
+                        Place::EntryPoint
+                    } else {
+                        Place::ZoneKey
+                    },
                 });
             }
         }
@@ -184,6 +212,26 @@ impl<'a> Check<'a> {
             rrsets: 0,
             signatures: 0,
         })
+    }
+
+    /// Takes in the keys of which only the signatures are there.
+    fn know(&mut self, unpublished: &[&KeyRecord]) -> Result<(), CheckError> {
+        for record in unpublished {
+            let unfit = || CheckError::Problems(vec![format!("{} cannot be used", record.name())]);
+            let made = dnskey(&record.public_key, flags(record)).ok_or_else(unfit)?;
+            let dnskey: Dnskey<Bytes> = made.convert();
+            let is_it = |key: &Key| key.dnskey.public_key() == dnskey.public_key();
+            if self.keys.iter().any(is_it) {
+                self.problems
+                    .push(format!("the DNSKEY of {} is there", record.name()));
+            }
+            self.keys.push(Key {
+                verifier: Verifier::from_dnskey(&dnskey).map_err(|_| unfit())?,
+                dnskey,
+                place: Place::Unpublished,
+            });
+        }
+        Ok(())
     }
 
     fn name(&mut self, name: &NameRecords<'_>) {
@@ -223,33 +271,53 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Each signature is good, and each algorithm of the DNSKEY RRset has one (RFC 4035 2.2).
+    /// Each signature is good, each algorithm of the DNSKEY RRset has one (RFC 4035 2.2), and so has each key that is not there.
     fn rrset(&mut self, rrset: &ZoneRrset<'_>, rrsigs: &[&Rrsig<Bytes, Owner>]) {
+        let dnskey = rrset.rtype() == Rtype::DNSKEY && rrset.owner() == self.apex;
         let mut good = Vec::new();
         for rrsig in rrsigs {
             match self.verify(rrset, rrsig) {
-                Ok(entry_point) => good.push((rrsig.algorithm(), entry_point)),
+                Ok(Place::Unpublished) if dnskey => self.problem(
+                    rrset,
+                    &format!("has a signature by key {}, which is not in it", rrsig.key_tag()),
+                ),
+                Ok(place) => good.push((rrsig.algorithm(), rrsig.key_tag(), place)),
                 Err(reason) => self.problem(
                     rrset,
                     &format!("has a bad signature by key {}: {reason}", rrsig.key_tag()),
                 ),
             }
         }
-        let dnskey = rrset.rtype() == Rtype::DNSKEY && rrset.owner() == self.apex;
+        let does = |place| match place {
+            Place::EntryPoint => true,
+            Place::ZoneKey => !dnskey,
+            Place::Unpublished => false,
+        };
         for algorithm in self.algorithms.clone() {
-            if !good
-                .iter()
-                .any(|(by, entry_point)| *by == algorithm && (!dnskey || *entry_point))
-            {
+            if !good.iter().any(|(by, _, place)| *by == algorithm && does(*place)) {
                 self.problem(rrset, &format!("has no good signature of algorithm {algorithm}"));
             }
+        }
+        let unpublished = self
+            .keys
+            .iter()
+            .filter(|key| key.place == Place::Unpublished && !dnskey);
+        let wanted = unpublished.map(|key| (key.dnskey.algorithm(), key.dnskey.key_tag(), key.place));
+        for missing in wanted.filter(|key| !good.contains(key)).collect::<Vec<_>>() {
+            self.problem(
+                rrset,
+                &format!(
+                    "has no good signature by key {}, which is not published",
+                    missing.1
+                ),
+            );
         }
         self.signatures += good.len();
         self.rrsets += 1;
     }
 
-    /// Whether the signature is good, and then whether a key with the SEP bit made it.
-    fn verify(&self, rrset: &ZoneRrset<'_>, rrsig: &Rrsig<Bytes, Owner>) -> Result<bool, &'static str> {
+    /// Whether the signature is good, and then what its key is.
+    fn verify(&self, rrset: &ZoneRrset<'_>, rrsig: &Rrsig<Bytes, Owner>) -> Result<Place, &'static str> {
         if rrsig.signer_name() != self.apex {
             return Err("its signer is not the zone");
         }
@@ -268,7 +336,7 @@ impl<'a> Check<'a> {
             return Err("its key is not in the DNSKEY RRset");
         }
         match keys.find(|key| key.verifier.verify(&data, rrsig.signature()).is_ok()) {
-            Some(key) => Ok(key.dnskey.is_secure_entry_point()),
+            Some(key) => Ok(key.place),
             None => Err("it does not verify"),
         }
     }

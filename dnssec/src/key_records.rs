@@ -111,6 +111,14 @@ impl KeyRecords {
         ["CDS 0 0 0 00", "CDNSKEY 0 3 0 AA=="].map(|record| format!("{owner} {ttl} IN {record}"))
     }
 
+    /// The same, to be signed with the zone; there is nothing in them that could not be written.
+    pub(crate) fn delete_data() -> Option<(Cds<Bytes>, Cdnskey<Bytes>)> {
+        let (algorithm, digest) = (SecurityAlgorithm::from_int(0), DigestAlgorithm::from_int(0));
+        let zero = Bytes::from_static(&[0]);
+        let cds = Cds::new(0, algorithm, digest, zero.clone()).ok()?;
+        Some((cds, Cdnskey::new(0, 3, algorithm, zero).ok()?))
+    }
+
     /// The DNSKEY record.
     pub fn dnskey(&self, ttl: u32) -> String {
         self.line(ttl, &self.dnskey_data())

@@ -78,7 +78,7 @@ pub enum SignError {
     NoKeys(ZoneName),
     /// A validator that follows one algorithm would find part of the zone unsigned (RFC 6840 5.11).
     #[error(
-        "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm"
+        "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm there"
     )]
     Incomplete {
         /// The zone.
@@ -87,6 +87,8 @@ pub enum SignError {
         algorithm: KeyAlgorithm,
         /// The role that is missing: KSK or ZSK, either of which a CSK can be.
         role: Role,
+        /// What would complete it.
+        remedy: String,
     },
     /// A key whose public part makes no record.
     #[error("{role} {tag} has a public key that fits no DNSKEY record")]
@@ -151,9 +153,7 @@ impl Advice for SignError {
             Self::NoKeys(zone) => Some(format!(
                 "keyrite-keyctl generate --zone {zone} --role ksk --role zsk --activate"
             )),
-            Self::Incomplete { zone, role, .. } => {
-                Some(format!("keyrite-keyctl generate --zone {zone} --role {role} --activate").to_lowercase())
-            }
+            Self::Incomplete { remedy, .. } => Some(remedy.clone()),
             Self::Token { source, .. } => source.hint(),
             Self::Key { .. } | Self::NotAtHand { .. } | Self::Legacy { .. } | Self::Records { .. } => None,
         }
@@ -209,7 +209,8 @@ pub fn sign(
 
 /// Every algorithm of the DNSKEY RRset signs that RRset and the rest of the zone.
 fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
-    if !keys.iter().any(|key| key.record.state == KeyState::Active) {
+    let in_use = |key: &ZoneKey| matches!(key.record.state, KeyState::Active | KeyState::RetireActive);
+    if !keys.iter().any(in_use) {
         return Err(SignError::NoKeys(zone.clone()));
     }
     let in_zone = keys.iter().filter(|key| key.record.state.in_zone());
@@ -218,18 +219,46 @@ fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
         let of_it = || keys.iter().filter(|key| key.record.algorithm() == algorithm);
         for (role, does) in [
             (Role::Ksk, of_it().any(|key| key.record.signs_dnskey())),
-            (Role::Zsk, of_it().any(|key| key.record.signs_zone())),
+            (
+                Role::Zsk,
+                of_it().any(|key| key.record.signs_zone() && key.record.state.in_zone()),
+            ),
         ] {
             if !does {
                 return Err(SignError::Incomplete {
                     zone: zone.clone(),
                     algorithm,
                     role,
+                    remedy: completion(zone, role, of_it().map(|key| &key.record)),
                 });
             }
         }
     }
     Ok(())
+}
+
+/// What completes an algorithm of which `keys` are all, and none of them does the part of `role`: one that comes in is to follow the others, or
+/// the others one that went, or one is to be made.
+fn completion<'a>(zone: &ZoneName, role: Role, keys: impl Iterator<Item = &'a KeyRecord> + Clone) -> String {
+    let does = |key: &KeyRecord| match role {
+        Role::Ksk => key.role.signs_dnskey(),
+        Role::Zsk | Role::Csk => key.role.signs_zone(),
+    };
+    let step =
+        |step: &str, key: &KeyRecord| format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
+    let of = |states: &[KeyState]| keys.clone().find(|key| does(key) && states.contains(&key.state));
+    if let Some(key) = of(&[KeyState::PreActive]) {
+        return step("publish", key);
+    }
+    let went = of(&[KeyState::PostActive, KeyState::Retired, KeyState::Removed]);
+    if let (Some(_), Some(left)) = (went, keys.clone().find(|key| key.state.in_zone() && !does(key))) {
+        let leaves = if left.signs_zone() { "withdraw" } else { "remove" };
+        return step(leaves, left);
+    }
+    if let Some(key) = of(&[KeyState::Generated]) {
+        return step("publish", key);
+    }
+    format!("keyrite-keyctl generate --zone {zone} --role {role} --activate").to_lowercase()
 }
 
 /// Adds the NSEC or NSEC3 chain.
@@ -264,6 +293,8 @@ fn add_denial(apex: &Owner, records: &mut Vec<ZoneRecord>, denial: Denial) -> Re
 struct Signers<'a> {
     dnskey: Vec<Signer<'a>>,
     zone: Vec<Signer<'a>>,
+    /// Those of the zone whose DNSKEY is not there.
+    unpublished: Vec<Signer<'a>>,
 }
 
 impl<'a> Signers<'a> {
@@ -271,6 +302,7 @@ impl<'a> Signers<'a> {
         let mut signers = Self {
             dnskey: Vec::new(),
             zone: Vec::new(),
+            unpublished: Vec::new(),
         };
         for key in keys.iter().filter(|key| key.record.signs()) {
             let record = &key.record;
@@ -294,7 +326,9 @@ impl<'a> Signers<'a> {
             if record.signs_dnskey() {
                 signers.dnskey.push(signer()?);
             }
-            if record.signs_zone() {
+            if record.signs_unpublished() {
+                signers.unpublished.push(signer()?);
+            } else if record.signs_zone() {
                 signers.zone.push(signer()?);
             }
         }
@@ -322,7 +356,7 @@ impl<'a> Signers<'a> {
                     continue;
                 }
                 let (signers, valid) = self.of(&rrset, apex, plan);
-                for signer in signers {
+                for signer in signers.into_iter().flatten() {
                     rrsigs.push(sign_rrset(signer, &rrset, valid, &mut scratch)?);
                     progress();
                 }
@@ -331,13 +365,15 @@ impl<'a> Signers<'a> {
         Ok(rrsigs)
     }
 
-    /// The keys that sign an RRset, and for when: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1).
-    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner, plan: &SignPlan) -> (&[Signer<'a>], Valid) {
+    /// The keys that sign an RRset, and for when: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1). With an algorithm that comes or goes
+    /// all is signed but the DNSKEY RRset (RFC 6781 4.1.4).
+    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner, plan: &SignPlan) -> ([&[Signer<'a>]; 2], Valid) {
         match rrset.rtype() {
-            Rtype::DNSKEY | Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => {
-                (&self.dnskey, plan.dnskey_signatures)
+            Rtype::DNSKEY if rrset.owner() == apex => ([&self.dnskey, &[]], plan.dnskey_signatures),
+            Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => {
+                ([&self.dnskey, &self.unpublished], plan.dnskey_signatures)
             }
-            _ => (&self.zone, plan.signatures),
+            _ => ([&self.zone, &self.unpublished], plan.signatures),
         }
     }
 }

@@ -107,6 +107,11 @@ impl KeyRecord {
             }
     }
 
+    /// Whether its signatures are in the zone and its DNSKEY is not.
+    pub const fn signs_unpublished(&self) -> bool {
+        self.signs_zone() && !self.state.in_zone()
+    }
+
     /// Whether it signs anything, so that its private part is needed.
     pub const fn signs(&self) -> bool {
         self.signs_dnskey() || self.signs_zone()

@@ -179,8 +179,13 @@ impl Run<'_> {
         let progress = Progress::new(&format!("signing {name}"), zone.len() as u64);
         let made = sign(zone, name, &keys, &plan, || progress.step())?;
         drop(progress);
+        let unpublished: Vec<_> = records
+            .keys()
+            .iter()
+            .filter(|key| key.signs_unpublished())
+            .collect();
         // The text that was checked is the text that is published.
-        let Checked { rrsets, denials, .. } = check(&made.text, name, now)?;
+        let Checked { rrsets, denials, .. } = check(&made.text, name, &unpublished, now)?;
         replace(&signed_path, |out| out.write_all(made.text.as_bytes()))?;
         signed.signatures = made.signatures;
         signed.rrsets = rrsets;

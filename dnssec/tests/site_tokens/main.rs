@@ -3,6 +3,7 @@
 //! SoftHSM reads its store's place from the environment of its process, so each test runs in a process of its own: this program again,
 //! with `--child` and the test's name.
 
+mod signing;
 mod softhsm;
 mod tpm;
 
@@ -33,9 +34,12 @@ fn main() -> ExitCode {
     {
         return run_child(name, Path::new(folder));
     }
-    let tests = softhsm::TESTS.iter().chain(tpm::TESTS);
-    let trials = tests.map(|(name, _)| Trial::test(*name, || run(name).map_err(Failed::from)));
+    let trials = tests().map(|(name, _)| Trial::test(*name, || run(name).map_err(Failed::from)));
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+fn tests() -> impl Iterator<Item = &'static (&'static str, Body)> {
+    softhsm::TESTS.iter().chain(signing::TESTS).chain(tpm::TESTS)
 }
 
 fn run(name: &str) -> Outcome {
@@ -61,10 +65,7 @@ fn run(name: &str) -> Outcome {
     reason = "a test's process tells its parent what failed"
 )]
 fn run_child(name: &str, folder: &Path) -> ExitCode {
-    let test = softhsm::TESTS
-        .iter()
-        .chain(tpm::TESTS)
-        .find(|(known, _)| *known == name);
+    let test = tests().find(|(known, _)| *known == name);
     let Some((_, body)) = test else {
         eprintln!("there is no test '{name}'");
         return ExitCode::FAILURE;

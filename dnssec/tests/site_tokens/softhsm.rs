@@ -30,7 +30,7 @@ pub const TESTS: &[(&str, Body)] = &[
 ];
 
 /// A site with two tokens, `one` and `two`.
-fn two_tokens(folder: &Path) -> Result<SiteFolder, Box<dyn std::error::Error>> {
+pub fn two_tokens(folder: &Path) -> Result<SiteFolder, Box<dyn std::error::Error>> {
     let module = pkcs11::Module::load(Path::new(sandbox::SOFTHSM_MODULE))?;
     let mut tokens = Vec::new();
     for label in ["one", "two"] {
@@ -41,7 +41,7 @@ fn two_tokens(folder: &Path) -> Result<SiteFolder, Box<dyn std::error::Error>> {
     site(folder, &tokens)
 }
 
-fn open(site: &SiteFolder) -> Result<SiteTokens<'_>, Box<dyn std::error::Error>> {
+pub fn open(site: &SiteFolder) -> Result<SiteTokens<'_>, Box<dyn std::error::Error>> {
     let mut tokens = SiteTokens::new(site);
     tokens.open(&name("one")?, pin())?;
     tokens.open(&name("two")?, pin())?;
