@@ -328,7 +328,7 @@ fn the_first_pregenerate_leaves_an_hour_where_a_day_is_needed() {
     assert_eq!(waits, ["1h", "1h"]);
     assert_eq!(
         reading.assumptions,
-        ["no key here signs the DNSKEY RRset: a KSK is taken to have done so all along, and to stay"]
+        ["there is no KSK here: one is taken to have been there all along, and to stay"]
     );
     let found = proved(&reading, since).unwrap_err();
     let steps: Vec<_> = found

@@ -12,4 +12,6 @@ mod served;
 
 mod bind_policies;
 mod bind_running;
+mod dnst;
 mod knot;
+mod opendnssec;
