@@ -25,7 +25,7 @@ help:
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
 	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites and logs to small ones"
-	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
+	@echo "make fuzz        each parser of a file of others for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian), and what the tests compare with (Python), into target/python"
 	@echo "make man         man pages and completions, into target/man"
 	@echo "make screenshots pictures of a rehearsal's report and of its script on paper, into docs/"
@@ -64,6 +64,7 @@ bench: deps
 
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-rollover --test fuzz -- --nocapture $(FUZZ_TARGET)
 
 check: deps
 	cargo fmt --all --check
