@@ -304,6 +304,9 @@ fn words(changes: &[&Change], keys: &[KeyLanes]) -> String {
             .or_default()
             .push((change.part, change.way));
     }
+    // Who comes before who goes.
+    let mut by_key: Vec<_> = by_key.into_iter().collect();
+    by_key.sort_by_key(|(_, all)| all.iter().map(|(_, way)| *way).min());
     let mut text = String::new();
     for (key, mut all) in by_key {
         all.sort_unstable();
