@@ -35,7 +35,7 @@ help:
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
 	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites and logs to small ones"
-	@echo "make fuzz        each parser of a foreign format for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
+	@echo "make fuzz        each parser of a file of others for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian), and what the tests compare with (Python), into target/python"
 	@echo "make man         man pages and completions, into target/man"
 	@echo "make screenshots pictures of a rehearsal's report, its script on paper, and rollovers, into docs/ (make chart-screenshots CHART=plan.svg)"
@@ -73,7 +73,7 @@ bench: deps
 	cargo bench --locked --package keyrite-pkcs11 --bench wrap
 
 fuzz:
-	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --package keyrite-dnssec --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --package keyrite-dnssec --package keyrite-rollover --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)
 
 check: deps
 	cargo fmt --all --check

@@ -327,13 +327,17 @@ fn overlap(
 }
 
 impl Counterexample {
-    /// What it comes to, in sentences, with the names of the schedule.
+    /// What it comes to, in a sentence, with the names of the schedule.
     pub fn tell(&self, schedule: &Schedule) -> String {
-        let mut text = match (&self.fault, self.until) {
-            (Fault::Chain { .. }, Some(until)) => format!("from {} until {until}, ", self.at),
-            (_, _) => format!("from {}, ", self.at),
-        };
-        text += &self.fault.to_string();
+        self.lines(schedule).join("; ")
+    }
+
+    /// The same in parts: when and what, what is held, which step must wait until when.
+    pub fn lines(&self, schedule: &Schedule) -> Vec<String> {
+        let mut lines = vec![match (&self.fault, self.until) {
+            (Fault::Chain { .. }, Some(until)) => format!("from {} until {until}, {}", self.at, self.fault),
+            (_, _) => format!("from {}, {}", self.at, self.fault),
+        }];
         if let Some(mix) = &self.mix {
             let [ds, dnskey, zone] = mix.as_ref();
             let names = |keys: &BTreeSet<KeyIndex>| match keys.is_empty() {
@@ -343,22 +347,25 @@ impl Counterexample {
                     labels.join(", ")
                 }
             };
-            text += &format!(
-                "; held: DS of {}; DNSKEY of {} signed by {}; zone signed by {}",
+            lines.push(format!(
+                "held: DS of {}; DNSKEY of {} signed by {}; zone signed by {}",
                 names(&ds.keys),
                 names(&dnskey.keys),
                 names(&dnskey.signers),
                 names(&zone.signers)
-            );
+            ));
         }
         match self.delay {
             Some(Delay { cause, until }) => {
-                text += &format!("; '{}' must wait until {until}", schedule.cause_name(cause));
+                lines.push(format!(
+                    "'{}' must wait until {until}",
+                    schedule.cause_name(cause)
+                ));
             }
-            None if self.mix.is_some() => text += "; no wait mends it: the set itself is wrong",
+            None if self.mix.is_some() => lines.push("no wait mends it: the set itself is wrong".to_owned()),
             None => {}
         }
-        text
+        lines
     }
 }
 

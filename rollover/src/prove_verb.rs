@@ -162,35 +162,40 @@ const DAY: u32 = 24 * HOUR;
 fn in_words(zone: &ZoneName, proof: &Proof) -> String {
     let [ds, dnskey, signatures] = proof.versions;
     format!(
-        "{zone}: safe for {}, from {} until {} and from then on: {ds} of the DS RRset, {dnskey} of the DNSKEY RRset and {signatures} of the \
-         zone's signatures make {} mixes that a cache can hold, and each is a chain\n",
+        "{zone}: safe for {}, from {} until {} and from then on\n  {ds} versions of the DS RRset, {dnskey} of the DNSKEY RRset and \
+         {signatures} of the zone's signatures: {} mixes that a cache can hold, each a chain\n",
         proof.validators, proof.since, proof.until, proof.mixes
     )
 }
 
-/// A line for each step that comes too early, of the first mix that shows it, and one for each fault that no wait mends.
+/// Each step that comes too early, by the first mix that shows how long it must wait, and each fault that no wait mends.
 fn by_step(schedule: &Schedule, found: &[Counterexample]) -> String {
     let step = |fault: &Counterexample| -> Option<CauseIndex> { fault.delay.map(|delay| delay.cause) };
     let mut text = String::new();
     let mut told = BTreeSet::new();
     for fault in found {
-        let Some(cause) = step(fault) else {
-            text += &format!("{}: {}\n", schedule.zone, fault.tell(schedule));
-            continue;
+        let mut same: Vec<&Counterexample> = vec![fault];
+        if let Some(cause) = step(fault) {
+            if !told.insert(cause) {
+                continue;
+            }
+            same = found.iter().filter(|other| step(other) == Some(cause)).collect();
+        }
+        let longest = same
+            .iter()
+            .filter_map(|other| other.delay)
+            .map(|delay| delay.until)
+            .max();
+        let shown = same
+            .iter()
+            .find(|other| other.delay.map(|delay| delay.until) == longest);
+        let lines = shown.map_or(fault, |shown| shown).lines(schedule);
+        let more = match same.len() {
+            1 => String::new(),
+            2 => " (1 more mix of this step)".to_owned(),
+            all => format!(" ({} more mixes of this step)", all - 1),
         };
-        if !told.insert(cause) {
-            continue;
-        }
-        let same = || found.iter().filter(|other| step(other) == Some(cause));
-        // The wait that mends all of them.
-        let longest = same().max_by_key(|other| other.delay.map(|delay| delay.until));
-        let shown = longest.map_or(fault, |longest| longest);
-        text += &format!("{}: {}", schedule.zone, shown.tell(schedule));
-        match same().count() - 1 {
-            0 => text += "\n",
-            1 => text += " (1 more mix of this step)\n",
-            more => text += &format!(" ({more} more mixes of this step)\n"),
-        }
+        text += &format!("{}: {}{more}\n", schedule.zone, lines.join("\n  "));
     }
     text
 }

@@ -290,3 +290,11 @@ fn slack_2021_signing_was_turned_off_while_caches_had_the_ds() {
 fn se_2022_is_no_fault_of_times_or_sets() {
     proved(&read(include_str!("outages/se-2022-02.yaml"))).unwrap();
 }
+
+#[test]
+fn the_example_of_the_format_is_one() {
+    let page = include_str!("../../docs/formats/history-of-rrsets.md");
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    proved(&read(example)).unwrap();
+}

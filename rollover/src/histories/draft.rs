@@ -118,7 +118,7 @@ impl Draft {
 
     /// The schedule.
     ///
-    /// Who signs the DNSKEY RRset or the zone, where no key here does, is taken to have been there all along. What was before the first key
+    /// A KSK or ZSK, where there is none, is taken to have been there all along. What was before the first key
     /// that is told of is an unsigned zone, unless its DS shows that there were others.
     pub fn finish(mut self, zone: &ZoneName, around: &Circumstances) -> Result<Reading, HistoryError> {
         let Some(earliest) = self.changes.iter().map(|change| change.window.from).min() else {
@@ -127,7 +127,7 @@ impl Draft {
         let [ds, dnskey_signed, zone_signed] =
             [Part::Ds, Part::DnskeyRrsig, Part::ZoneRrsig].map(|part| self.first(part));
         let signed = [dnskey_signed, zone_signed].into_iter().flatten().max();
-        let is_whole = dnskey_signed.is_some() && zone_signed.is_some();
+        let is_whole = self.missing().is_empty();
         let since = match (ds, signed) {
             (Some(ds), Some(signed)) if ds < signed => signed,
             (_, Some(signed)) if !is_whole => signed,
@@ -139,6 +139,14 @@ impl Draft {
             ));
         }
         self.finish_at(zone, around, since)
+    }
+
+    /// The roles of which there is no key.
+    fn missing(&self) -> Vec<Role> {
+        let is_there = |does: fn(Role) -> bool| self.keys.iter().any(|key| does(key.role));
+        let ksk = (!is_there(Role::signs_dnskey)).then_some(Role::Ksk);
+        let zsk = (!is_there(Role::signs_zone)).then_some(Role::Zsk);
+        [ksk, zsk].into_iter().flatten().collect()
     }
 
     /// When something of that part first comes.
@@ -158,16 +166,11 @@ impl Draft {
         if self.changes.is_empty() {
             return Err(HistoryError::NoKeys { zone: zone.clone() });
         }
-        for (role, signature, part) in [
-            (Role::Ksk, Part::DnskeyRrsig, "the DNSKEY RRset"),
-            (Role::Zsk, Part::ZoneRrsig, "the zone"),
-        ] {
-            if self.first(signature).is_none() {
-                self.stand_in(role, since);
-                self.assume(format!(
-                    "no key here signs {part}: a {role} is taken to have done so all along, and to stay"
-                ));
-            }
+        for role in self.missing() {
+            self.stand_in(role, since);
+            self.assume(format!(
+                "there is no {role} here: one is taken to have been there all along, and to stay"
+            ));
         }
         let mut schedule = Schedule {
             zone: zone.clone(),
@@ -301,6 +304,9 @@ fn words(changes: &[&Change], keys: &[KeyLanes]) -> String {
             .or_default()
             .push((change.part, change.way));
     }
+    // Who comes before who goes.
+    let mut by_key: Vec<_> = by_key.into_iter().collect();
+    by_key.sort_by_key(|(_, all)| all.iter().map(|(_, way)| *way).min());
     let mut text = String::new();
     for (key, mut all) in by_key {
         all.sort_unstable();

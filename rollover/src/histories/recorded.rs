@@ -227,7 +227,7 @@ impl History {
                 Err(YamlError {
                     line: place.map(|(line, _)| line),
                     column: place.map(|(_, column)| column),
-                    path: path.join("."),
+                    path: dotted(&path),
                     reason,
                 })
             }
@@ -239,7 +239,7 @@ impl History {
         self.build().map_err(|Nonsense { path, reason }| YamlError {
             line: None,
             column: None,
-            path: path.join("."),
+            path: dotted(&path),
             reason,
         })
     }
@@ -355,6 +355,20 @@ impl History {
             revoked: set("revoked", &told.revoked)?,
         })
     }
+}
+
+/// `events[2].then.dnskey[0]`, as the parser has it.
+fn dotted(path: &[String]) -> String {
+    let mut text = String::new();
+    for part in path {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            text += &format!("[{part}]");
+        } else {
+            let dot = if text.is_empty() { "" } else { "." };
+            text += &format!("{dot}{part}");
+        }
+    }
+    text
 }
 
 /// Steps of the same words are one step.

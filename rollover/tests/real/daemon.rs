@@ -13,6 +13,17 @@ pub struct Daemon(Child);
 impl Daemon {
     /// Starts a program of that Debian package; what it says is in `log`.
     pub fn start(package: &str, folder: &Path, log: &Path, argv: &[&str]) -> Self {
+        Self::start_with(package, folder, log, &[], argv)
+    }
+
+    /// The same, with that in its environment.
+    pub fn start_with(
+        package: &str,
+        folder: &Path,
+        log: &Path,
+        environment: &[(&str, &str)],
+        argv: &[&str],
+    ) -> Self {
         let file = File::create(log).unwrap();
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
@@ -21,6 +32,7 @@ impl Daemon {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("TZ", "UTC")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -41,22 +53,35 @@ impl Drop for Daemon {
 
 /// Runs a program to its end, which must be a good one.
 pub fn run(package: &str, folder: &Path, argv: &[&str]) -> String {
+    run_with(package, folder, &[], argv)
+}
+
+/// The same, with that in its environment.
+pub fn run_with(package: &str, folder: &Path, environment: &[(&str, &str)], argv: &[&str]) -> String {
+    attempt(package, folder, environment, argv).unwrap_or_else(|told| panic!("{argv:?}: {told}"))
+}
+
+/// The same; what it said, if its end was not good.
+pub fn attempt(
+    package: &str,
+    folder: &Path,
+    environment: &[(&str, &str)],
+    argv: &[&str],
+) -> Result<String, String> {
     let out = Command::new(argv[0])
         .args(&argv[1..])
         .current_dir(folder)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("TZ", "UTC")
+        .envs(environment.iter().copied())
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}; install the Debian package {package}", argv[0]));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        out.status.success(),
-        "{argv:?}: {}{}",
-        text(&out.stdout),
-        text(&out.stderr)
-    );
-    text(&out.stdout)
+    match out.status.success() {
+        true => Ok(text(&out.stdout)),
+        false => Err(text(&out.stdout) + &text(&out.stderr)),
+    }
 }
 
 /// Waits until something is so, at most ten seconds.

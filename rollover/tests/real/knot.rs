@@ -328,7 +328,7 @@ fn the_first_pregenerate_leaves_an_hour_where_a_day_is_needed() {
     assert_eq!(waits, ["1h", "1h"]);
     assert_eq!(
         reading.assumptions,
-        ["no key here signs the DNSKEY RRset: a KSK is taken to have done so all along, and to stay"]
+        ["there is no KSK here: one is taken to have been there all along, and to stay"]
     );
     let found = proved(&reading, since).unwrap_err();
     let steps: Vec<_> = found
@@ -337,17 +337,11 @@ fn the_first_pregenerate_leaves_an_hour_where_a_day_is_needed() {
         .map(|delay| (reading.schedule.cause_name(delay.cause), delay.until))
         .collect();
     let [first, second] = [&keys[0], &keys[1]].map(|key| format!("ZSK {}", key.tag));
-    let takes_over = format!("{first} ceases to sign the zone, {second} begins to sign the zone");
-    let takes_over = [
-        takes_over,
-        format!("{second} begins to sign the zone, {first} ceases to sign the zone"),
-    ];
+    let takes_over = format!("{second} begins to sign the zone, {first} ceases to sign the zone");
     let published = keys[1].times.get(Event::Published).unwrap();
     let retired = keys[0].times.get(Event::Retired).unwrap();
     let hours = |hours| Span::from_seconds(hours * HOUR);
-    assert!(steps.iter().any(|(step, until)| {
-        takes_over.iter().any(|words| words == step) && *until == published.after(hours(2))
-    }));
+    assert!(steps.contains(&(&takes_over, published.after(hours(2)))));
     assert!(steps.contains(&(&format!("{first} is removed"), retired.after(hours(25)))));
     // The second run knows the TTLs.
     let (_, reading, waits) = pregenerated(&["+1", "+3mo"]);

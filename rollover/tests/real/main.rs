@@ -10,6 +10,9 @@ mod daemon;
 mod named;
 mod served;
 
+mod bind_by_hand;
 mod bind_policies;
 mod bind_running;
+mod dnst;
 mod knot;
+mod opendnssec;
