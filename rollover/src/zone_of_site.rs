@@ -9,7 +9,8 @@ use key_metadata::{
 };
 use rollover::margin::margins;
 use rollover::plan::Plan;
-use rollover::planner::{Evidence, Goal, PlanError, Request, Stage, claim, plan};
+use rollover::planner::{Evidence, Goal, PlanError, Request, Stage, claim, plan, recorded};
+use rollover::schedule::Schedule;
 
 /// What is wanted beside the policy's rollovers, or tried.
 #[derive(Args, Debug, Default, Clone)]
@@ -212,7 +213,20 @@ impl ZoneOfSite {
             }),
             Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure | Goal::Abandon => true,
         });
-        let request = Request {
+        let request = self.request(goals, trials, now, until);
+        let mut made = plan(&request)?;
+        made.margins = margins(&made.schedule, &claim(&request, &made.schedule))?;
+        Ok(made)
+    }
+
+    /// What is published by the records alone, and the figures that it is under.
+    pub fn recorded(&self, now: Time) -> (Schedule, Figures) {
+        let request = self.request(Vec::new(), &Trials::default(), now, now);
+        (recorded(&request), request.figures)
+    }
+
+    fn request(&self, goals: Vec<Goal>, trials: &Trials, now: Time, until: Time) -> Request<'_> {
+        Request {
             zone: &self.name,
             policy_name: &self.policy_name,
             policy: &self.policy,
@@ -223,10 +237,7 @@ impl ZoneOfSite {
             until,
             goals,
             outages: trials.outage.clone(),
-        };
-        let mut made = plan(&request)?;
-        made.margins = margins(&made.schedule, &claim(&request, &made.schedule))?;
-        Ok(made)
+        }
     }
 
     /// The keys that a wish is about.

@@ -148,6 +148,12 @@ pub fn claim(request: &Request<'_>, schedule: &Schedule) -> Claim {
     }
 }
 
+/// What is published by the records alone, if nothing more is done.
+pub fn recorded(request: &Request<'_>) -> Schedule {
+    let (draft, since, silences) = routine::begin(request);
+    schedule(request, &draft, since, silences)
+}
+
 /// The plan, proved.
 pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     feasible(request)?;

@@ -14,10 +14,23 @@ const MOST_ROLLOVERS: usize = 2000;
 
 /// The draft of a plan: its steps, when its records begin, and when nothing is signed.
 pub fn draft<'a>(request: &'a Request<'a>) -> Result<(Draft<'a>, Time, Vec<Silence>), PlanError> {
+    let (mut draft, since, silences) = begin(request);
+    let mut run = Run {
+        request,
+        draft: &mut draft,
+        silences,
+    };
+    run.all()?;
+    let silences = run.silences;
+    Ok((draft, since, silences))
+}
+
+/// A draft with the past alone.
+pub fn begin<'a>(request: &'a Request<'a>) -> (Draft<'a>, Time, Vec<Silence>) {
     let past = past(request);
     let mut causes = past.causes;
     let silences = silences(&request.outages, &mut causes);
-    let mut draft = Draft {
+    let draft = Draft {
         zone: request.zone,
         figures: &request.figures,
         now: request.now,
@@ -27,14 +40,7 @@ pub fn draft<'a>(request: &'a Request<'a>) -> Result<(Draft<'a>, Time, Vec<Silen
         rollovers: Vec::new(),
         steps: Vec::new(),
     };
-    let mut run = Run {
-        request,
-        draft: &mut draft,
-        silences,
-    };
-    run.all()?;
-    let silences = run.silences;
-    Ok((draft, past.since, silences))
+    (draft, past.since, silences)
 }
 
 struct Run<'r, 'd> {

@@ -14,11 +14,12 @@ use rollover::histories::{self, Reading, Software};
 use rollover::schedule::{KeyIndex, Schedule};
 
 use super::figures::{Figure, FigureArguments, InFile, one};
+use crate::zone_of_site::ZoneOfSite;
 
 /// Whose keys they are, or who wrote them down.
 #[derive(Args)]
 pub struct Source {
-    /// The zone, where the source has several
+    /// The zone, where the source has several; with no source, a zone of the site by its records
     #[arg(long, value_name = "ZONE")]
     zone: Option<ZoneName>,
     #[command(flatten)]
@@ -145,9 +146,13 @@ impl Source {
             let told = ttl_of(file, &set)?;
             let (around, figures) = around(Software::Dnst, told.as_ref())?;
             (histories::dnst::schedule(&set, &around, now)?, figures)
+        } else if let Some(zone) = &self.zone {
+            return Ok(of_site(&ZoneOfSite::read(&site.open()?, zone)?, now));
         } else {
             let failure = Failure::new(Exit::Usage, "nothing was named to be proved");
-            return Err(failure.hint("name --bind, --knot, --opendnssec, --dnst or --history".to_owned()));
+            return Err(failure.hint(
+                "name --bind, --knot, --opendnssec, --dnst or --history; or a zone of the site".to_owned(),
+            ));
         };
         let Reading {
             schedule,
@@ -232,6 +237,31 @@ impl Source {
             assumptions: Vec::new(),
             begins: Some(since),
         })
+    }
+}
+
+/// A zone of the site: what its records say, and goes on if nothing more is done. What is to be done, `plan` proves.
+fn of_site(zone: &ZoneOfSite, now: Time) -> Told {
+    let (schedule, figures) = zone.recorded(now);
+    let all = [
+        ("Dsgn", figures.dsgn),
+        ("Dprp", figures.dprp),
+        ("TTLkey", figures.ttl_key),
+        ("TTLsig", figures.ttl_sig),
+        ("DprpP", figures.dprp_parent),
+        ("TTLds", figures.ttl_ds),
+        ("Dreg", figures.dreg),
+    ];
+    let figures = all.map(|(name, figure)| Figure {
+        name,
+        value: figure.span,
+        from: figure.origin.to_string(),
+    });
+    Told {
+        schedule,
+        figures: figures.into(),
+        assumptions: Vec::new(),
+        begins: None,
     }
 }
 
