@@ -16,7 +16,7 @@ use crate::zone_of_site::{Trials, Wishes, ZoneOfSite, no_plan};
 /// The options of `diff`.
 #[derive(Args)]
 pub struct DiffArguments {
-    /// What 'plan --json' printed before
+    /// What 'plan --json' printed before, or 'plan --out' wrote
     old: PathBuf,
     /// What it printed after
     new: PathBuf,

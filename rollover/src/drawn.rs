@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output};
 use key_metadata::store::replace;
-use rollover::pictures::{Chart, Glyphs, coloured, ics, sheet, svg};
+use rollover::pictures::{Chart, Glyphs, coloured, ics, json, sheet, svg};
 use rollover::plan::Plan;
 use rollover::text;
 
@@ -30,6 +30,9 @@ pub struct Pictures {
     /// Write a calendar with alarms
     #[arg(long, value_name = "FILE")]
     ics: Option<PathBuf>,
+    /// Write the plan as JSON: the bytes whose SHA-256 the sheet and a kept decision name
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Write a sheet to be printed, with blanks to sign in, as HTML
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
@@ -38,7 +41,10 @@ pub struct Pictures {
 impl Pictures {
     /// A file holds one zone.
     pub fn check(&self, zones: usize) -> Outcome {
-        let files = [&self.svg, &self.ics, &self.sheet].into_iter().flatten().count();
+        let files = [&self.svg, &self.ics, &self.sheet, &self.out]
+            .into_iter()
+            .flatten()
+            .count();
         if files > 0 && zones != 1 {
             return Err(Failure::new(
                 Exit::Usage,
@@ -85,6 +91,12 @@ impl Pictures {
         }
         if let Some(path) = &self.ics {
             put(path, &ics(plan))?;
+        }
+        if let Some(path) = &self.out {
+            put(
+                path,
+                &json(plan).map_err(|error| Failure::of(Exit::Failed, &error))?,
+            )?;
         }
         if let Some(path) = &self.sheet {
             let page = sheet(plan).map_err(|error| Failure::of(Exit::Failed, &error))?;

@@ -3,6 +3,7 @@
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, SiteArguments};
 use key_metadata::{Digest, Intention, KeptGoal, SiteFolder, ZoneName};
+use rollover::pictures::json;
 use rollover::plan::Plan;
 
 use crate::zone_of_site::ZoneOfSite;
@@ -95,8 +96,8 @@ impl Keep {
     }
 }
 
-/// SHA-256 of a plan's JSON: what a kept decision names, and what a printed plan carries.
-pub fn digest(plan: &Plan) -> Outcome<Digest> {
-    let json = serde_json::to_vec(plan).map_err(|error| Failure::of(Exit::Failed, &error))?;
-    Ok(Digest::of(&json))
+/// SHA-256 of a plan's JSON, as `plan --out` writes it: what a kept decision names, and what a printed plan carries.
+fn digest(plan: &Plan) -> Outcome<Digest> {
+    let json = json(plan).map_err(|error| Failure::of(Exit::Failed, &error))?;
+    Ok(Digest::of(json.as_bytes()))
 }

@@ -100,9 +100,12 @@ struct WrittenWait {
     total: String,
 }
 
+/// What `plan --json` prints, and `plan --out` writes.
 #[derive(Deserialize)]
-struct WrittenPlans {
-    plans: Vec<Written>,
+#[serde(untagged)]
+enum WrittenPlans {
+    Several { plans: Vec<Written> },
+    One(Written),
 }
 
 /// Why a text holds no plans.
@@ -146,10 +149,12 @@ impl Outline {
         .counted()
     }
 
-    /// Of what `plan --json` printed: one for each zone.
+    /// Of what `plan --json` printed, one for each zone, or `plan --out` wrote.
     pub fn read(text: &str) -> Result<Vec<Self>, OutlineError> {
-        let written: WrittenPlans = serde_json::from_str(text)?;
-        written.plans.into_iter().map(Self::of_written).collect()
+        match serde_json::from_str(text)? {
+            WrittenPlans::Several { plans } => plans.into_iter().map(Self::of_written).collect(),
+            WrittenPlans::One(plan) => Ok(vec![Self::of_written(plan)?]),
+        }
     }
 
     fn of_written(plan: Written) -> Result<Self, OutlineError> {

@@ -191,7 +191,8 @@ fn marks(plan: &Plan, step: &PlannedStep) -> Vec<Mark> {
     if let Some(why) = &step.no_return {
         marks.push(mark(step.at, MarkKind::NoReturn, why.clone()));
     }
-    if let Some(latest) = &step.latest {
+    // What the tool does in time by itself is nobody's deadline.
+    if let Some(latest) = step.latest.as_ref().filter(|_| step.actor != Actor::Tool) {
         marks.push(mark(
             latest.at,
             MarkKind::Latest,

@@ -85,7 +85,7 @@ impl Draft<'_> {
             vec![(key, Stage::Generated)],
             ideal,
         );
-        self.step(wanted.by(ideal.max(self.now), "its publication waits for it"))
+        self.step(wanted.by(ideal, "its publication waits for it"))
             .max(ideal)
     }
 
@@ -118,8 +118,7 @@ impl Draft<'_> {
                 vec![(key, Stage::Destroyed)],
                 ideal,
             )
-            .after(waits)
-            .without_return("the private part is gone"),
+            .after(waits),
         );
     }
 }
