@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output};
-use key_metadata::store::replace;
-use rollover::pictures::{Chart, Glyphs, coloured, ics, json, sheet, svg};
+use key_metadata::store::{read_text, replace};
+use rollover::pictures::{Chart, Glyphs, Shown, coloured, ics, json, sheet, svg};
 use rollover::plan::Plan;
+use rollover::planned::Planned;
 use rollover::text;
+
+use crate::zone_of_site::ZoneOfSite;
 
 /// Where pictures go.
 #[derive(Args, Debug, Default)]
@@ -24,6 +27,9 @@ pub struct Pictures {
     /// Draw this rollover alone, by its place in the plan
     #[arg(long, value_name = "NUMBER")]
     rollover: Option<usize>,
+    /// Draw what happened over this plan, which --out wrote before, instead of what is planned now
+    #[arg(long, value_name = "FILE", conflicts_with = "rollover")]
+    over: Option<PathBuf>,
     /// Write the chart as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -41,7 +47,11 @@ pub struct Pictures {
 impl Pictures {
     /// A file holds one zone.
     pub fn check(&self, zones: usize) -> Outcome {
-        let files = [&self.svg, &self.ics, &self.sheet, &self.out]
+        if self.over.is_some() && self.svg.is_none() && !self.gantt {
+            return Err(Failure::new(Exit::Usage, "nothing is drawn over the plan")
+                .hint("add --gantt or --svg FILE".to_owned()));
+        }
+        let files = [&self.svg, &self.ics, &self.sheet, &self.out, &self.over]
             .into_iter()
             .flatten()
             .count();
@@ -56,7 +66,7 @@ impl Pictures {
     }
 
     /// The steps, or the chart.
-    pub fn show(&self, plan: &Plan, output: &mut Output) -> Outcome {
+    pub fn show(&self, plan: &Plan, zone: &ZoneOfSite, output: &mut Output) -> Outcome {
         if !self.gantt {
             return output.result(text::plan(plan));
         }
@@ -66,28 +76,49 @@ impl Pictures {
             Glyphs::Unicode
         };
         let columns = self.columns.or(cli::columns()).map_or(100, |columns| columns);
-        output.coloured(coloured(&self.chart(plan)?, usize::from(columns), glyphs))
-    }
-
-    fn chart<'a>(&self, plan: &'a Plan) -> Outcome<Chart<'a>> {
-        let Some(number) = self.rollover else {
-            return Ok(Chart::of_plan(plan, None));
-        };
-        Chart::of_rollover(plan, number, None).ok_or_else(|| {
-            Failure::new(
-                Exit::Usage,
-                format!(
-                    "the plan has no rollover {number}; there are {}",
-                    plan.rollovers.len()
-                ),
-            )
+        self.chart(plan, zone, |chart| {
+            output.coloured(coloured(chart, usize::from(columns), glyphs))
         })
     }
 
+    /// The chart that is asked for.
+    fn chart(&self, plan: &Plan, zone: &ZoneOfSite, draw: impl FnOnce(&Chart<'_>) -> Outcome) -> Outcome {
+        if let Some(path) = &self.over {
+            let text = read_text(path)?;
+            let planned = Planned::read(&text, &zone.keys).map_err(|error| {
+                Failure::from(error).within(format!("{} cannot be drawn over", path.display()))
+            })?;
+            let (happened, _) = zone.recorded(plan.now);
+            return draw(&Chart {
+                title: format!("{}: what happened, over the plan of {}", plan.zone, planned.now),
+                schedule: &planned.schedule,
+                happened: Some(&happened),
+                shown: Shown::All,
+                from: planned.schedule.since,
+                until: planned.until.max(plan.now),
+                now: plan.now,
+                marks: Vec::new(),
+            });
+        }
+        let chart = match self.rollover {
+            None => Chart::of_plan(plan, None),
+            Some(number) => Chart::of_rollover(plan, number, None).ok_or_else(|| {
+                Failure::new(
+                    Exit::Usage,
+                    format!(
+                        "the plan has no rollover {number}; there are {}",
+                        plan.rollovers.len()
+                    ),
+                )
+            })?,
+        };
+        draw(&chart)
+    }
+
     /// The files.
-    pub fn write(&self, plan: &Plan) -> Outcome {
+    pub fn write(&self, plan: &Plan, zone: &ZoneOfSite) -> Outcome {
         if let Some(path) = &self.svg {
-            put(path, &svg(&self.chart(plan)?))?;
+            self.chart(plan, zone, |chart| put(path, &svg(chart)))?;
         }
         if let Some(path) = &self.ics {
             put(path, &ics(plan))?;

@@ -12,6 +12,7 @@ pub mod margin;
 pub mod outline;
 pub mod pictures;
 pub mod plan;
+pub mod planned;
 pub mod planner;
 pub mod policy_changes;
 pub mod prove;

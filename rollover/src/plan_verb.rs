@@ -46,10 +46,10 @@ impl Arguments {
         let (mut plans, mut failures) = (Vec::new(), Vec::new());
         for zone in &zones {
             match self.zone(&folder, zone, &wishes, site, output) {
-                Ok(plan) => {
-                    self.pictures.write(&plan)?;
+                Ok((zone, plan)) => {
+                    self.pictures.write(&plan, &zone)?;
                     if !self.report.json {
-                        progress.without(|| self.pictures.show(&plan, output))?;
+                        progress.without(|| self.pictures.show(&plan, &zone, output))?;
                     }
                     plans.push(plan);
                 }
@@ -73,7 +73,7 @@ impl Arguments {
         wishes: &[KeptGoal],
         site: &SiteArguments,
         output: &Output,
-    ) -> Outcome<Plan> {
+    ) -> Outcome<(ZoneOfSite, Plan)> {
         let now = cli::now();
         if self.forget {
             self.keep.forget(folder, name, output)?;
@@ -83,6 +83,6 @@ impl Arguments {
             .plan(wishes, &self.trials, now, now.after(self.span))
             .map_err(no_plan)?;
         self.keep.beside(folder, &zone, wishes, &plan, site, output)?;
-        Ok(plan)
+        Ok((zone, plan))
     }
 }

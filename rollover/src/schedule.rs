@@ -6,10 +6,10 @@
 use std::fmt;
 
 use key_metadata::{KeyAlgorithm, Role, Span, Time, ZoneName};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A zone's keys and what is published of them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Schedule {
     /// The zone.
@@ -31,19 +31,19 @@ pub struct Schedule {
 }
 
 /// The place of a key in a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyIndex(pub usize);
 
 /// The place of a cause in a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CauseIndex(pub usize);
 
 /// The number of a DNSSEC algorithm, known to us or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AlgorithmNumber(pub u8);
 
 /// A key and what is published of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct KeyLanes {
     /// What people call it, such as `KSK 2371`, or `ZSK new 3` before it is made.
@@ -65,12 +65,12 @@ pub struct KeyLanes {
 }
 
 /// When something is published: spans that do not overlap, in the order of time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lane(pub Vec<Presence>);
 
 /// From when until when something is published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Presence {
     /// When it comes.
@@ -80,7 +80,7 @@ pub struct Presence {
 }
 
 /// A change of what is published, as far as its time is known. Changes of one RRset with the same cause are one change of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Event {
     /// Before this the first server does not have it.
@@ -92,7 +92,7 @@ pub struct Event {
 }
 
 /// How long answers are kept. Each is a list: the TTL that counts from a time on, the first from ever.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Caching {
     /// TTLkey, of the DNSKEY RRset.
@@ -104,7 +104,7 @@ pub struct Caching {
 }
 
 /// Until every server has what the first one has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Propagation {
     /// Dprp, of the zone.
@@ -114,7 +114,7 @@ pub struct Propagation {
 }
 
 /// How the RRSIGs are renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Signatures {
     /// What an RRSIG of the zone that the first server gives has left at least, as long as the signer runs.
@@ -124,7 +124,7 @@ pub struct Signatures {
 }
 
 /// A time without a signer. What was signed before is served on, and expires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Silence {
     /// From when.
@@ -138,7 +138,7 @@ pub struct Silence {
 }
 
 /// What is not signed in a silence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Silenced {
     /// Everything: the signer is down.

@@ -2,6 +2,8 @@
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome};
+use dnssec::first_expiration;
+use key_metadata::store::read_bytes_if_there;
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
     Algorithm, Intentions, KeptGoal, KeyRecord, KeySpec, KeyState, Observations, Policy, Role, SiteFolder,
@@ -89,6 +91,8 @@ pub struct ZoneOfSite {
     pub observations: Observations,
     /// What was decided for it.
     pub intentions: Intentions,
+    /// When the first RRSIG of the signed zone expires, and of which file.
+    expires: Option<(Time, String)>,
 }
 
 /// TTLs that were larger this long ago may still count: longer than any cache keeps an answer (RFC 8767 4 asks for a week at most).
@@ -105,6 +109,7 @@ impl ZoneOfSite {
             keys: folder.keys(name)?,
             observations: folder.observations(name)?,
             intentions: folder.intentions(name)?,
+            expires: expires(folder, name)?,
         })
     }
 
@@ -117,6 +122,7 @@ impl ZoneOfSite {
             policy: self.policy.clone(),
             keys: self.keys.clone(),
             observations: self.observations.clone(),
+            expires: self.expires.clone(),
         }
     }
 
@@ -233,6 +239,7 @@ impl ZoneOfSite {
             keys: &self.keys,
             figures: self.figures(trials, now),
             evidence: self.evidence(),
+            expires: self.expires.clone(),
             now,
             until,
             goals,
@@ -252,6 +259,16 @@ impl ZoneOfSite {
         };
         self.keys.keys().iter().filter(fits).map(|key| key.id).collect()
     }
+}
+
+/// What the signed zone has left.
+fn expires(folder: &SiteFolder, name: &ZoneName) -> Outcome<Option<(Time, String)>> {
+    let path = folder.signed_path(name);
+    let Some(text) = read_bytes_if_there(&path)? else {
+        return Ok(None);
+    };
+    let first = first_expiration(&text, &path, name, cli::now())?;
+    Ok(first.map(|first| (first, path.display().to_string())))
 }
 
 fn is_in_use(key: &KeyRecord) -> bool {

@@ -45,6 +45,8 @@ pub struct Request<'a> {
     pub figures: Figures,
     /// What was seen at the parent.
     pub evidence: Vec<Evidence>,
+    /// When the first RRSIG expires that is there, and where that was seen; nothing, where no signed zone was.
+    pub expires: Option<(Time, String)>,
     /// When.
     pub now: Time,
     /// Until when rollovers are begun.
@@ -286,21 +288,20 @@ fn schedule(request: &Request<'_>, draft: &Draft<'_>, since: Time, silences: Vec
     }
 }
 
-/// Until when the zone validates for everybody if nothing is signed any more.
+/// Until when the zone validates for everybody if nothing is signed any more: by the signatures that were seen, else by the policy's figures.
 fn runway(request: &Request<'_>, schedule: &Schedule) -> Runway {
+    if let Some((until, place)) = &request.expires {
+        return Runway {
+            until: *until,
+            left: until.since(request.now),
+            why: format!("the first RRSIG of {place} expires"),
+        };
+    }
     let left = schedule.signatures.zone.min(schedule.signatures.dnskey);
-    let is_signed = schedule.keys.iter().any(|key| {
-        let zone = key.zone_rrsig.0.first();
-        zone.is_some_and(|presence| presence.begins.from <= request.now)
-    });
-    let why = match is_signed {
-        true => "the first RRSIG expires, if the zone was signed last by the policy and never again",
-        false => "the zone is not signed",
-    };
     Runway {
         until: request.now.after(left),
         left,
-        why: why.to_owned(),
+        why: "the first RRSIG expires, if the zone was signed last by the policy and never again".to_owned(),
     }
 }
 

@@ -150,6 +150,7 @@ impl<'a> Led<'a> {
             keys: &self.records.keys,
             figures: self.figures.clone(),
             evidence: self.evidence.clone(),
+            expires: None,
             now,
             until: now.after(self.reach()).after(self.reach()),
             goals: goals.map(|wish| wish.goal).collect(),

@@ -121,6 +121,7 @@ impl Zone {
             keys: &self.keys,
             figures: Figures::of(&self.policy),
             evidence: Vec::new(),
+            expires: None,
             now: self.now,
             until: self.now.after(Span::from_seconds(days * 86_400)),
             goals,
