@@ -66,11 +66,17 @@ fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<St
     let times = &key.times;
     for (name, time) in [
         ("generated", Some(times.generated)),
+        ("pre-active", times.pre_active),
         ("published", times.published),
         ("ready", times.ready),
         ("submitted", times.submitted),
+        ("registered", times.registered),
         ("active", times.active),
+        ("retire-active", times.retire_active),
+        ("insecure", times.insecure),
         ("retired", times.retired),
+        ("deregistered", times.deregistered),
+        ("post-active", times.post_active),
         ("dead", times.dead),
         ("removed", times.removed),
         ("revoked", times.revoked),
