@@ -45,9 +45,7 @@ impl Gate<'_> {
             Some(from) => self.too_early(Rule::Algorithm, &signatures_known(self.policy), &since, from),
             None => Some(Refusal::new(
                 Rule::Algorithm,
-                format!(
-                    "no key of {algorithm} signs the zone, and caches would look for signatures of that algorithm"
-                ),
+                format!("no key of {algorithm} signs the zone, and validators would look for its signatures"),
                 format!("pre-activate or introduce a ZSK of {algorithm} first"),
             )),
         }
