@@ -41,7 +41,7 @@ impl Arguments {
 fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<String> {
     let zone = keys.zone();
     let mut lines = vec![format!("{zone} {} {}", key.role, key.key_tag())];
-    let mut field = |name: &str, value: String| lines.push(format!("  {name:<12} {value}"));
+    let mut field = |name: &str, value: String| lines.push(format!("  {name:<13} {value}"));
     field("id", key.id.to_string());
     field(
         "algorithm",
