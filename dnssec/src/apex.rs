@@ -3,8 +3,9 @@
 use domain::base::iana::Class;
 use domain::base::{Record, Serial, Ttl};
 use domain::rdata::{Soa, ZoneRecordData};
+use key_metadata::ZoneName;
+use key_metadata::key_record::asks_for_no_ds;
 use key_metadata::policy::ParentSignal;
-use key_metadata::{KeyRecord, ZoneName};
 
 use crate::key_records::{DsDigest, KeyRecords};
 use crate::sign::{SignError, SignPlan};
@@ -69,7 +70,7 @@ pub(crate) fn key_records(
     }
     let asks_for_none = match plan.parent_signal {
         ParentSignal::None => false,
-        ParentSignal::Cds => ask_for_no_ds(keys),
+        ParentSignal::Cds => asks_for_no_ds(keys.iter().map(|key| &key.record)),
     };
     if asks_for_none {
         let (cds, cdnskey) = KeyRecords::delete_data().ok_or_else(|| SignError::Records {
@@ -80,11 +81,4 @@ pub(crate) fn key_records(
         add(cdnskey.into());
     }
     Ok(records)
-}
-
-/// Whether the zone is to be insecure: a key was given up for that, and the DS of none is wanted.
-fn ask_for_no_ds(keys: &[ZoneKey]) -> bool {
-    let records = || keys.iter().map(|key| &key.record);
-    records().any(|key| key.times.insecure.is_some() && key.state.in_zone())
-        && !records().any(KeyRecord::wants_ds)
 }

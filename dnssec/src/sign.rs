@@ -78,7 +78,7 @@ pub enum SignError {
     NoKeys(ZoneName),
     /// A validator that follows one algorithm would find part of the zone unsigned (RFC 6840 5.11).
     #[error(
-        "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm there"
+        "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm"
     )]
     Incomplete {
         /// The zone.

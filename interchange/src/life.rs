@@ -5,7 +5,7 @@ use key_metadata::{KeyState, KeyTimes, Time};
 use crate::key::{ForeignKey, Revocation};
 use crate::quote::Quote;
 use crate::report::{Lost, Reason};
-use crate::states::RecordStates;
+use crate::states::{RecordState, RecordStates};
 use crate::times::Event;
 
 /// Where a key is in its life, in our words.
@@ -25,55 +25,87 @@ impl ForeignKey {
     /// Where the other software does not tell the state, it is that of the last time that has come. Where no time is told for when the key was
     /// made it is the earliest that is; where none is told for the state, it is `now`. Times that lie in the future are not kept.
     pub fn life(&self, now: Time) -> Life {
-        let past = |event| self.times.get(event).filter(|time| *time <= now);
-        let state = self.state.map_or_else(|| self.state_by_times(now), |state| state);
-        let generated = past(Event::Generated).or_else(|| {
-            self.times
-                .iter()
-                .map(|(_, time)| *time)
-                .min()
-                .filter(|time| *time <= now)
-        });
+        let state = self.state.map_or_else(|| self.told_state(now), |state| state);
+        let made = self.past(Event::Generated, now);
+        let generated = made.or_else(|| self.times.iter().map(|(_, time)| *time).min());
+        let generated = generated.filter(|time| *time <= now);
         let mut times = KeyTimes::generated(generated.map_or(now, |time| time));
-        times.published = past(Event::Published);
-        times.ready = past(Event::Ready);
-        times.active = past(Event::Active);
-        times.retired = past(Event::Retired);
-        times.removed = past(Event::Removed);
-        times.revoked = past(Event::Revoked);
-        let entered = match state {
-            KeyState::Generated => return self.with_losses(state, times, now),
-            KeyState::PreActive => &mut times.pre_active,
-            KeyState::Published => &mut times.published,
-            KeyState::Ready => &mut times.ready,
-            KeyState::Active => &mut times.active,
-            KeyState::RetireActive => &mut times.retire_active,
-            KeyState::Retired => &mut times.retired,
-            KeyState::PostActive => &mut times.post_active,
-            KeyState::Dead => &mut times.dead,
-            KeyState::Removed => &mut times.removed,
-            KeyState::Revoked => &mut times.revoked,
-            KeyState::Destroyed => &mut times.destroyed,
-        };
-        *entered = entered.or(Some(now));
+        for (event, _) in self.times.iter() {
+            if let (Some(time), Some(state)) = (self.past(*event, now), self.state_of(*event, now)) {
+                times.set(state, time);
+            }
+        }
+        // What BIND says of its records stands for the times that it does not have.
+        match state {
+            KeyState::PreActive if times.pre_active.is_none() => {
+                times.pre_active = times.active.take().or(self.records.zone_signatures.since);
+            }
+            KeyState::PostActive if times.post_active.is_none() => {
+                times.post_active = self.records.dnskey.since;
+            }
+            _ => {}
+        }
+        if times.of(state).is_none() {
+            times.set(state, now);
+        }
         self.with_losses(state, times, now)
     }
 
-    fn state_by_times(&self, now: Time) -> KeyState {
-        let came = |event| self.times.get(event).is_some_and(|time| time <= now);
-        let by_time = [
-            (Event::Removed, KeyState::Removed),
-            (Event::Revoked, KeyState::Revoked),
-            (Event::Retired, KeyState::Retired),
-            (Event::Active, KeyState::Active),
-            (Event::Ready, KeyState::Ready),
-            (Event::Published, KeyState::Published),
-        ];
-        let last = by_time.into_iter().find(|(event, _)| came(*event));
-        let state = last.map_or(KeyState::Generated, |(_, state)| state);
+    fn past(&self, event: Event, now: Time) -> Option<Time> {
+        self.times.get(event).filter(|time| *time <= now)
+    }
+
+    /// The state to which an event brings a key of this role; none, where a record has no place for it.
+    fn state_of(&self, event: Event, now: Time) -> Option<KeyState> {
+        match event {
+            Event::Generated => Some(KeyState::Generated),
+            Event::Published => Some(KeyState::Published),
+            Event::Ready => Some(KeyState::Ready),
+            Event::Active => Some(KeyState::Active),
+            Event::Retired => Some(KeyState::Retired),
+            Event::Revoked => Some(KeyState::Revoked),
+            Event::Removed => Some(KeyState::Removed),
+            // A KSK that is not in the zone signs nothing there; a ZSK has no DS.
+            Event::PreActive => self.role.signs_zone().then_some(KeyState::PreActive),
+            Event::RetireActive => self.role.signs_dnskey().then_some(KeyState::RetireActive),
+            Event::PostActive if self.role.signs_zone() => Some(KeyState::PostActive),
+            Event::PostActive => match self.past(Event::Removed, now) {
+                Some(_) => None,
+                None => Some(KeyState::Removed),
+            },
+            Event::Visible
+            | Event::CdsPublished
+            | Event::DsSeen
+            | Event::SignaturesVisible
+            | Event::CdsRemoved
+            | Event::DsGone => None,
+        }
+    }
+
+    /// By the last time that came, and by what is told of the records.
+    fn told_state(&self, now: Time) -> KeyState {
+        let came = |event| self.past(event, now).and_then(|_| self.state_of(event, now));
+        let last = self.times.iter().rev().find_map(|(event, _)| came(*event));
+        let state = last.map_or(KeyState::Generated, |state| state);
         match (self.revocation, state) {
-            (Revocation::Revoked, KeyState::Removed) | (Revocation::NotRevoked, _) => state,
-            (Revocation::Revoked, _) => KeyState::Revoked,
+            (_, KeyState::Removed) => state,
+            (Revocation::Revoked, _) | (Revocation::NotRevoked, KeyState::Revoked) => KeyState::Revoked,
+            (Revocation::NotRevoked, _) => self.unpublished().map_or(state, |unpublished| unpublished),
+        }
+    }
+
+    /// Where signatures of the key are in the zone by what is told of its records, and its DNSKEY is not: before it comes or after it went.
+    fn unpublished(&self) -> Option<KeyState> {
+        use RecordState::{Hidden, Omnipresent, Rumoured, Unretentive};
+        let records = &self.records;
+        let signs = matches!(records.zone_signatures.state, Some(Rumoured | Omnipresent));
+        let is_out = matches!(records.dnskey.state, Some(Hidden | Unretentive));
+        if !self.role.signs_zone() || !signs || !is_out {
+            return None;
+        }
+        match records.goal {
+            Some(Hidden | Unretentive) => Some(KeyState::PostActive),
+            Some(Rumoured | Omnipresent) | None => Some(KeyState::PreActive),
         }
     }
 
@@ -87,24 +119,7 @@ impl ForeignKey {
         };
         let mut all = Vec::new();
         for (event, time) in self.times.iter() {
-            let has_place = match event {
-                Event::Generated
-                | Event::Published
-                | Event::Ready
-                | Event::Active
-                | Event::Retired
-                | Event::Removed
-                | Event::Revoked => true,
-                Event::PreActive
-                | Event::Visible
-                | Event::CdsPublished
-                | Event::DsSeen
-                | Event::SignaturesVisible
-                | Event::RetireActive
-                | Event::PostActive
-                | Event::CdsRemoved
-                | Event::DsGone => false,
-            };
+            let has_place = self.state_of(*event, now).is_some();
             let why = if *time > now {
                 Reason::Planned
             } else {

@@ -30,7 +30,7 @@ pub enum Event {
     Active,
     /// Its signatures were on every server: rrsig_visible of dnst.
     SignaturesVisible,
-    /// It still signed, but another key was active too: retire-active of Knot.
+    /// It still signed, but another key was active too, and its DS was to go: retire-active of Knot.
     RetireActive,
     /// It stopped signing: Inactive and Retired of BIND, retire of Knot.
     Retired,

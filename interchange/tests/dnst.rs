@@ -188,6 +188,13 @@ fn an_exported_state_is_one_of_the_library_and_comes_back() {
         (KeyState::Active, Role::Csk),
         (KeyState::Retired, Role::Zsk),
         (KeyState::Removed, Role::Csk),
+        (KeyState::PreActive, Role::Ksk),
+        (KeyState::PreActive, Role::Zsk),
+        (KeyState::PreActive, Role::Csk),
+        (KeyState::RetireActive, Role::Csk),
+        (KeyState::PostActive, Role::Ksk),
+        (KeyState::PostActive, Role::Zsk),
+        (KeyState::PostActive, Role::Csk),
     ];
     let records: Vec<KeyRecord> = (1..)
         .zip(all)

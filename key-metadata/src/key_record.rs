@@ -150,6 +150,18 @@ impl KeyRecord {
     }
 }
 
+/// Whether a zone with these keys asks its parent for no DS (RFC 8078 section 4): one of them was given up for that, and the DS of none is wanted.
+pub fn asks_for_no_ds<'a>(keys: impl IntoIterator<Item = &'a KeyRecord>) -> bool {
+    let mut given_up = false;
+    for key in keys {
+        if key.wants_ds() {
+            return false;
+        }
+        given_up |= key.times.insecure.is_some() && key.state.in_zone();
+    }
+    given_up
+}
+
 impl FromStr for KeyReference {
     type Err = KeyReferenceError;
 

@@ -143,6 +143,30 @@ impl KeyTimes {
     }
 }
 
+impl KeyTimes {
+    /// Enters when the key came to `state`.
+    pub const fn set(&mut self, state: KeyState, at: Time) {
+        let place = match state {
+            KeyState::Generated => {
+                self.generated = at;
+                return;
+            }
+            KeyState::PreActive => &mut self.pre_active,
+            KeyState::Published => &mut self.published,
+            KeyState::Ready => &mut self.ready,
+            KeyState::Active => &mut self.active,
+            KeyState::RetireActive => &mut self.retire_active,
+            KeyState::Retired => &mut self.retired,
+            KeyState::PostActive => &mut self.post_active,
+            KeyState::Dead => &mut self.dead,
+            KeyState::Removed => &mut self.removed,
+            KeyState::Revoked => &mut self.revoked,
+            KeyState::Destroyed => &mut self.destroyed,
+        };
+        *place = Some(at);
+    }
+}
+
 impl KeyState {
     /// Every state.
     pub const ALL: [Self; 12] = [

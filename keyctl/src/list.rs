@@ -109,7 +109,7 @@ impl Table {
         let algorithms = Algorithm::ALL.iter().map(|algorithm| algorithm.mnemonic().len());
         let algorithm = algorithms.fold(9, usize::max);
         Self {
-            columns: Columns::new([zone, 4, 5, algorithm, 9, 20, 32]),
+            columns: Columns::new([zone, 4, 5, algorithm, 13, 20, 32]),
             empty: true,
         }
     }

@@ -41,17 +41,27 @@ struct Arguments {
 enum Verb {
     /// Make key pairs in the zones' tokens
     Generate(generate::Arguments),
+    /// Let a ZSK or CSK of a new algorithm sign the zone before its DNSKEY is there
+    PreActivate(step::Arguments),
     /// Put a key's DNSKEY into the zone, from its next signing on
     Publish(step::Arguments),
-    /// Record that a key's DS was given to the parent
+    /// Put a ZSK's or CSK's DNSKEY and its signatures into the zone at the same time
+    Introduce(step::Arguments),
+    /// Record that a key's DS was given to the parent; of a KSK that is not published, beside another's
     Submit(step::Arguments),
     /// Let a key take over
     Activate(step::Arguments),
+    /// Let a key's DS leave the parent while it signs on, because its algorithm is replaced
+    RetireActive(step::Arguments),
+    /// Have the zone ask for no DS, and its last KSK or CSK sign on until no cache has one
+    GoInsecure(step::Arguments),
     /// Let a key sign no more, once its successor has taken over
     Retire(step::Arguments),
+    /// Take a key's DNSKEY out of the zone, and leave its signatures or its DS
+    Withdraw(step::Arguments),
     /// Publish a key with the REVOKE bit, for those who trust it by RFC 5011
     Revoke(step::Arguments),
-    /// Take a key's DNSKEY out of the zone, from its next signing on
+    /// Take a key out of the zone, from its next signing on, or what is left of it
     Remove(step::Arguments),
     /// Destroy a key's private part in its token
     Destroy(destroy::Arguments),
@@ -85,10 +95,15 @@ fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
             Verb::Generate(verb) => verb.run(&arguments.site, output),
+            Verb::PreActivate(verb) => verb.run(Step::PreActivate, &arguments.site, output),
             Verb::Publish(verb) => verb.run(Step::Publish, &arguments.site, output),
+            Verb::Introduce(verb) => verb.run(Step::Introduce, &arguments.site, output),
             Verb::Submit(verb) => verb.run(Step::Submit, &arguments.site, output),
             Verb::Activate(verb) => verb.run(Step::Activate, &arguments.site, output),
+            Verb::RetireActive(verb) => verb.run(Step::RetireActive, &arguments.site, output),
+            Verb::GoInsecure(verb) => verb.run(Step::GoInsecure, &arguments.site, output),
             Verb::Retire(verb) => verb.run(Step::Retire, &arguments.site, output),
+            Verb::Withdraw(verb) => verb.run(Step::Withdraw, &arguments.site, output),
             Verb::Revoke(verb) => verb.run(Step::Revoke, &arguments.site, output),
             Verb::Remove(verb) => verb.run(Step::Remove, &arguments.site, output),
             Verb::Destroy(verb) => verb.run(&arguments.site, output),

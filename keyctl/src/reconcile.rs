@@ -228,7 +228,7 @@ impl Mender<'_> {
             }
             (Operation::Restore { .. }, _) => discard(),
             // What is in use is not destroyed, whatever stands here.
-            (Operation::Destroy { .. }, Some(key)) if key.state.in_zone() => {
+            (Operation::Destroy { .. }, Some(key)) if key.state.in_zone() || key.signs() => {
                 let (role, tag, state) = (key.role, key.key_tag(), key.state);
                 let failure = Failure::new(
                     Exit::SaysNo,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use cli::{Exit, Failure, JsonList, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::{DsDigest, KeyRecords};
+use key_metadata::key_record::asks_for_no_ds;
 use key_metadata::{KeyRecord, KeyState, PolicyName, SiteFolder, ZoneName};
 use serde::Serialize;
 
@@ -88,11 +89,12 @@ impl DsArguments {
 }
 
 impl CdsArguments {
-    /// Prints what the zone itself would publish; of a key that is named, also before or after it would.
+    /// Prints what the zone itself would publish; of a key that is named, also before or after it would. A zone that is to be insecure has those
+    /// that ask for no DS.
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let print = Print::new(site.open()?, &self.report);
         if self.delete {
-            return print.zones(&self.keys, output, KeyRecords::delete_signal);
+            return print.delete(&self.keys, output);
         }
         let of_one_key = self.keys.is_of_one_key();
         // A DS of a revoked key would lead nowhere.
@@ -102,9 +104,15 @@ impl CdsArguments {
             error: "there is no such key that signs the DNSKEY RRset",
             hint: "a zone publishes CDS for its active KSKs and CSKs; name another KSK or CSK with --key",
         };
-        print.keys(&self.keys, output, wanted, none, |records, ttl| {
+        let text = |records: &KeyRecords, ttl| {
             let cds = self.digests.iter().map(|digest| records.cds(ttl, *digest));
             cds.chain([records.cdnskey(ttl)]).collect()
+        };
+        print.each_zone(&self.keys, output, none, |print, zone, keys, output| {
+            if !of_one_key && asks_for_no_ds(keys) {
+                return print.none_wanted(zone, output);
+            }
+            print.of_keys(zone, keys, output, wanted, text)
         })
     }
 }
@@ -143,32 +151,57 @@ impl Print {
 
     /// Prints what `text` makes of the records of each chosen key that is `wanted`.
     fn keys(
-        mut self,
+        self,
         choice: &KeyChoice,
         output: &mut Output,
         wanted: impl Fn(&KeyRecord) -> bool,
         none: Nothing,
         text: impl Fn(&KeyRecords, u32) -> Option<Vec<String>>,
     ) -> Outcome {
-        for zone in choice.zones(&self.folder)? {
-            for key in choice
-                .keys_of(&zone, &self.folder)?
-                .iter()
-                .filter(|key| wanted(key))
-            {
-                let ttl = self.ttl(&zone)?;
-                let tag = key.key_tag();
-                let unfit = || {
-                    Failure::new(
-                        Exit::Failed,
-                        format!("{} {tag} of {zone} makes no record", key.role),
-                    )
-                };
-                let records = KeyRecords::new(&zone, key).and_then(|records| text(&records, ttl));
-                for record in records.ok_or_else(unfit)? {
-                    self.line(&zone, Some(tag), record, output)?;
-                }
+        self.each_zone(choice, output, none, |print, zone, keys, output| {
+            print.of_keys(zone, keys, output, &wanted, &text)
+        })
+    }
+
+    fn of_keys(
+        &mut self,
+        zone: &ZoneName,
+        keys: &[KeyRecord],
+        output: &mut Output,
+        wanted: impl Fn(&KeyRecord) -> bool,
+        text: impl Fn(&KeyRecords, u32) -> Option<Vec<String>>,
+    ) -> Outcome {
+        for key in keys.iter().filter(|key| wanted(key)) {
+            let ttl = self.ttl(zone)?;
+            let unfit = || Failure::new(Exit::Failed, format!("{} of {zone} makes no record", key.name()));
+            let records = KeyRecords::new(zone, key).and_then(|records| text(&records, ttl));
+            for record in records.ok_or_else(unfit)? {
+                self.line(zone, Some(key.key_tag()), record, output)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Prints what asks the parent for no DS.
+    fn none_wanted(&mut self, zone: &ZoneName, output: &mut Output) -> Outcome {
+        let ttl = self.ttl(zone)?;
+        for record in KeyRecords::delete_signal(zone, ttl) {
+            self.line(zone, None, record, output)?;
+        }
+        Ok(())
+    }
+
+    /// Has `print` print each chosen zone by its chosen keys.
+    fn each_zone(
+        mut self,
+        choice: &KeyChoice,
+        output: &mut Output,
+        none: Nothing,
+        print: impl Fn(&mut Self, &ZoneName, &[KeyRecord], &mut Output) -> Outcome,
+    ) -> Outcome {
+        for zone in choice.zones(&self.folder)? {
+            let keys = choice.keys_of(&zone, &self.folder)?;
+            print(&mut self, &zone, &keys, output)?;
             if output.is_over() {
                 return Ok(());
             }
@@ -179,18 +212,10 @@ impl Print {
         self.end(output)
     }
 
-    /// Prints what `text` makes of each chosen zone.
-    fn zones(
-        mut self,
-        choice: &KeyChoice,
-        output: &mut Output,
-        text: impl Fn(&ZoneName, u32) -> [String; 2],
-    ) -> Outcome {
+    /// Prints what asks the parent for no DS, of each chosen zone.
+    fn delete(mut self, choice: &KeyChoice, output: &mut Output) -> Outcome {
         for zone in choice.zones(&self.folder)? {
-            let ttl = self.ttl(&zone)?;
-            for record in text(&zone, ttl) {
-                self.line(&zone, None, record, output)?;
-            }
+            self.none_wanted(&zone, output)?;
         }
         self.end(output)
     }

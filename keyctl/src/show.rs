@@ -41,7 +41,7 @@ impl Arguments {
 fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<String> {
     let zone = keys.zone();
     let mut lines = vec![format!("{zone} {} {}", key.role, key.key_tag())];
-    let mut field = |name: &str, value: String| lines.push(format!("  {name:<12} {value}"));
+    let mut field = |name: &str, value: String| lines.push(format!("  {name:<13} {value}"));
     field("id", key.id.to_string());
     field(
         "algorithm",
@@ -66,11 +66,17 @@ fn describe(folder: &SiteFolder, keys: &ZoneKeys, key: &KeyRecord) -> Outcome<St
     let times = &key.times;
     for (name, time) in [
         ("generated", Some(times.generated)),
+        ("pre-active", times.pre_active),
         ("published", times.published),
         ("ready", times.ready),
         ("submitted", times.submitted),
+        ("registered", times.registered),
         ("active", times.active),
+        ("retire-active", times.retire_active),
+        ("insecure", times.insecure),
         ("retired", times.retired),
+        ("deregistered", times.deregistered),
+        ("post-active", times.post_active),
         ("dead", times.dead),
         ("removed", times.removed),
         ("revoked", times.revoked),

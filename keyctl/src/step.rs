@@ -1,10 +1,10 @@
-//! `publish`, `submit`, `activate`, `retire`, `revoke` and `remove`: a key's life goes on by a step.
+//! `publish`, `submit`, `activate`, `retire`, `revoke`, `remove` and the steps of other rollovers: a key's life goes on.
 
 use clap::Args;
 use cli::{Exit, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::SiteTokens;
-use key_metadata::gate::{Refusal, Rule, refusals};
-use key_metadata::step::{Step, next_step};
+use key_metadata::gate::{Refusal, Rule, out_of_order, refusals};
+use key_metadata::step::{Step, is_usual, next_step};
 use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneName};
 use serde::Serialize;
 
@@ -47,6 +47,9 @@ struct Line {
     done: bool,
     from: KeyState,
     to: KeyState,
+    /// The same in a word or more.
+    #[serde(skip)]
+    reached: String,
     at: Time,
     /// The rules that were overridden.
     overrides: Vec<Rule>,
@@ -103,6 +106,17 @@ impl Arguments {
     }
 }
 
+/// What a key has come to, where that is more than its state: its DS was given to the parent, or it signs before it is active.
+fn reached(from: KeyState, key: &KeyRecord) -> String {
+    if key.state == from {
+        return "submitted".to_owned();
+    }
+    if key.state != KeyState::Active && key.state.in_zone() && key.signs_zone() {
+        return format!("{} and signs", key.state);
+    }
+    key.state.to_string()
+}
+
 impl Line {
     fn text(&self) -> String {
         let would = if self.done { "" } else { "would be " };
@@ -112,14 +126,9 @@ impl Line {
         } else {
             format!(", against {}", against.join(" and "))
         };
-        let to = if self.from == self.to {
-            "submitted".to_owned()
-        } else {
-            self.to.to_string()
-        };
         format!(
-            "{} {} {}: {would}{to}, was {}{against}",
-            self.zone, self.role, self.key_tag, self.from
+            "{} {} {}: {would}{}, was {}{against}",
+            self.zone, self.role, self.key_tag, self.reached, self.from
         )
     }
 }
@@ -144,13 +153,13 @@ impl Run<'_> {
         let mut keys = folder.keys(zone)?;
         let foreign = &entry.foreign_key_tags;
         let ask = |key: &KeyRecord| refusals(step, key, &keys, &policy, foreign, now);
-        let fits = |key: &KeyRecord| !ask(key).iter().any(|refusal| refusal.rule == Rule::Order);
+        let fits = |key: &KeyRecord| out_of_order(step, key).is_none() && is_usual(step, key);
         let mut key = self.arguments.keys.of(&keys, fits)?.clone();
         let (gate, action) = (&self.arguments.gate, step.action());
         let change = gate.pass(ask(&key), action, now, self.site, || not_done(zone, &key, step))?;
         let overrides = change.overrides.clone();
         let from = key.state;
-        if let (Step::Activate, Some(_)) = (step, &lock) {
+        if lock.is_some() && self.relies_on(&key) {
             self.prove(zone, &key)?;
         }
         key.take(step, now);
@@ -171,11 +180,30 @@ impl Run<'_> {
             done: lock.is_some(),
             from,
             to,
+            reached: reached(from, &key),
             at: now,
             overrides,
             head: lock.as_ref().and(keys.head()),
             next,
         })
+    }
+
+    /// Whether the key is relied on from this step on: it signs then, or takes over, or the parent has its DS.
+    const fn relies_on(&self, key: &KeyRecord) -> bool {
+        match self.step {
+            Step::PreActivate | Step::Introduce | Step::Activate => true,
+            Step::Submit => matches!(key.state, KeyState::Generated),
+            Step::Publish
+            | Step::Register
+            | Step::RetireActive
+            | Step::GoInsecure
+            | Step::Retire
+            | Step::Deregister
+            | Step::Withdraw
+            | Step::Revoke
+            | Step::Remove
+            | Step::Destroy => false,
+        }
     }
 
     /// Has the key sign, before anybody relies on it.
@@ -187,7 +215,7 @@ impl Run<'_> {
         prove().map_err(|failure| {
             failure
                 .within(format!("{}: it does not sign", Rule::TrialSignature))
-                .within(not_done(zone, key, Step::Activate))
+                .within(not_done(zone, key, self.step))
         })
     }
 }
@@ -195,22 +223,29 @@ impl Run<'_> {
 /// What is to be done with the key next, and when.
 pub fn next(zone: &ZoneName, key: &KeyRecord, ask: impl FnOnce(Step) -> Vec<Refusal>) -> Option<String> {
     let step = next_step(key)?;
-    let from = ask(step)
-        .into_iter()
-        .filter_map(|refusal| refusal.not_before)
-        .max();
+    let refusals = ask(step);
+    let from = refusals.iter().filter_map(|refusal| refusal.not_before).max();
     let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
+    let sign = || format!("keyrite-signer sign --zone {zone}; then ");
     let first = match key.state {
+        // The parent acts on what the zone signals, or on what it is told.
+        KeyState::PreActive if key.wants_ds() => {
+            format!("{}have the parent add its DS to those that it has, and ", sign())
+        }
+        KeyState::RetireActive => {
+            let remedies = refusals.iter().filter(|refusal| refusal.not_before.is_none());
+            let mut remedies: Vec<_> = remedies.map(|refusal| refusal.remedy.as_str()).collect();
+            remedies.dedup();
+            let waits: String = remedies.iter().map(|remedy| format!("{remedy}; then ")).collect();
+            format!("{}{waits}", sign())
+        }
         KeyState::PreActive
         | KeyState::Published
         | KeyState::Removed
         | KeyState::Revoked
         | KeyState::Active
-        | KeyState::RetireActive
         | KeyState::Retired
-        | KeyState::PostActive => {
-            format!("keyrite-signer sign --zone {zone}; then ")
-        }
+        | KeyState::PostActive => sign(),
         KeyState::Generated | KeyState::Ready | KeyState::Dead | KeyState::Destroyed => String::new(),
     };
     Some(match from {

@@ -189,7 +189,7 @@ fn half(folder: &Path) -> Outcome {
         let Err(error) = bench.sign()? else {
             return Err("it was signed".into());
         };
-        let lacks = format!("but no active {role} of that algorithm there");
+        let lacks = format!("but no active {role} of that algorithm");
         assert!(error.to_string().ends_with(&lacks), "{error}");
         let command = format!("keyrite-keyctl {step} --zone cr --key {}", bench.tag(key));
         assert_eq!(error.hint(), Some(command));

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use key_metadata::store::{self, StoreError};
-use key_metadata::{KeyRecord, KeyReference, KeyState, KeyTimes, Role, Time, ZoneName};
+use key_metadata::{KeyRecord, KeyReference, KeyState, Role, Time, ZoneName};
 
 use super::metadata::TIMES;
 use super::private_file::{PrivateFile, PrivateKey};
@@ -59,7 +59,7 @@ impl KeyFiles {
         lookup: TokenLookup,
         object: Option<&str>,
     ) -> Result<Self, ExportError> {
-        let times = known(&record.times);
+        let times = known(record);
         for (_, time) in times.iter() {
             if !(0..=LAST_SECOND).contains(&time.unix_seconds()) {
                 return Err(ExportError::Time {
@@ -104,7 +104,7 @@ impl KeyFiles {
             key: KeyFile::new(dnskey, &times),
             private: PrivateFile::new(record.algorithm(), private_key(record, lookup, object)?, times),
             state,
-            lost: no_place(&record.times, Path::new(&name.to_string())),
+            lost: no_place(record, Path::new(&name.to_string())),
             name,
         })
     }
@@ -201,12 +201,19 @@ fn private_key(
     })
 }
 
+/// When a key began to sign that is not active yet: BIND calls it active.
+fn signing(record: &KeyRecord) -> Option<Time> {
+    let not_active = record.role.signs_zone() && record.times.active.is_none();
+    record.times.pre_active.filter(|_| not_active)
+}
+
 /// The times that BIND has a name for.
-fn known(times: &KeyTimes) -> Times {
+fn known(record: &KeyRecord) -> Times {
+    let times = &record.times;
     let all = [
         (Event::Generated, Some(times.generated)),
         (Event::Published, times.published),
-        (Event::Active, times.active),
+        (Event::Active, times.active.or(signing(record))),
         (Event::Retired, times.retired),
         (Event::Revoked, times.revoked),
         (Event::Removed, times.removed),
@@ -219,9 +226,11 @@ fn known(times: &KeyTimes) -> Times {
     named.filter_map(|(event, time)| Some((event, time?))).collect()
 }
 
-fn no_place(times: &KeyTimes, file: &Path) -> Vec<Lost> {
+fn no_place(record: &KeyRecord, file: &Path) -> Vec<Lost> {
+    let times = &record.times;
+    let pre_active = times.pre_active.filter(|_| signing(record).is_none());
     let all = [
-        ("pre-active", times.pre_active),
+        ("pre-active", pre_active),
         ("ready", times.ready),
         ("submitted", times.submitted),
         ("retire-active", times.retire_active),

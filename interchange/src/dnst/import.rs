@@ -173,6 +173,13 @@ fn state(kind: &Kind) -> Result<KeyState, KeyState> {
     match kind {
         Kind::Ksk(flags) => of_flags(*flags, flags.at_parent),
         Kind::Zsk(flags) | Kind::Include(flags) => of_flags(*flags, flags.signer),
+        // Of a CSK only the signatures can be there without its DNSKEY, and it signs on while its DS is on its way out.
+        Kind::Csk(ksk, zsk) if zsk.signer && !ksk.at_parent && (ksk.old == zsk.old) && !zsk.present => {
+            of_flags(*zsk, zsk.signer)
+        }
+        Kind::Csk(ksk, zsk) if zsk.signer && !ksk.at_parent && ksk.old && zsk.old => {
+            Ok(KeyState::RetireActive)
+        }
         Kind::Csk(ksk, zsk) => {
             let (as_ksk, as_zsk) = (of_flags(*ksk, ksk.at_parent), of_flags(*zsk, zsk.signer));
             // Of two states, the one that promises least of a key in the zone.
@@ -189,9 +196,11 @@ fn state(kind: &Kind) -> Result<KeyState, KeyState> {
 /// A ZSK is in use while it signs, a KSK while its DS is to be at the parent: it signs the DNSKEY RRset from its first day.
 const fn of_flags(flags: Flags, in_use: bool) -> Result<KeyState, KeyState> {
     match (flags.old, in_use, flags.present) {
-        (false, true, _) => Ok(KeyState::Active),
+        (false, true, true) => Ok(KeyState::Active),
+        (false, true, false) => Ok(KeyState::PreActive),
         // Its successor is on the way.
-        (true, true, _) => Err(KeyState::Active),
+        (true, true, true) => Err(KeyState::Active),
+        (true, true, false) => Ok(KeyState::PostActive),
         (false, false, true) => Ok(KeyState::Published),
         (false, false, false) => Ok(KeyState::Generated),
         (true, false, true) => Ok(KeyState::Retired),

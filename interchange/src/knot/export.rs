@@ -37,30 +37,31 @@ pub fn import_pkcs11(
         format!("zsk={}", word(record.role.signs_zone())),
     ]);
     let times = &record.times;
+    let zone_signer = |time: Option<Time>| time.filter(|_| record.role.signs_zone());
+    // Where it is told nothing, Knot takes publish and active to be now; the rest it takes to be never.
+    let zero = || Some("0".to_owned());
     let named = [
-        ("created", Some(times.generated)),
-        (
-            "pre_active",
-            times.pre_active.filter(|_| record.role.signs_zone()),
-        ),
-        ("publish", times.published),
-        ("ready", times.ready),
-        ("active", times.active),
-        ("retire_active", times.retire_active),
-        ("retire", times.retired),
-        ("post_active", times.post_active),
-        ("revoke", times.revoked),
-        ("remove", times.removed),
+        ("created", Some(times.generated), zero()),
+        ("pre_active", zone_signer(times.pre_active), None),
+        ("publish", times.published, zero()),
+        ("ready", times.ready, zero()),
+        ("active", times.active, zero()),
+        ("retire_active", times.retire_active, None),
+        ("retire", times.retired, zero()),
+        ("post_active", times.post_active, None),
+        ("revoke", times.revoked, zero()),
+        ("remove", times.removed, zero()),
     ];
-    for (name, time) in named {
-        // Zero is no time for Knot, and it takes no negative ones. Where it is told nothing, it takes publish and active to be now.
+    for (name, time, never) in named {
+        // Zero is no time for Knot, and it takes no negative ones.
         if let Some(time) = time.filter(|time| time.unix_seconds() <= 0) {
             return Err(ExportError::Time {
                 time,
                 software: "Knot",
             });
         }
-        argv.push(format!("{name}={}", time.map_or(0, Time::unix_seconds)));
+        let time = time.map(|time| time.unix_seconds().to_string());
+        argv.extend(time.or(never).map(|time| format!("{name}={time}")));
     }
     let without = [
         // Knot has none for a KSK whose DS comes before its DNSKEY.

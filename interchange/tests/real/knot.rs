@@ -120,6 +120,11 @@ fn a_token_key_goes_to_keymgr_and_comes_back_the_same() {
         (KeyState::Dead, Role::Zsk, Algorithm::Ed25519),
         (KeyState::Removed, Role::Ksk, Algorithm::Ed25519),
         (KeyState::Revoked, Role::Ksk, Algorithm::EcdsaP256Sha256),
+        (KeyState::PreActive, Role::Zsk, Algorithm::EcdsaP384Sha384),
+        (KeyState::PreActive, Role::Csk, Algorithm::Ed25519),
+        (KeyState::RetireActive, Role::Csk, Algorithm::RsaSha256),
+        (KeyState::PostActive, Role::Zsk, Algorithm::RsaSha256),
+        (KeyState::PostActive, Role::Csk, Algorithm::RsaSha512),
     ];
     let mut all = Vec::new();
     for (last, (state, role, algorithm)) in (1..).zip(states) {
@@ -152,10 +157,13 @@ fn a_token_key_goes_to_keymgr_and_comes_back_the_same() {
         );
         let times = &record.times;
         let expected = [
+            (Event::PreActive, times.pre_active),
             (Event::Published, times.published),
             (Event::Ready, times.ready),
             (Event::Active, times.active),
+            (Event::RetireActive, times.retire_active),
             (Event::Retired, times.retired),
+            (Event::PostActive, times.post_active),
             (Event::Revoked, times.revoked),
             (Event::Removed, times.removed),
         ];
@@ -179,7 +187,18 @@ fn a_token_key_goes_to_keymgr_and_comes_back_the_same() {
         } else {
             record.state
         };
-        assert_eq!(key.life(now).state, state);
+        let life = key.life(now);
+        assert_eq!(life.state, state);
+        assert!(life.lost.is_empty(), "{:?}", life.lost);
+        let ours = [times.pre_active, times.retire_active, times.post_active];
+        assert_eq!(
+            [
+                life.times.pre_active,
+                life.times.retire_active,
+                life.times.post_active
+            ],
+            ours
+        );
         // Before anything happened, all of it is a plan.
         let life = key.life(time("2026-11-23T00:30:00Z"));
         assert_eq!(

@@ -162,34 +162,26 @@ pub fn zone(name: &str) -> ZoneName {
 
 /// A record of a key in the token, with an hour between the times that its state has behind it.
 pub fn record(id: KeyId, public_key: PublicKey, role: Role, state: KeyState) -> KeyRecord {
-    let at = |hour: u8| Some(time(&format!("2026-11-23T{hour:02}:00:00Z")));
+    let at = |hour: u8| time(&format!("2026-11-23T{hour:02}:00:00Z"));
     let mut times = KeyTimes::generated(time("2026-11-23T01:00:00Z"));
-    let order = [
-        KeyState::Generated,
-        KeyState::Published,
-        KeyState::Ready,
-        KeyState::Active,
-        KeyState::Retired,
-        KeyState::Dead,
-        KeyState::Removed,
-    ];
-    let last = order
-        .iter()
-        .position(|known| *known == state)
-        .map_or(4, |last| last);
-    let slots = [
-        &mut times.published,
-        &mut times.ready,
-        &mut times.active,
-        &mut times.retired,
-        &mut times.dead,
-        &mut times.removed,
-    ];
-    for (hour, slot) in (2..).zip(slots).take(last) {
-        *slot = at(hour);
-    }
-    if state == KeyState::Revoked {
-        times.revoked = at(9);
+    use KeyState::{
+        Active, Dead, Destroyed, Generated, PostActive, PreActive, Published, Ready, Removed, RetireActive,
+        Retired, Revoked,
+    };
+    let usual = [Published, Ready, Active, Retired, Dead, Removed];
+    let path: Vec<KeyState> = match state {
+        Generated | Published | Ready | Active | Retired | Dead | Removed | Destroyed => {
+            let last = usual.iter().position(|known| *known == state);
+            usual[..last.map_or(0, |last| last + 1)].to_vec()
+        }
+        Revoked => vec![Published, Ready, Active, Retired, Revoked],
+        PreActive => vec![PreActive],
+        RetireActive => vec![PreActive, Published, Ready, Active, RetireActive],
+        PostActive if role == Role::Csk => vec![Published, Active, RetireActive, PostActive],
+        PostActive => vec![Published, Active, PostActive],
+    };
+    for (hour, state) in (2..).zip(path) {
+        times.set(state, at(hour));
     }
     let escaped: String = id.as_bytes().iter().map(|byte| format!("%{byte:02x}")).collect();
     KeyRecord {

@@ -50,9 +50,7 @@ impl Gate<'_> {
             ),
             None => Some(Refusal::new(
                 Rule::Algorithm,
-                format!(
-                    "no key of {algorithm} signs the zone, and caches would look for signatures of that algorithm"
-                ),
+                format!("no key of {algorithm} signs the zone, and validators would look for its signatures"),
                 format!("pre-activate or introduce a ZSK of {algorithm} first"),
             )),
         }

@@ -98,10 +98,15 @@ impl<'a> Gate<'a> {
             return insecure;
         }
         let algorithm = self.key.algorithm();
+        let another = |key: &KeyRecord| key.state.in_zone() && key.algorithm() != algorithm;
+        let or = match self.others().any(another) {
+            true => ", or KSK and ZSK of another algorithm",
+            false => "",
+        };
         Some(Refusal::new(
             Rule::Successor,
             format!("no other {lacking} of {algorithm} is active, and the zone would be without"),
-            format!("activate its successor first: another {lacking} of {algorithm}"),
+            format!("activate its successor first: another {lacking} of {algorithm}{or}"),
         ))
     }
 

@@ -35,12 +35,15 @@ fn public_keys(folder: &Path) -> Vec<PublicKey> {
     Algorithm::ALL.map(key).to_vec()
 }
 
-const STATES: [KeyState; 7] = [
+const STATES: [KeyState; 10] = [
     KeyState::Generated,
+    KeyState::PreActive,
     KeyState::Published,
     KeyState::Ready,
     KeyState::Active,
+    KeyState::RetireActive,
     KeyState::Retired,
+    KeyState::PostActive,
     KeyState::Dead,
     KeyState::Removed,
 ];
@@ -118,6 +121,13 @@ fn settime_takes_what_we_write_and_writes_it_the_same() {
                 (told_role, &record.public_key, &files.private.times)
             );
             assert!(matches!(key.private, PrivatePart::None));
+            // By the states of its records, where the times do not tell.
+            let unpublished = [KeyState::PreActive, KeyState::PostActive].contains(&state);
+            if unpublished && role.signs_zone() {
+                let life = key.life("2026-11-24T00:00:00Z".parse().unwrap());
+                assert_eq!(life.state, state);
+                assert_eq!(life.times.of(state), record.times.of(state));
+            }
         }
     }
 }
