@@ -148,7 +148,14 @@ pub fn occupied() -> Outcome {
         let there = wrapping.restore(&other, &other_public, id(number), "ksk cr", never, NONCE);
         assert!(matches!(there, Err(RestoreError::IdUsed { .. })), "{there:?}");
     }
-    assert_eq!(token.keys()?.len(), 2);
+    // What comes into the token after it was looked through is seen as well, and left as it is.
+    let later = token.generate(p256()?, id(9), "ksk cr", Extractability::Wrapped)?;
+    let wrapped = token.wrapping(&kek)?.wrap(id(9), &later, PAD)?;
+    let twin = wrapping.restore(&wrapped, &later, id(10), "ksk cr", never, NONCE);
+    assert!(matches!(twin, Err(RestoreError::KeyThere { .. })), "{twin:?}");
+    assert_eq!(token.presence(id(10))?, Presence::Absent);
+    is_whole(&token, &id(9).into(), &later, Extractability::Wrapped)?;
+    assert_eq!(token.keys()?.len(), 3);
     Ok(())
 }
 
