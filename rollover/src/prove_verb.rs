@@ -161,10 +161,14 @@ const DAY: u32 = 24 * HOUR;
 
 fn in_words(zone: &ZoneName, proof: &Proof) -> String {
     let [ds, dnskey, signatures] = proof.versions;
+    let until = match proof.until > proof.since {
+        true => format!("until {} and from then on", proof.until),
+        false => "on, and nothing changes any more".to_owned(),
+    };
     format!(
-        "{zone}: safe for {}, from {} until {} and from then on\n  {ds} versions of the DS RRset, {dnskey} of the DNSKEY RRset and \
-         {signatures} of the zone's signatures: {} mixes that a cache can hold, each a chain\n",
-        proof.validators, proof.since, proof.until, proof.mixes
+        "{zone}: safe for {}, from {} {until}\n  versions: {ds} of the DS RRset, {dnskey} of the DNSKEY RRset, {signatures} of the zone's \
+         signatures; {} mixes of them that a cache can hold, each a chain\n",
+        proof.validators, proof.since, proof.mixes
     )
 }
 
