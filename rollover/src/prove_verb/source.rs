@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, SiteArguments};
 use interchange::dnst::KeySet;
-use interchange::{Lost, Reason, knot, opendnssec};
+use interchange::{Lost, ReadError, knot, opendnssec};
 use key_metadata::store::read_text;
 use key_metadata::{Span, Time, ZoneName};
 use rollover::histories::recorded::History;
-use rollover::histories::{self, Circumstances, Reading, Software};
+use rollover::histories::{self, Reading, Software};
 use rollover::schedule::{KeyIndex, Schedule};
 
 use super::figures::{Figure, FigureArguments, InFile, one};
@@ -74,14 +74,8 @@ impl Told {
     }
 }
 
-/// A schedule and the figures that it is under.
-type Read = Outcome<(Reading, Vec<Figure>)>;
-
-/// What gives the circumstances of keys of some software, whose files told that TTL.
-type Around<'a> = dyn Fn(Software, Option<&InFile>) -> Outcome<(Circumstances, Vec<Figure>)> + 'a;
-
 impl Source {
-    /// Reads it. Keys of the site itself, which no option names, are not read yet.
+    /// Reads it.
     pub fn read(
         &self,
         figures: &FigureArguments,
@@ -89,77 +83,82 @@ impl Source {
         now: Time,
         output: &Output,
     ) -> Outcome<Told> {
+        let From {
+            bind,
+            knot,
+            opendnssec,
+            dnst,
+            history,
+        } = &self.from;
+        if let Some(file) = history {
+            return self.history(file, figures);
+        }
         let around = |software, told: Option<&InFile>| figures.circumstances(site, software, told);
-        let (reading, figures) = match &self.from {
-            From {
-                history: Some(file), ..
-            } => return self.history(file, figures),
-            From {
-                bind: Some(folder), ..
-            } => self.bind(folder, &around, now, output)?,
-            From { dnst: Some(file), .. } => self.dnst(file, &around, now, output)?,
-            From { knot, .. } if !knot.is_empty() => self.knot(knot, &around, now, output)?,
-            From { opendnssec, .. } if !opendnssec.is_empty() => self.opendnssec(opendnssec, &around, now)?,
-            From { .. } => {
-                let failure = Failure::new(Exit::Usage, "nothing was named to be proved");
-                return Err(failure.hint("name --bind, --knot, --opendnssec, --dnst or --history".to_owned()));
+        let (reading, figures) = if let Some(folder) = bind {
+            let zone = self.one_of(folder, self.zone.clone().into_iter().collect())?;
+            let import = interchange::bind::read_folder(folder, &zone)?;
+            tell(&import.lost, output);
+            let told = import.keys.iter().filter_map(|key| {
+                let file = key
+                    .source
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())?;
+                Some(InFile {
+                    ttl: Span::from_seconds(key.ttl?),
+                    file,
+                })
+            });
+            let told = told.max_by_key(|told| told.ttl);
+            let (around, figures) = around(Software::Bind, told.as_ref())?;
+            (
+                histories::bind::schedule(&zone, &import.keys, &around, now)?,
+                figures,
+            )
+        } else if let Some(first) = knot.first() {
+            let mut lists = Vec::new();
+            for file in knot {
+                let listing = knot::Listing::parse(file, &read_text(file)?)?;
+                tell(&listing.lost, output);
+                lists.push(listing.keys);
             }
+            let zones = lists.iter().flatten().map(|key| key.zone.clone());
+            let zone = self.one_of(first, zones.collect())?;
+            let (around, figures) = around(Software::Knot, None)?;
+            (histories::knot::schedule(&zone, &lists, &around, now)?, figures)
+        } else if let Some(first) = opendnssec.first() {
+            let mut texts = String::new();
+            for file in opendnssec {
+                texts += &read_text(file)?;
+                texts.push('\n');
+            }
+            let listing = opendnssec::Listing::parse(first, &texts)?;
+            let zone = self.one_of(first, listing.keys.iter().map(|key| key.zone.clone()).collect())?;
+            let (around, figures) = around(Software::OpenDnssec, None)?;
+            (
+                histories::opendnssec::schedule(&zone, &listing, &around, now)?,
+                figures,
+            )
+        } else if let Some(file) = dnst {
+            let (set, lost) = KeySet::parse(file, &read_text(file)?)?;
+            tell(&lost, output);
+            self.one_of(file, BTreeSet::from([set.zone.clone()]))?;
+            let told = ttl_of(file, &set)?;
+            let (around, figures) = around(Software::Dnst, told.as_ref())?;
+            (histories::dnst::schedule(&set, &around, now)?, figures)
+        } else {
+            let failure = Failure::new(Exit::Usage, "nothing was named to be proved");
+            return Err(failure.hint("name --bind, --knot, --opendnssec, --dnst or --history".to_owned()));
         };
+        let Reading {
+            schedule,
+            assumptions,
+        } = reading;
         Ok(Told {
-            schedule: reading.schedule,
+            schedule,
             figures,
-            assumptions: reading.assumptions,
+            assumptions,
             begins: None,
         })
-    }
-
-    fn bind(&self, folder: &Path, around: &Around<'_>, now: Time, output: &Output) -> Read {
-        let zone = self.one_of(folder, self.zone.clone().into_iter().collect())?;
-        let import = interchange::bind::read_folder(folder, &zone)?;
-        tell(&import.lost, output);
-        let told = import.keys.iter().filter_map(|key| {
-            let file = key.source.file_name()?.to_string_lossy().into_owned();
-            let ttl = Span::from_seconds(key.ttl?);
-            Some(InFile { ttl, file })
-        });
-        let (around, figures) = around(Software::Bind, told.max_by_key(|told| told.ttl).as_ref())?;
-        let reading = histories::bind::schedule(&zone, &import.keys, &around, now)?;
-        Ok((reading, figures))
-    }
-
-    fn knot(&self, files: &[PathBuf], around: &Around<'_>, now: Time, output: &Output) -> Read {
-        let mut lists = Vec::new();
-        for file in files {
-            let listing = knot::Listing::parse(file, &read_text(file)?)?;
-            tell(&listing.lost, output);
-            lists.push(listing.keys);
-        }
-        let zones = lists.iter().flatten().map(|key| key.zone.clone()).collect();
-        let zone = self.one_of(first(files), zones)?;
-        let (around, figures) = around(Software::Knot, None)?;
-        Ok((histories::knot::schedule(&zone, &lists, &around, now)?, figures))
-    }
-
-    fn opendnssec(&self, files: &[PathBuf], around: &Around<'_>, now: Time) -> Read {
-        let mut text = String::new();
-        for file in files {
-            text += &read_text(file)?;
-            text.push('\n');
-        }
-        let listing = opendnssec::Listing::parse(first(files), &text)?;
-        let zones = listing.keys.iter().map(|key| key.zone.clone()).collect();
-        let zone = self.one_of(first(files), zones)?;
-        let (around, figures) = around(Software::OpenDnssec, None)?;
-        let reading = histories::opendnssec::schedule(&zone, &listing, &around, now)?;
-        Ok((reading, figures))
-    }
-
-    fn dnst(&self, file: &Path, around: &Around<'_>, now: Time, output: &Output) -> Read {
-        let (set, lost) = KeySet::parse(file, &read_text(file)?)?;
-        tell(&lost, output);
-        self.one_of(file, BTreeSet::from([set.zone.clone()]))?;
-        let (around, figures) = around(Software::Dnst, ttl_of(file, &set).as_ref())?;
-        Ok((histories::dnst::schedule(&set, &around, now)?, figures))
     }
 
     /// The zone that was asked for, or the only one that there is.
@@ -236,22 +235,23 @@ impl Source {
     }
 }
 
-fn first(files: &[PathBuf]) -> &Path {
-    files.first().map_or(Path::new(""), |file| file)
-}
-
-/// The TTL of the DNSKEY RRset that a state has with it. Its signatures, which are among its records, have the same.
-fn ttl_of(file: &Path, set: &KeySet) -> Option<InFile> {
-    let records = set.dnskey_rrset.iter();
-    let keys = records.filter_map(|record| interchange::records::read(file, record).ok());
-    let ttl = keys.flat_map(|(keys, _)| keys).filter_map(|key| key.ttl).max()?;
-    Some(InFile {
+/// The TTL of the DNSKEY RRset that a state has with it.
+fn ttl_of(file: &Path, set: &KeySet) -> Result<Option<InFile>, ReadError> {
+    let mut longest = None;
+    for record in &set.dnskey_rrset {
+        // Its signatures are among its records; they have the same TTL.
+        if let Ok((keys, _)) = interchange::records::read(file, record) {
+            longest = longest.max(keys.iter().filter_map(|key| key.ttl).max());
+        }
+    }
+    Ok(longest.map(|ttl| InFile {
         ttl: Span::from_seconds(ttl),
         file: file.display().to_string(),
-    })
+    }))
 }
 
 fn tell(lost: &[Lost], output: &Output) {
+    use interchange::Reason;
     // A private key and its PIN are no part of a schedule; a field that nobody knows may be.
     lost.iter()
         .filter(|lost| lost.why == Reason::Unknown)
