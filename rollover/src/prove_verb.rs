@@ -66,7 +66,12 @@ struct Described<'a> {
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let now = self.at.map_or_else(cli::now, |at| at);
-        let told = self.source.read(&self.figures, site, now, output)?;
+        let mut told = self.source.read(&self.figures, site, now, output)?;
+        let validity = self.figures.validity(site)?;
+        let trust_anchors = self.rfc5011.then(|| trust_anchors(&told, validity.value));
+        if self.rfc5011 && !told.figures.iter().any(|figure| figure.name == validity.name) {
+            told.figures.push(validity);
+        }
         let Told {
             schedule,
             figures,
@@ -79,10 +84,7 @@ impl Arguments {
                 false => Validators::Standard,
             },
             since: self.since.or(*begins).map_or(now, |since| since),
-            trust_anchors: match self.rfc5011 {
-                true => Some(self.trust_anchors(&told, site)?),
-                false => None,
-            },
+            trust_anchors,
         };
         let verdict = prove(schedule, &claim)?;
         let (proof, found): (_, &[Counterexample]) = match &verdict {
@@ -138,21 +140,21 @@ impl Arguments {
             }
         }
     }
+}
 
-    /// The KSKs that are there at the beginning, and the wait of equation T3 (RFC 6781 4.2.2 and RFC 5011 2.3, 2.4.1).
-    fn trust_anchors(&self, told: &Told, site: &SiteArguments) -> Outcome<TrustAnchors> {
-        let validity = self.figures.validity(site)?.value.seconds();
-        let longest = |ttls: &[(Time, Span)]| ttls.iter().map(|(_, ttl)| ttl.seconds()).max();
-        let caching = &told.schedule.caching;
-        let ttl_key = longest(&caching.dnskey).map_or(0, |ttl| ttl);
-        let ttl = longest(&caching.zone).map_or(ttl_key, |ttl| ttl.max(ttl_key));
-        let refresh = (ttl_key / 2).min(validity / 2).clamp(HOUR, 15 * DAY);
-        let parts = [(30 * DAY).max(ttl_key), validity, refresh, ttl, ttl];
-        Ok(TrustAnchors {
-            initial: told.first_ksks(),
-            add_wait: Span::from_seconds(parts.into_iter().fold(0, u32::saturating_add)),
-            remove_hold_down: Span::from_seconds(30 * DAY),
-        })
+/// The KSKs that are there at the beginning, and the wait of equation T3 (RFC 6781 4.2.2 and RFC 5011 2.3, 2.4.1).
+fn trust_anchors(told: &Told, validity: Span) -> TrustAnchors {
+    let longest = |ttls: &[(Time, Span)]| ttls.iter().map(|(_, ttl)| ttl.seconds()).max();
+    let caching = &told.schedule.caching;
+    let ttl_key = longest(&caching.dnskey).map_or(0, |ttl| ttl);
+    let ttl = longest(&caching.zone).map_or(ttl_key, |ttl| ttl.max(ttl_key));
+    let validity = validity.seconds();
+    let refresh = (ttl_key / 2).min(validity / 2).clamp(HOUR, 15 * DAY);
+    let parts = [(30 * DAY).max(ttl_key), validity, refresh, ttl, ttl];
+    TrustAnchors {
+        initial: told.first_ksks(),
+        add_wait: Span::from_seconds(parts.into_iter().fold(0, u32::saturating_add)),
+        remove_hold_down: Span::from_seconds(30 * DAY),
     }
 }
 
@@ -161,10 +163,14 @@ const DAY: u32 = 24 * HOUR;
 
 fn in_words(zone: &ZoneName, proof: &Proof) -> String {
     let [ds, dnskey, signatures] = proof.versions;
+    let until = match proof.until > proof.since {
+        true => format!("until {} and from then on", proof.until),
+        false => "on, and nothing changes any more".to_owned(),
+    };
     format!(
-        "{zone}: safe for {}, from {} until {} and from then on\n  {ds} versions of the DS RRset, {dnskey} of the DNSKEY RRset and \
-         {signatures} of the zone's signatures: {} mixes that a cache can hold, each a chain\n",
-        proof.validators, proof.since, proof.until, proof.mixes
+        "{zone}: safe for {}, from {} {until}\n  versions: {ds} of the DS RRset, {dnskey} of the DNSKEY RRset, {signatures} of the zone's \
+         signatures; {} mixes of them that a cache can hold, each a chain\n",
+        proof.validators, proof.since, proof.mixes
     )
 }
 

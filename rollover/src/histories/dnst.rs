@@ -8,9 +8,10 @@
 //! | DS | from visible to ds_visible, or in a double-DS rollover before published | with the successor's |
 //!
 //! dnst does not keep when it told the signer or the parent to change, nor the TTL that it was told to wait for (it takes 0): hence the windows. A
-//! key that signs or has its DS at the parent, with no time for it, does so within Dsgn or Dreg from now.
+//! key that signs or has its DS at the parent, with no time for it, does so within Dsgn or Dreg from now, if a rollover brings it in; else it has
+//! done so from when it was visible.
 
-use interchange::dnst::{Flags, Key, KeySet, Kind, Stamp};
+use interchange::dnst::{Flags, Key, KeySet, Kind, RollType, Stamp};
 use key_metadata::{Role, Time};
 
 use super::draft::{Draft, Part, Window};
@@ -23,13 +24,24 @@ pub fn schedule(set: &KeySet, around: &Circumstances, now: Time) -> Result<Readi
     let keys: Vec<Told> = set
         .keys
         .iter()
-        .map(|(_, key)| Told::of(key, around, now))
+        .map(|(_, key)| Told::of(key, set, around, now))
         .collect();
     for (place, key) in keys.iter().enumerate() {
         let index = draft.key(key.role, key.tag, key.algorithm);
         key.put(&mut draft, index, &keys[place + 1..], &keys[..place]);
     }
     draft.finish(&set.zone, around)
+}
+
+/// Whether a key is in use, as a KSK or as a ZSK.
+#[derive(Clone, Copy)]
+enum Use {
+    /// It is not.
+    None,
+    /// It was, before any rollover that is under way.
+    Old,
+    /// A rollover brings it in.
+    New,
 }
 
 /// A key, and what its stamps and flags come to.
@@ -46,7 +58,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(key: &Key, around: &Circumstances, now: Time) -> Self {
+    fn of(key: &Key, set: &KeySet, around: &Circumstances, now: Time) -> Self {
         let unused = Flags::default();
         let (role, ksk, zsk) = match key.kind {
             Kind::Ksk(flags) => (Role::Ksk, flags, unused),
@@ -59,11 +71,25 @@ impl Told {
         let stamps = &key.stamps;
         let (published, visible) = (time(stamps.published), time(stamps.visible));
         let begun = visible.or(published).or(time(stamps.creation));
-        let came = |flag: bool, seen: Option<Time>, wait| match (seen, flag, begun) {
-            (Some(seen), _, Some(begun)) => Some(Window::between(begun.min(seen), seen)),
-            (Some(seen), _, None) => Some(Window::at(seen)),
-            (None, true, begun) => Some(Window::between(begun.map_or(now, |begun| begun), now.after(wait))),
-            (None, false, _) => None,
+        let came = |used, seen: Option<Time>, wait| match (seen, used) {
+            (Some(seen), _) => {
+                let from = begun.filter(|begun| *begun <= seen).or(time(stamps.creation));
+                Some(Window::between(from.map_or(seen, |from| from.min(seen)), seen))
+            }
+            (None, Use::Old) => Some(Window::at(begun.map_or(now, |begun| begun))),
+            (None, Use::New) => Some(Window::between(begun.map_or(now, |begun| begun), now.after(wait))),
+            (None, Use::None) => None,
+        };
+        let rolls = |does: fn(RollType) -> bool| set.rolls.iter().any(|(roll, _)| does(*roll));
+        let at_parent = match (ksk.at_parent, ksk.old || !rolls(of_ksks)) {
+            (true, true) => Use::Old,
+            (true, false) => Use::New,
+            (false, _) => Use::None,
+        };
+        let signer = match (zsk.signer, zsk.old || !rolls(of_zsks)) {
+            (true, true) => Use::Old,
+            (true, false) => Use::New,
+            (false, _) => Use::None,
         };
         Self {
             role,
@@ -71,9 +97,9 @@ impl Told {
             algorithm: AlgorithmNumber(key.algorithm.number()),
             dnskey: published.map(Window::at),
             withdrawn: time(stamps.withdrawn).map(Window::at),
-            ds: came(ksk.at_parent, time(stamps.ds_visible), around.registration_delay)
+            ds: came(at_parent, time(stamps.ds_visible), around.registration_delay)
                 .filter(|_| role.signs_dnskey()),
-            signs: came(zsk.signer, time(stamps.rrsig_visible), around.dsgn).filter(|_| role.signs_zone()),
+            signs: came(signer, time(stamps.rrsig_visible), around.dsgn).filter(|_| role.signs_zone()),
             old: [ksk.old && !ksk.at_parent, zsk.old && !zsk.signer],
         }
     }
@@ -121,5 +147,22 @@ impl Told {
                 }
             }
         }
+    }
+}
+
+const fn of_ksks(roll: RollType) -> bool {
+    match roll {
+        RollType::KskRoll | RollType::KskDoubleDsRoll | RollType::CskRoll | RollType::AlgorithmRoll => true,
+        RollType::ZskRoll | RollType::ZskDoubleSignatureRoll => false,
+    }
+}
+
+const fn of_zsks(roll: RollType) -> bool {
+    match roll {
+        RollType::ZskRoll
+        | RollType::ZskDoubleSignatureRoll
+        | RollType::CskRoll
+        | RollType::AlgorithmRoll => true,
+        RollType::KskRoll | RollType::KskDoubleDsRoll => false,
     }
 }

@@ -119,14 +119,17 @@ impl Draft {
     /// The schedule.
     ///
     /// A KSK or ZSK, where there is none, is taken to have been there all along. What was before the first key
-    /// that is told of is an unsigned zone, unless its DS shows that there were others.
+    /// that is told of is an unsigned zone, unless a DS that was there for sure shows that there were others.
     pub fn finish(mut self, zone: &ZoneName, around: &Circumstances) -> Result<Reading, HistoryError> {
         let Some(earliest) = self.changes.iter().map(|change| change.window.from).min() else {
             return Err(HistoryError::NoKeys { zone: zone.clone() });
         };
-        let [ds, dnskey_signed, zone_signed] =
-            [Part::Ds, Part::DnskeyRrsig, Part::ZoneRrsig].map(|part| self.first(part));
-        let signed = [dnskey_signed, zone_signed].into_iter().flatten().max();
+        let first = |part| self.comes_of(part).map(|window| window.from).min();
+        let signed = [first(Part::DnskeyRrsig), first(Part::ZoneRrsig)]
+            .into_iter()
+            .flatten()
+            .max();
+        let ds = self.comes_of(Part::Ds).map(|window| window.by).min();
         let is_whole = self.missing().is_empty();
         let since = match (ds, signed) {
             (Some(ds), Some(signed)) if ds < signed => signed,
@@ -149,11 +152,10 @@ impl Draft {
         [ksk, zsk].into_iter().flatten().collect()
     }
 
-    /// When something of that part first comes.
-    fn first(&self, part: Part) -> Option<Time> {
-        let comes = |change: &&Change| change.part == part && change.way == Way::Comes;
-        let windows = self.changes.iter().filter(comes).map(|change| change.window.from);
-        windows.min()
+    /// When something of that part comes.
+    fn comes_of(&self, part: Part) -> impl Iterator<Item = Window> + '_ {
+        let comes = move |change: &&Change| change.part == part && change.way == Way::Comes;
+        self.changes.iter().filter(comes).map(|change| change.window)
     }
 
     /// The same, of a schedule that begins at that time.

@@ -39,6 +39,19 @@ fn set(folder: &Path, key: &str, argv: &[&str]) {
     );
 }
 
+/// That many seconds from now, as the tools take it: each of them would take a now of its own for `+10d`.
+struct Now(Time);
+
+impl Now {
+    fn after(&self, seconds: u32) -> String {
+        self.0
+            .after(Span::from_seconds(seconds))
+            .to_utc()
+            .format("%Y%m%d%H%M%S")
+            .to_string()
+    }
+}
+
 fn read(folder: &Path) -> (Reading, Result<Proof, Vec<Counterexample>>) {
     let zone = ZONE.parse().unwrap();
     let now = Time::from(Utc::now());
@@ -87,12 +100,16 @@ fn tag(key: &str) -> u16 {
 #[test]
 fn the_times_of_a_zsk_rollover_by_hand_are_proved_or_corrected() {
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let (folder, now) = (folder.path(), Now(Time::from(Utc::now())));
     let active = ["-a", "13", "-P", "-90d", "-A", "-90d"];
     make(folder, &[&active[..], &["-f", "KSK", ZONE]].concat());
     let old = make(folder, &[&active[..], &[ZONE]].concat());
     // A successor that is published an hour before it takes over, and a removal a day after that.
-    set(folder, &old, &["-I", "+10d", "-D", "+11d"]);
+    set(
+        folder,
+        &old,
+        &["-I", &now.after(10 * DAY), "-D", &now.after(11 * DAY)],
+    );
     let new = make(folder, &["-S", &old, "-i", "3600"]);
     let [old_tag, new_tag] = [&old, &new].map(|key| tag(key));
     let takes_over = |step: &str| step.contains(&format!("ZSK {new_tag} begins to sign the zone"));
@@ -112,13 +129,9 @@ fn the_times_of_a_zsk_rollover_by_hand_are_proved_or_corrected() {
     let (reading, _) = read(folder);
     assert_eq!(reading.assumptions.len(), 1, "{:?}", reading.assumptions);
     assert!(reading.assumptions[0].contains("nothing tells when the DS of KSK"));
-    set(
-        folder,
-        &old,
-        &["-D", "+20d2h"].map(|word| if word == "+20d2h" { "+1735200" } else { word }),
-    );
+    set(folder, &old, &["-D", &now.after(20 * DAY + 7200)]);
     assert!(too_early(folder).iter().all(|(step, _)| takes_over(step)));
-    set(folder, &new, &["-P", "+856700"]);
+    set(folder, &new, &["-P", &now.after(10 * DAY - 7200)]);
     assert_eq!(too_early(folder), []);
     read(folder).1.unwrap();
 }
@@ -126,7 +139,7 @@ fn the_times_of_a_zsk_rollover_by_hand_are_proved_or_corrected() {
 #[test]
 fn a_ksk_that_goes_with_its_ds_is_found() {
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let (folder, now) = (folder.path(), Now(Time::from(Utc::now())));
     let active = ["-a", "13", "-P", "-90d", "-A", "-90d"];
     let old = make(folder, &[&active[..], &["-f", "KSK", ZONE]].concat());
     make(folder, &[&active[..], &[ZONE]].concat());
@@ -134,10 +147,33 @@ fn a_ksk_that_goes_with_its_ds_is_found() {
     let new = make(
         folder,
         &[
-            "-a", "13", "-f", "KSK", "-P", "+1d", "-A", "+1d", "-P", "sync", "+10d", ZONE,
+            "-a",
+            "13",
+            "-f",
+            "KSK",
+            "-P",
+            &now.after(DAY),
+            "-A",
+            &now.after(DAY),
+            "-P",
+            "sync",
+            &now.after(10 * DAY),
+            ZONE,
         ],
     );
-    set(folder, &old, &["-I", "+10d", "-D", "+11d", "-D", "sync", "+10d"]);
+    set(
+        folder,
+        &old,
+        &[
+            "-I",
+            &now.after(10 * DAY),
+            "-D",
+            &now.after(11 * DAY),
+            "-D",
+            "sync",
+            &now.after(10 * DAY),
+        ],
+    );
     // Dreg 2 d + DprpP 1 h + TTLds 1 d: so long it is needed, and has to sign the DNSKEY RRset, which named would cease to do when it is inactive.
     let needed = 3 * DAY + 3600;
     let label = format!("KSK {}", tag(&old));
@@ -151,10 +187,14 @@ fn a_ksk_that_goes_with_its_ds_is_found() {
             (format!("{label} is removed"), Span::from_seconds(needed - DAY)),
         ]
     );
-    set(folder, &old, &["-I", "+14d", "-D", "+14d"]);
+    set(
+        folder,
+        &old,
+        &["-I", &now.after(14 * DAY), "-D", &now.after(14 * DAY)],
+    );
     read(folder).1.unwrap();
     // A Delete before Publish makes no schedule.
-    set(folder, &new, &["-D", "+1h"]);
+    set(folder, &new, &["-D", &now.after(3600)]);
     let keys = interchange::bind::read_folder(folder, &ZONE.parse().unwrap())
         .unwrap()
         .keys;

@@ -16,9 +16,12 @@ use rollover::schedule::Signatures;
 
 use crate::named::Named;
 
-/// BIND renews a signature when this is left, by its own ratio of 5 to 14 days (signatures-refresh to signatures-validity).
+/// BIND renews a signature when this is left: by its own ratio of 5 to 14 days (signatures-refresh to signatures-validity), or a day longer than a
+/// cache can have it (S1).
 fn refresh(policy: &Policy) -> Span {
-    Span::from_seconds(policy.signatures.validity.seconds() / 14 * 5)
+    let own = policy.signatures.validity.seconds() / 14 * 5;
+    let needed = policy.zone.max_ttl.seconds() + policy.zone.propagation_delay.seconds() + 86_400;
+    Span::from_seconds(own.max(needed))
 }
 
 /// A policy of ours in BIND's words. A KSK is rolled after two ZSKs, so that a run ends.
@@ -226,12 +229,18 @@ fn follow(named: &Named, zone: &str, policy: &Policy) {
         aged.go_on();
     }
     assert!(proved > 20, "{proved}");
-    // named waits DprpP + TTLds + Rsafe (K3). A TTL at the parent that is longer by Rsafe is still safe, and one second more is not.
+    // named waits DprpP + TTLds + Rsafe (K3), for a CSK longer: Dsgn + Dprp + TTLsig + Rsafe (C1). A TTL that is longer by Rsafe than it was told is
+    // still safe, and seconds more are not.
     let (keys, now) = withdrawing.unwrap();
     let with_ttl = |seconds: u32| {
-        let ttl_ds = Span::from_seconds(around.ttl_ds.seconds() + policy.safety.retire.seconds() + seconds);
-        let reading = read(&keys, Circumstances { ttl_ds, ..around }, now);
-        (prove(&reading.schedule, &claim(begin)).unwrap(), reading.schedule)
+        let longer = |ttl: Span| Span::from_seconds(ttl.seconds() + policy.safety.retire.seconds() + seconds);
+        let mut around = around;
+        match policy.key(Role::Csk) {
+            Some(_) => around.ttl_zone = longer(around.ttl_zone),
+            None => around.ttl_ds = longer(around.ttl_ds),
+        }
+        let reading = read(&keys, around, now);
+        (prove(&reading.schedule, &claim(now)).unwrap(), reading.schedule)
     };
     let (late, _) = with_ttl(0);
     assert!(late.is_ok(), "{zone}: {late:?}");

@@ -1,9 +1,11 @@
 //! A server that runs for as long as a test does.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -100,11 +102,14 @@ pub fn until<T>(what: &str, log: &Path, mut is: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-/// A port of the loopback interface that nobody has at the moment.
+/// A port of the loopback interface that nobody has at the moment, and that no other test was given.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }

@@ -119,10 +119,22 @@ fn roll(
 
 #[test]
 fn a_rollover_that_waits_is_proved_after_each_step() {
-    let mut set = keys();
-    is_safe(&set, "before");
-    roll(&mut set, RollType::KskRoll, ["k1", "k2"], 2, is_safe);
-    roll(&mut set, RollType::ZskRoll, ["z1", "z2"], 3, is_safe);
+    std::thread::scope(|scope| {
+        for (kind, keys_of) in [
+            (RollType::KskRoll, ["k1", "k2"]),
+            (RollType::KskDoubleDsRoll, ["k1", "k2"]),
+            (RollType::ZskRoll, ["z1", "z2"]),
+            (RollType::ZskDoubleSignatureRoll, ["z1", "z2"]),
+        ] {
+            scope.spawn(move || {
+                let mut set = keys();
+                is_safe(&set, "before");
+                roll(&mut set, kind, keys_of, 3, |set, step| {
+                    is_safe(set, &format!("{kind:?}, {step}"));
+                });
+            });
+        }
+    });
 }
 
 #[test]

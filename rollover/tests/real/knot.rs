@@ -14,7 +14,7 @@ use rollover::histories::{Circumstances, Reading, knot};
 use rollover::prove::{Claim, Counterexample, Proof, prove};
 use rollover::schedule::{KeyIndex, Propagation, Signatures};
 
-use crate::daemon::{Daemon, free_port, run, until};
+use crate::daemon::{Daemon, attempt, free_port, run, until};
 use crate::served::{self, Sample};
 
 const ZONE: &str = "child.example";
@@ -110,6 +110,9 @@ impl Knot {
             let log = fs::read_to_string(self.log()).unwrap();
             log.contains(&format!("[{ZONE}.] DNSSEC, successfully signed"))
                 .then_some(())
+        });
+        until("its socket", &self.log(), || {
+            attempt("knot", &self.folder, &[], &["knotc", "-c", "knot.conf", "status"]).ok()
         });
     }
 

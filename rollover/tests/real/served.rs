@@ -46,11 +46,12 @@ impl Sample {
     }
 }
 
-const SECOND: Span = Span::from_seconds(1);
+/// How late a server can be that has other things to do.
+const LATE: Span = Span::from_seconds(2);
 
-/// Whether a lane has something at that time; nothing, where a second of it may not be known.
+/// Whether a lane has something at that time; nothing, about when it changes.
 fn has(lane: &Lane, at: Time) -> Option<bool> {
-    let is_near = |event: Event| event.from.before(SECOND) <= at && at <= event.by.after(SECOND);
+    let is_near = |event: Event| event.from.before(LATE) <= at && at <= event.by.after(LATE);
     let mut events = lane
         .0
         .iter()
