@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
-use key_metadata::{Span, Time, ZoneName};
+use key_metadata::{Span, Time, ZoneName, timing};
 use rollover::anchors::TrustAnchors;
 use rollover::chain::Validators;
 use rollover::prove::{Claim, Counterexample, Proof, prove};
@@ -142,24 +142,31 @@ impl Arguments {
     }
 }
 
-/// The KSKs that are there at the beginning, and the wait of equation T3 (RFC 6781 4.2.2 and RFC 5011 2.3, 2.4.1).
+/// The KSKs that are there at the beginning, and the waits of RFC 5011 by the source's figures (T3, T4).
 fn trust_anchors(told: &Told, validity: Span) -> TrustAnchors {
-    let longest = |ttls: &[(Time, Span)]| ttls.iter().map(|(_, ttl)| ttl.seconds()).max();
+    let none = Span::from_seconds(0);
+    let longest = |ttls: &[(Time, Span)]| ttls.iter().map(|(_, ttl)| *ttl).max().map_or(none, |ttl| ttl);
+    let figure = |span| timing::Figure::given(span, "the source");
     let caching = &told.schedule.caching;
-    let ttl_key = longest(&caching.dnskey).map_or(0, |ttl| ttl);
-    let ttl = longest(&caching.zone).map_or(ttl_key, |ttl| ttl.max(ttl_key));
-    let validity = validity.seconds();
-    let refresh = (ttl_key / 2).min(validity / 2).clamp(HOUR, 15 * DAY);
-    let parts = [(30 * DAY).max(ttl_key), validity, refresh, ttl, ttl];
+    let figures = timing::Figures {
+        dsgn: figure(none),
+        dprp: figure(told.schedule.propagation.zone),
+        ttl_key: figure(longest(&caching.dnskey)),
+        ttl_sig: figure(longest(&caching.zone)),
+        dprp_parent: figure(told.schedule.propagation.parent),
+        ttl_ds: figure(longest(&caching.ds)),
+        dreg: figure(none),
+        psafe: figure(none),
+        rsafe: figure(none),
+    };
     TrustAnchors {
         initial: told.first_ksks(),
-        add_wait: Span::from_seconds(parts.into_iter().fold(0, u32::saturating_add)),
-        remove_hold_down: Span::from_seconds(30 * DAY),
+        add_wait: timing::t3_add_wait(&figures, &figure(validity))
+            .preceded_by("Dprp", &figures.dprp)
+            .total(),
+        remove_hold_down: timing::t4_remove_hold_down().total(),
     }
 }
-
-const HOUR: u32 = 3600;
-const DAY: u32 = 24 * HOUR;
 
 fn in_words(zone: &ZoneName, proof: &Proof) -> String {
     let [ds, dnskey, signatures] = proof.versions;

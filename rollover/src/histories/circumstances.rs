@@ -72,8 +72,6 @@ impl Software {
 impl Circumstances {
     /// What a policy says, of a zone that is signed as Keyrite does: all of it, within `signatures.resign`.
     pub fn of_policy(policy: &Policy) -> Self {
-        let validity = policy.signatures.validity.seconds();
-        let left = Span::from_seconds(validity.saturating_sub(policy.signatures.resign.seconds()));
         Self {
             ttl_dnskey: policy.dnskey_ttl,
             ttl_ds: policy.parent.ds_ttl,
@@ -83,8 +81,8 @@ impl Circumstances {
                 parent: policy.parent.propagation_delay,
             },
             signatures: Signatures {
-                zone: left,
-                dnskey: left,
+                zone: policy.least_remaining(),
+                dnskey: policy.least_dnskey_remaining(),
             },
             dsgn: policy.signatures.resign,
             registration_delay: policy.parent.registration_delay,
