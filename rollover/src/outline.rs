@@ -73,18 +73,12 @@ struct Written {
 
 #[derive(Deserialize)]
 struct WrittenSchedule {
-    keys: Vec<WrittenKey>,
-}
-
-#[derive(Deserialize)]
-struct WrittenKey {
-    label: String,
+    causes: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct WrittenStep {
-    act: String,
-    keys: Vec<usize>,
+    cause: usize,
     at: Time,
     waits: Vec<WrittenWaited>,
 }
@@ -118,15 +112,15 @@ pub enum OutlineError {
     /// Of another version.
     #[error("a plan of version {0}, and this tool reads 1")]
     Version(u32),
-    /// A step with a key that is not there.
-    #[error("plan of {zone}: a step names key {key}, and there are {keys}")]
-    NoKey {
+    /// A step with a cause that is not there.
+    #[error("plan of {zone}: a step is of cause {cause}, and there are {causes}")]
+    NoCause {
         /// The zone.
         zone: String,
-        /// The key's place.
-        key: usize,
+        /// The cause's place.
+        cause: usize,
         /// How many there are.
-        keys: usize,
+        causes: usize,
     },
 }
 
@@ -161,24 +155,20 @@ impl Outline {
         if plan.version != 1 {
             return Err(OutlineError::Version(plan.version));
         }
-        let keys = &plan.schedule.keys;
+        let causes = &plan.schedule.causes;
         let mut steps = Vec::new();
         for step in &plan.steps {
-            let mut labels = Vec::new();
-            for key in &step.keys {
-                let known = keys.get(*key).ok_or_else(|| OutlineError::NoKey {
-                    zone: plan.zone.clone(),
-                    key: *key,
-                    keys: keys.len(),
-                })?;
-                labels.push(known.label.as_str());
-            }
+            let name = causes.get(step.cause).ok_or_else(|| OutlineError::NoCause {
+                zone: plan.zone.clone(),
+                cause: step.cause,
+                causes: causes.len(),
+            })?;
             let waits = step
                 .waits
                 .iter()
                 .map(|waited| format!("{} {}", waited.wait.name, waited.wait.total));
             steps.push(OutlineStep {
-                name: format!("{} {}", step.act, labels.join(", ")),
+                name: name.clone(),
                 at: step.at,
                 waits: waits.collect(),
             });

@@ -13,9 +13,12 @@ use key_metadata::step::Step;
 use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Span};
 use rollover::chain::Validators;
 use rollover::margin::margins;
+use rollover::outline::Outline;
 use rollover::plan::Plan;
+use rollover::planned::Planned;
 use rollover::planner::Goal;
 use rollover::prove::{Claim, prove};
+use rollover::status::{Alarm, Limits, Measured, Status};
 use site::{Zone, policy};
 
 /// Every step with a margin can be moved by it, and by no second more.
@@ -148,4 +151,84 @@ fn a_rollover_that_is_under_way_has_a_safe_way_back() {
         println!("{}", show(&plan));
         is_tight(&plan);
     }
+}
+
+#[test]
+fn what_happened_is_held_against_the_plan_that_was_written() {
+    let mut zone = Zone::signed(policy("small-tld"));
+    let plan = zone.plan(30, Vec::new()).unwrap();
+    let text = rollover::pictures::json(&plan).unwrap();
+    let labels = |planned: &Planned| -> Vec<String> {
+        planned
+            .schedule
+            .keys
+            .iter()
+            .map(|key| key.label.clone())
+            .collect()
+    };
+    let read = Planned::read(&text, &zone.keys).unwrap();
+    assert_eq!((read.now, &read.schedule), (plan.now, &plan.schedule));
+    assert_eq!(labels(&read)[2], "ZSK new 1");
+
+    // The key that was to be made has been.
+    zone.now = zone.now.after(Span::from_seconds(7200));
+    zone.take(Role::Zsk, &[Step::Publish]);
+    let made = zone.keys.keys().last().unwrap().name();
+    let read = Planned::read(&text, &zone.keys).unwrap();
+    assert_eq!(labels(&read)[2], made);
+
+    for (text, error) in [
+        ("{}", "this is no plan as 'keyrite-rollover plan --out' writes it"),
+        (
+            &text.replacen("\"version\": 1", "\"version\": 2", 1),
+            "a plan of version 2, and this tool reads 1",
+        ),
+        (
+            &text.replace("\"example\"", "\"another\""),
+            "a plan of another, not of example",
+        ),
+        (
+            &text[..text.len() / 2],
+            "this is no plan as 'keyrite-rollover plan --out' writes it",
+        ),
+    ] {
+        assert_eq!(Planned::read(text, &zone.keys).unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
+fn the_outline_of_a_plan_is_that_of_its_json() {
+    let plan = Zone::signed(policy("small-tld")).plan(800, Vec::new()).unwrap();
+    let outline = Outline::of(&plan);
+    let one = rollover::pictures::json(&plan).unwrap();
+    let several = serde_json::json!({ "version": 1, "plans": [plan] }).to_string();
+    for text in [one, several] {
+        assert_eq!(Outline::read(&text).unwrap(), [outline.clone()]);
+    }
+    assert!(outline.differences(&outline).is_empty());
+}
+
+/// A status tells what a monitor must know, and when it must not be told.
+#[test]
+fn alarms_are_told_when_something_is_late() {
+    let zone = Zone::signed(policy("small-tld"));
+    let limits = |runway, grace| Limits {
+        runway: site::time("2026-12-01T00:00:00Z")
+            .after(Span::from_seconds(runway))
+            .since(zone.now),
+        grace: Span::from_seconds(grace),
+    };
+    let plan = zone.plan(30, Vec::new()).unwrap();
+    // The ZSK has been in use for a year, and its lifetime is 90 days.
+    let alarms = |limits, measured| Status::of(&plan, limits, measured).alarms;
+    const DAY: u32 = 86_400;
+    assert_eq!(alarms(limits(DAY, DAY), Measured::Enough), [Alarm::Overdue]);
+    assert_eq!(alarms(limits(DAY, 400 * DAY), Measured::Enough), []);
+    assert_eq!(alarms(limits(DAY, 400 * DAY), Measured::Never), [Alarm::Evidence]);
+    let least = plan.runway.left.seconds();
+    assert_eq!(alarms(limits(least, 400 * DAY), Measured::Enough), []);
+    assert_eq!(
+        alarms(limits(least + 1, 400 * DAY), Measured::Enough),
+        [Alarm::Runway]
+    );
 }
