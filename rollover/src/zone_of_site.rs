@@ -3,6 +3,7 @@
 use clap::Args;
 use cli::{Exit, Failure, Outcome};
 use dnssec::first_expiration;
+use key_metadata::observed::DsAnswer;
 use key_metadata::store::read_bytes_if_there;
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
@@ -161,30 +162,36 @@ impl ZoneOfSite {
         figures
     }
 
-    /// What was seen at the parent of each key's DS.
+    /// What was seen at the parent of each key's DS, after it was wanted there, or not wanted any more.
     pub fn evidence(&self) -> Vec<Evidence> {
         let mut evidence = Vec::new();
         for key in self.keys.keys().iter().filter(|key| key.role.signs_dnskey()) {
             let times = &key.times;
-            let seen = self
-                .observations
-                .ds_seen_everywhere(|ds| ds.is_of(&self.name, key));
-            let gone = self
-                .observations
-                .ds_gone_everywhere(|ds| ds.is_of(&self.name, key));
-            let mut push = |stage, at: Option<Time>, after: Option<Time>| {
-                if let (Some(at), Some(after)) = (at, after)
-                    && at >= after
-                {
-                    evidence.push(Evidence {
-                        key: key.id,
-                        stage,
-                        at,
-                    });
-                }
-            };
-            push(Stage::Registered, seen, times.submitted);
-            push(Stage::DsGone, gone, times.retired);
+            let has = |answer: &DsAnswer| answer.ds.iter().any(|ds| ds.is_of(&self.name, key));
+            let out = [times.retired, times.retire_active, times.revoked, times.removed];
+            let out = out.into_iter().flatten().max().filter(|_| key.had_ds());
+            for (stage, run, after) in [
+                (
+                    Stage::Registered,
+                    self.observations.parent_run(has),
+                    times.submitted.filter(|_| out.is_none()),
+                ),
+                (
+                    Stage::DsGone,
+                    self.observations.parent_run(|answer| !has(answer)),
+                    out,
+                ),
+            ] {
+                let seen = run.zip(after).and_then(|(run, after)| {
+                    let both = [run.since, run.until];
+                    both.into_iter().find(|at| *at >= after)
+                });
+                evidence.extend(seen.map(|at| Evidence {
+                    key: key.id,
+                    stage,
+                    at,
+                }));
+            }
         }
         evidence
     }

@@ -203,7 +203,7 @@ fn the_outline_of_a_plan_is_that_of_its_json() {
     let one = rollover::pictures::json(&plan).unwrap();
     let several = serde_json::json!({ "version": 1, "plans": [plan] }).to_string();
     for text in [one, several] {
-        assert_eq!(Outline::read(&text).unwrap(), [outline.clone()]);
+        assert_eq!(Outline::read(&text).unwrap(), std::slice::from_ref(&outline));
     }
     assert!(outline.differences(&outline).is_empty());
 }
