@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use key_metadata::{Span, Time};
+use key_metadata::Time;
 use serde::Serialize;
 
 use crate::schedule::{CauseIndex, Event, KeyIndex, KeyLanes, Lane, Schedule};
