@@ -54,7 +54,10 @@ fn ten_years_of_a_small_zone() {
     for incident in &report.incidents {
         println!("{incident}");
     }
-    println!("{days} days, {} queries, {} validations", report.queries, report.validations);
+    println!(
+        "{days} days, {} queries, {} validations",
+        report.queries, report.validations
+    );
     assert_eq!(report.incidents, []);
     let _ = (taken_over(&zone, &policy, life.since, 1), Span::from_seconds(1));
 }
