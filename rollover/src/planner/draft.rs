@@ -1,7 +1,7 @@
 //! A plan in the making: steps are added in the order of a method, and those that were taken already are passed over.
 
 use key_metadata::timing::{Due, Figures, Wait};
-use key_metadata::{Algorithm, Role, Time, ZoneName};
+use key_metadata::{Algorithm, Role, Span, Time, ZoneName};
 
 use super::key::{PlannedKey, Stage, Stamp};
 use crate::plan::{Act, Actor, Deadline, PlannedStep, Rollover, WaitedFor};
@@ -133,7 +133,7 @@ impl Draft<'_> {
     /// A wait since something happened to a key.
     pub fn since(&self, key: KeyIndex, stage: Stage, wait: Wait) -> WaitedFor {
         let since = format!("{} {}", self.key(key).label, stage.happened());
-        let from = self.at(key, stage);
+        let from = self.at(key, stage).after(self.lateness(key, stage));
         let until = wait.from(from);
         WaitedFor {
             since,
@@ -141,6 +141,16 @@ impl Draft<'_> {
             wait,
             until,
         }
+    }
+
+    /// How much later than `Dsgn` after a step the zone had it: when an outage came between.
+    fn lateness(&self, key: KeyIndex, stage: Stage) -> Span {
+        let stamp = self.key(key).stamp(stage);
+        let late = stamp.and_then(|Stamp { at, by, .. }| {
+            let by = by.filter(|_| stage.is_of_zone())?;
+            Some(by.since(at.after(self.figures.dsgn.span)))
+        });
+        late.map_or(Span::from_seconds(0), |late| late)
     }
 
     /// A wait that is told with its beginning.
@@ -178,7 +188,8 @@ impl Draft<'_> {
         keys.dedup();
         let cause = self.cause(wanted.act, &keys);
         for (key, stage) in &changes {
-            self.keys[key.0].set(*stage, Stamp { at, by: None, cause });
+            let by = stage.signed_late(at, self.figures, &self.outages);
+            self.keys[key.0].set(*stage, Stamp { at, by, cause });
         }
         self.steps.push(PlannedStep {
             number: 0,

@@ -71,6 +71,23 @@ pub struct PlannedKey {
 const STAGES: usize = 13;
 
 impl Stage {
+    /// Each of them.
+    pub const ALL: [Self; STAGES] = [
+        Self::Generated,
+        Self::PreActive,
+        Self::Published,
+        Self::Submitted,
+        Self::Registered,
+        Self::Active,
+        Self::Retired,
+        Self::DsWithdrawn,
+        Self::DsGone,
+        Self::PostActive,
+        Self::Revoked,
+        Self::Removed,
+        Self::Destroyed,
+    ];
+
     const fn place(self) -> usize {
         match self {
             Self::Generated => 0,
@@ -87,6 +104,40 @@ impl Stage {
             Self::Removed => 11,
             Self::Destroyed => 12,
         }
+    }
+
+    /// Whether it is there when the zone is signed with it; otherwise it is the parent's affair, or nobody's.
+    pub const fn is_of_zone(self) -> bool {
+        match self {
+            Self::PreActive
+            | Self::Published
+            | Self::Active
+            | Self::Retired
+            | Self::PostActive
+            | Self::Revoked
+            | Self::Removed => true,
+            Self::Generated
+            | Self::Submitted
+            | Self::Registered
+            | Self::DsWithdrawn
+            | Self::DsGone
+            | Self::Destroyed => false,
+        }
+    }
+
+    /// When the zone is signed with a change of that time, if nothing is signed for longer than `Dsgn` allows; nothing, where it is.
+    pub fn signed_late(self, at: Time, figures: &Figures, outages: &[(Time, Time)]) -> Option<Time> {
+        let regular = at.after(figures.dsgn.span);
+        let mut outages: Vec<_> = outages.iter().filter(|_| self.is_of_zone()).collect();
+        outages.sort();
+        let signed =
+            outages
+                .into_iter()
+                .fold(regular, |by, (from, until)| match *from <= by && at <= *until {
+                    true => by.max(*until),
+                    false => by,
+                });
+        (signed > regular).then_some(signed)
     }
 
     /// What happened then, as in "KSK 2371 was published".

@@ -354,7 +354,8 @@ fn silences(outages: &[(Time, Time)], causes: &mut Vec<String>) -> Vec<Silence> 
 
 /// The keys of the past with what was seen of them.
 fn past(request: &Request<'_>) -> Past {
-    let mut past = Past::of(request.keys, request.now);
+    let mut past = Past::of(request.keys, &request.figures, request.now);
+    past.sign_late(&request.figures, &request.outages);
     for evidence in &request.evidence {
         let cause = crate::schedule::CauseIndex(past.causes.len());
         let Some(key) = past.keys.iter_mut().find(|key| key.id == Some(evidence.key)) else {

@@ -1,7 +1,10 @@
 //! What a zone's records say of the past: the keys of a plan as they are when it begins.
 
+use std::collections::BTreeSet;
+
 use key_metadata::history::HistoryEntry;
-use key_metadata::{Action, KeyRecord, Time, ZoneKeys};
+use key_metadata::timing::{Figure, Figures};
+use key_metadata::{Action, KeyRecord, Span, Time, ZoneKeys};
 
 use super::key::{PlannedKey, Stage, Stamp};
 use crate::schedule::{AlgorithmNumber, CauseIndex};
@@ -19,9 +22,23 @@ pub struct Past {
 /// Commands that follow each other within a minute are one change: those of a step are taken together, and no signer runs between them.
 const ONE_CHANGE: u32 = 60;
 
+/// Where a step may follow another one sooner, only what is done within that time is one change.
+fn one_change(figures: &Figures) -> u32 {
+    let seconds = |parts: [&Figure; 3]| {
+        let parts = parts.into_iter().map(|part| part.span.seconds());
+        parts.fold(0, u32::saturating_add)
+    };
+    let shortest = [
+        seconds([&figures.dsgn, &figures.dprp, &figures.ttl_key]),
+        seconds([&figures.dsgn, &figures.dprp, &figures.ttl_sig]),
+        seconds([&figures.dreg, &figures.dprp_parent, &figures.ttl_ds]),
+    ];
+    shortest.into_iter().fold(ONE_CHANGE, u32::min)
+}
+
 impl Past {
     /// What the records say.
-    pub fn of(zone: &ZoneKeys, now: Time) -> Self {
+    pub fn of(zone: &ZoneKeys, figures: &Figures, now: Time) -> Self {
         let since = since(zone, now);
         let mut past = Self {
             keys: Vec::new(),
@@ -34,37 +51,67 @@ impl Past {
             .filter(|key| key.times.destroyed.is_none())
             .collect();
         let mut events: Vec<(Time, usize, Stage)> = Vec::new();
+        let mut imported = BTreeSet::new();
         for (index, record) in records.iter().enumerate() {
             past.keys.push(key(record));
-            for (stage, at) in stages(record, is_imported(zone, record)) {
+            if is_imported(zone, record) {
+                imported.insert(index);
+            }
+            for (stage, at) in stages(record, imported.contains(&index)) {
                 events.push((at, index, stage));
             }
         }
         events.sort_by_key(|(at, ..)| *at);
-        let mut group: Option<(Time, CauseIndex)> = None;
-        for (at, index, stage) in events {
-            let Some(key) = past.keys.get_mut(index) else {
-                continue;
-            };
-            let what = format!("{} {}", key.label, stage.happened());
-            let (began, cause) = match group.filter(|(began, _)| at.since(*began).seconds() < ONE_CHANGE) {
-                Some((began, cause)) => {
-                    if let Some(text) = past.causes.get_mut(cause.0) {
-                        *text += &format!(", {what}");
-                    }
-                    (began, cause)
-                }
-                None => {
-                    past.causes.push(what);
-                    (at, CauseIndex(past.causes.len() - 1))
-                }
-            };
-            group = Some((began, cause));
-            // What was there when the records began is there for sure.
-            let by = (at <= since).then_some(at);
-            key.set(stage, Stamp { at: began, by, cause });
+        let window = one_change(figures);
+        let is_one = |(first, ..): &(Time, usize, Stage), (next, ..): &(Time, usize, Stage)| {
+            next == first || next.since(*first).seconds() < window
+        };
+        let mut rest = events.as_slice();
+        while let Some(first) = rest.first() {
+            let together = rest.iter().take_while(|event| is_one(first, event)).count();
+            let (group, later) = rest.split_at(together);
+            rest = later;
+            past.change(group, &imported);
         }
         past
+    }
+
+    /// What was done before an outage, or in it, is signed after it.
+    pub fn sign_late(&mut self, figures: &Figures, outages: &[(Time, Time)]) {
+        for key in &mut self.keys {
+            for stage in Stage::ALL {
+                let stamp = key.stamp(stage).filter(|stamp| stamp.by.is_none());
+                let late = stamp.and_then(|stamp| stage.signed_late(stamp.at, figures, outages));
+                if let (Some(stamp), Some(by)) = (stamp, late) {
+                    key.set(
+                        stage,
+                        Stamp {
+                            by: Some(by),
+                            ..stamp
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Lets something happen that is one change. It is there when the last of it is done.
+    fn change(&mut self, group: &[(Time, usize, Stage)], imported: &BTreeSet<usize>) {
+        let Some(at) = group.iter().map(|(at, ..)| *at).max() else {
+            return;
+        };
+        let cause = CauseIndex(self.causes.len());
+        let mut told = Vec::new();
+        for (_, index, stage) in group {
+            let Some(key) = self.keys.get_mut(*index) else {
+                continue;
+            };
+            told.push(format!("{} {}", key.label, stage.happened()));
+            // What another signer had published when the records began is there for sure.
+            let by = (at <= self.since && imported.contains(index)).then_some(at);
+            key.set(*stage, Stamp { at, by, cause });
+        }
+        self.causes.push(told.join(", "));
     }
 }
 
@@ -75,7 +122,11 @@ fn since(zone: &ZoneKeys, now: Time) -> Time {
         .iter()
         .filter(|entry| entry.action == Action::Import)
         .map(|entry| entry.at);
-    let made = zone.keys().iter().map(|key| key.times.generated);
+    // Before the first key was made there was none, even if it was published in the same second.
+    let made = zone
+        .keys()
+        .iter()
+        .map(|key| key.times.generated.before(Span::from_seconds(1)));
     imported.max().or(made.min()).map_or(now, |since| since.min(now))
 }
 

@@ -7,6 +7,7 @@ use super::algorithm::KeySet;
 use super::draft::{Draft, Wanted};
 use super::key::Stage;
 use crate::plan::{Act, Actor};
+use crate::schedule::KeyIndex;
 
 impl Draft<'_> {
     /// The first signing: keys and signatures together, and the DS once no cache has an answer without them.
@@ -21,14 +22,23 @@ impl Draft<'_> {
             began = self.make(rollover, *key, begin, Actor::Person).max(began);
         }
         let mut publish: Vec<_> = all.iter().map(|key| (*key, Stage::Published)).collect();
-        publish.extend(keys.signers.iter().map(|key| (*key, Stage::Active)));
+        // A CSK is active when its DS is there: CDS would name one that is, and the parent take it at once.
+        publish.extend(keys.signers.iter().map(|key| match keys.anchors.contains(key) {
+            true => (*key, Stage::PreActive),
+            false => (*key, Stage::Active),
+        }));
         self.step(Wanted::new(rollover, Act::Publish, Actor::Tool, publish, began));
         let known = self.since_first(
             &keys.anchors,
             Stage::Published,
             publication_interval(self.figures),
         );
-        let signed = self.since_first(&keys.signers, Stage::Active, first_ds_interval(self.figures));
+        let signs = |key: &KeyIndex| keys.anchors.contains(key);
+        let stage = match keys.signers.iter().any(signs) {
+            true => Stage::PreActive,
+            false => Stage::Active,
+        };
+        let signed = self.since_first(&keys.signers, stage, first_ds_interval(self.figures));
         let ideal = known.from;
         let submit: Vec<_> = keys.anchors.iter().map(|key| (*key, Stage::Submitted)).collect();
         self.step(

@@ -311,8 +311,10 @@ impl<'a> Led<'a> {
     /// What is wanted from now on; and what was, and is fulfilled.
     fn wish(&mut self, world: &mut World, now: Time) {
         let records = &self.records;
+        // One thing after the other, as people would have it.
+        let mut is_busy = self.wishes.iter().any(|wish| wish.about.is_some());
         for wish in &mut self.wishes {
-            if wish.from <= now && wish.about.is_none() {
+            if wish.from <= now && wish.about.is_none() && !is_busy {
                 let about = records.active(|key| is_about(&wish.goal, key));
                 if about.is_empty() {
                     continue;
@@ -325,6 +327,7 @@ impl<'a> Led<'a> {
                         .for_each(|key| world.lose(key));
                 }
                 wish.about = Some(about);
+                is_busy = true;
             }
         }
         let active = records.active(|_| true);
