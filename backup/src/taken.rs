@@ -5,7 +5,7 @@ use backup::payload::CopyForm;
 use backup::{BundleId, BundleKind, Bundles, KeyCopy};
 use cli::{Exit, Failure, Outcome, Output, Progress, SiteArguments};
 use dnssec::AuthValue;
-use dnssec::{Copier, DsDigest, KeyEncryptionKey, KeyRecords, LeftToken, SiteTokens};
+use dnssec::{DsDigest, KeyEncryptionKey, KeyRecords, LeftToken, NotCopied, SiteTokens};
 use key_metadata::{Extractability, KeyRecord, KeyState, SiteFolder, TokenName, ZoneName};
 use zeroize::Zeroizing;
 
@@ -80,20 +80,24 @@ pub fn take(
             firmware: ascii(&facts.firmware),
         };
         let mut copier = tokens.copier(name, &kek, owner)?;
-        for (zone, key) in keys {
-            if tokens.token_of(key)? != name {
-                continue;
+        let mut own: Vec<&(ZoneName, KeyRecord)> = Vec::new();
+        for one in keys {
+            if tokens.token_of(&one.1)? == name {
+                own.push(one);
             }
-            let taken = taken(zone, key, &mut copier, &facts).map_err(|failure| {
-                failure.within(format!(
-                    "{} {} {} was not backed up",
-                    zone,
-                    key.role,
-                    key.key_tag()
-                ))
-            })?;
+        }
+        let records: Vec<&KeyRecord> = own.iter().map(|(_, key)| key).collect();
+        let left = copier.copies(&records, || progress.step());
+        let left =
+            left.map_err(
+                |NotCopied { id, source }| match own.iter().find(|(_, key)| key.id == id) {
+                    Some(one) => not(one, (*source).into()),
+                    None => (*source).into(),
+                },
+            )?;
+        for (one, left) in own.into_iter().zip(left) {
+            let taken = taken(one, left, &facts).map_err(|failure| not(one, failure))?;
             contents.keys.push(taken);
-            progress.step();
         }
     }
     drop(progress);
@@ -109,10 +113,13 @@ pub fn take(
     Ok(contents)
 }
 
+fn not((zone, key): &(ZoneName, KeyRecord), failure: Failure) -> Failure {
+    failure.within(format!("{zone} {} {} was not backed up", key.role, key.key_tag()))
+}
+
 fn taken(
-    zone: &ZoneName,
-    key: &KeyRecord,
-    copier: &mut Copier<'_>,
+    (zone, key): &(ZoneName, KeyRecord),
+    left: LeftToken,
     token: &TokenEntry,
 ) -> Outcome<(KeyEntry, KeyCopy)> {
     let algorithm = key.algorithm().made().ok_or_else(|| {
@@ -126,7 +133,7 @@ fn taken(
         flavour,
         label,
         copy,
-    } = copier.copy(key)?;
+    } = left;
     let form = match copy {
         dnssec::Copy::Wrapped(wrapped) => CopyForm::Wrapped(wrapped),
         dnssec::Copy::Duplicate(duplicate) => CopyForm::Duplicate {

@@ -8,7 +8,7 @@ use key_metadata::{
     CkaId, Extractability, KeyEncryptionKey, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey, TokenName,
     TpmHandle,
 };
-use pkcs11::{LogKey, Restored, WrapError, WrapMechanism};
+use pkcs11::{Leaving, LogKey, Restored, WrapError, WrapMechanism};
 use secrecy::{ExposeSecret, SecretString};
 use tpm::{
     AttestationKeyState, AuthValue, Duplicate, KeyBlob, PcrValues, RecoveryParent, RecoverySecret, Statement,
@@ -72,6 +72,24 @@ pub struct LeftToken {
     pub label: String,
     /// The copy.
     pub copy: Copy,
+}
+
+/// A key that was not copied, and why.
+#[derive(Debug)]
+pub struct NotCopied {
+    /// The key.
+    pub id: KeyId,
+    /// Why not.
+    pub source: Box<SiteTokenError>,
+}
+
+impl NotCopied {
+    fn of(key: &KeyRecord, source: SiteTokenError) -> Self {
+        Self {
+            id: key.id,
+            source: Box::new(source),
+        }
+    }
 }
 
 /// Takes copies of the keys of one token.
@@ -272,86 +290,123 @@ impl SiteTokens<'_> {
 }
 
 impl Copier<'_> {
-    /// A copy of a key: opened again, or bound to the recovery parent, before it is given out.
-    pub fn copy(&mut self, key: &KeyRecord) -> Result<LeftToken, SiteTokenError> {
-        let algorithm = key.algorithm();
-        let spec = algorithm
-            .made()
-            .and_then(|algorithm| KeySpec::new(algorithm, Some(key.public_key.bits())).ok());
-        let spec = spec.ok_or(SiteTokenError::Legacy(algorithm))?;
+    /// Copies of keys, in their order: each opened again, or bound to the recovery parent, before any is given out. `told` is called for each that
+    /// has left the token.
+    pub fn copies(
+        &mut self,
+        keys: &[&KeyRecord],
+        mut told: impl FnMut(),
+    ) -> Result<Vec<LeftToken>, NotCopied> {
         match &mut self.way {
-            CopyWay::Pkcs11 { wrapping, shown } => {
-                let id = key.cka_id();
-                let (mechanism, wrapped) = match shown.get(&spec) {
-                    Some(mechanism) => {
-                        let wrapped = wrapping.wrap(id.clone(), &key.public_key, *mechanism);
-                        (*mechanism, wrapped.map_err(token_error)?)
-                    }
-                    None => {
-                        let first = first_that_wraps(wrapping, &id, &key.public_key, spec)?;
-                        shown.insert(spec, first.0);
-                        first
-                    }
-                };
-                Ok(LeftToken {
-                    mechanism: mechanism.to_string(),
-                    flavour: "RFC 5649".to_owned(),
-                    label: wrapping.label(id).map_err(token_error)?,
-                    copy: Copy::Wrapped(wrapped),
-                })
-            }
+            CopyWay::Pkcs11 { wrapping, shown } => wrapped(wrapping, shown, keys, told),
             CopyWay::Tpm {
                 tokens,
                 tpm,
                 parent,
                 owner,
             } => {
-                let path = tokens.site.tpm_key_path(key.id);
-                let bytes = fs::read(&path).map_err(|source| SiteTokenError::Blob {
-                    id: key.id,
-                    path: path.clone(),
-                    source,
-                })?;
-                let blob = KeyBlob::from_bytes(&bytes)
-                    .map_err(|source| SiteTokenError::BlobContent { path, source })?;
-                if !blob.leaves_to(parent) {
-                    return Err(SiteTokenError::OtherRecoveryParent {
-                        token: self.name.clone(),
-                        id: key.id,
-                    });
-                }
-                let duplicate = tpm.duplicate(&blob, parent, *owner).map_err(token_error)?;
-                Ok(LeftToken {
-                    mechanism: DUPLICATE.to_owned(),
-                    flavour: parent.name().to_string(),
-                    label: String::new(),
-                    copy: Copy::Duplicate(duplicate),
-                })
+                let copy = |key: &&KeyRecord| {
+                    let left = duplicated(&self.name, tokens, tpm, parent, *owner, key);
+                    told();
+                    left.map_err(|source| NotCopied::of(key, source))
+                };
+                keys.iter().map(copy).collect()
             }
         }
     }
 }
 
-/// The first mechanism that wraps this key so that software opens it again, and what it gave. Each copy is opened and held against its public key, so
-/// that no throwaway key need show it once more; where none does, one tells why, and what can be done instead.
+/// Copies of keys of a PKCS#11 token. Before the first of each kind, that key shows the mechanism.
+fn wrapped(
+    wrapping: &pkcs11::Wrapping<'_>,
+    shown: &mut HashMap<KeySpec, WrapMechanism>,
+    keys: &[&KeyRecord],
+    told: impl FnMut(),
+) -> Result<Vec<LeftToken>, NotCopied> {
+    let mut leaving = Vec::new();
+    for key in keys {
+        let failed = |source| NotCopied::of(key, source);
+        let algorithm = key.algorithm();
+        let spec = algorithm
+            .made()
+            .and_then(|algorithm| KeySpec::new(algorithm, Some(key.public_key.bits())).ok());
+        let spec = spec.ok_or_else(|| failed(SiteTokenError::Legacy(algorithm)))?;
+        let mechanism = match shown.get(&spec) {
+            Some(mechanism) => *mechanism,
+            None => {
+                let first =
+                    first_that_wraps(wrapping, &key.cka_id(), &key.public_key, spec).map_err(failed)?;
+                shown.insert(spec, first);
+                first
+            }
+        };
+        leaving.push(Leaving {
+            id: key.cka_id(),
+            public_key: &key.public_key,
+            mechanism,
+        });
+    }
+    let all = wrapping.wrap_all(&leaving, told);
+    let left = |((key, leaving), wrapped): ((&&KeyRecord, &Leaving<'_>), Result<Vec<u8>, WrapError>)| {
+        let failed = |error| NotCopied::of(key, token_error(error));
+        let wrapped = wrapped.map_err(failed)?;
+        Ok(LeftToken {
+            mechanism: leaving.mechanism.to_string(),
+            flavour: "RFC 5649".to_owned(),
+            label: wrapping.label(leaving.id.clone()).map_err(failed)?,
+            copy: Copy::Wrapped(wrapped),
+        })
+    };
+    keys.iter().zip(&leaving).zip(all).map(left).collect()
+}
+
+/// The first mechanism that wraps this key so that software opens it again. Each copy is opened and held against its public key, so that no throwaway
+/// key need show it once more; where none does, one tells why, and what can be done instead.
 fn first_that_wraps(
     wrapping: &pkcs11::Wrapping<'_>,
     id: &CkaId,
     public_key: &PublicKey,
     spec: KeySpec,
-) -> Result<(WrapMechanism, Vec<u8>), SiteTokenError> {
+) -> Result<WrapMechanism, SiteTokenError> {
     for mechanism in WrapMechanism::BACKUP {
         match wrapping.wrap(id.clone(), public_key, mechanism) {
-            Ok(wrapped) => return Ok((mechanism, wrapped)),
+            Ok(_) => return Ok(mechanism),
             Err(WrapError::Refused { .. } | WrapError::NotThatKey { .. }) => {}
             Err(error) => return Err(token_error(error)),
         }
     }
-    let mechanism = wrapping.prove(spec).map_err(token_error)?;
-    let wrapped = wrapping
-        .wrap(id.clone(), public_key, mechanism)
-        .map_err(token_error)?;
-    Ok((mechanism, wrapped))
+    wrapping.prove(spec).map_err(token_error)
+}
+
+/// A copy of a native key, for its recovery parent.
+fn duplicated(
+    token: &TokenName,
+    tokens: &SiteTokens<'_>,
+    tpm: &tpm::Tpm,
+    parent: &RecoveryParent,
+    owner: Option<&AuthValue>,
+    key: &KeyRecord,
+) -> Result<LeftToken, SiteTokenError> {
+    let path = tokens.site.tpm_key_path(key.id);
+    let bytes = fs::read(&path).map_err(|source| SiteTokenError::Blob {
+        id: key.id,
+        path: path.clone(),
+        source,
+    })?;
+    let blob = KeyBlob::from_bytes(&bytes).map_err(|source| SiteTokenError::BlobContent { path, source })?;
+    if !blob.leaves_to(parent) {
+        return Err(SiteTokenError::OtherRecoveryParent {
+            token: token.clone(),
+            id: key.id,
+        });
+    }
+    let duplicate = tpm.duplicate(&blob, parent, owner).map_err(token_error)?;
+    Ok(LeftToken {
+        mechanism: DUPLICATE.to_owned(),
+        flavour: parent.name().to_string(),
+        label: String::new(),
+        copy: Copy::Duplicate(duplicate),
+    })
 }
 
 impl Restorer<'_> {

@@ -35,7 +35,7 @@ mod zone_reader;
 pub use pkcs11::{Family, Likeness, Presence, WrapMechanism};
 
 pub use backup_proof::BackupProof;
-pub use copies::{Copier, Copy, DUPLICATE, LeftToken, Restorer, TokenFacts, TpmStatement};
+pub use copies::{Copier, Copy, DUPLICATE, LeftToken, NotCopied, Restorer, TokenFacts, TpmStatement};
 pub use key_metadata::KeyEncryptionKey;
 pub use pkcs11::LogKey;
 pub use tpm::{AuthValue, Duplicate, RecoveryParent, RecoverySecret};

@@ -82,4 +82,4 @@ pub use token::{OpenError, Token};
 pub use unfinished::UnfinishedError;
 pub use wrap::WrapMechanism;
 pub use wrap_error::WrapError;
-pub use wrapping::{OpenedError, Wrapping};
+pub use wrapping::{Leaving, OpenedError, Wrapping};

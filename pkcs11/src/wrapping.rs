@@ -2,6 +2,8 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
 
 use cryptoki::error::{Error, Result as CallResult, RvError};
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
@@ -42,6 +44,16 @@ pub struct Wrapping<'k> {
 struct Private {
     object: ObjectHandle,
     label: String,
+}
+
+/// A key that is to leave its token.
+pub struct Leaving<'a> {
+    /// Its id there.
+    pub id: CkaId,
+    /// Its public half.
+    pub public_key: &'a PublicKey,
+    /// How, as [`Wrapping::prove`] has shown, or another key of that kind that left.
+    pub mechanism: WrapMechanism,
 }
 
 /// Why what a token wrapped is not the key that was asked for.
@@ -121,24 +133,92 @@ impl Wrapping<'_> {
         mechanism: WrapMechanism,
     ) -> Result<Vec<u8>, WrapError> {
         let id = id.into();
-        let wrapped = match self.known(&id)? {
+        let wrapped = self.unopened(&id, mechanism)?;
+        match self.opened(&wrapped, public_key) {
+            Ok(_) => Ok(wrapped),
+            Err(source) => Err(self.not_that_key(&id, mechanism, source)),
+        }
+    }
+
+    /// Several keys like [`Self::wrap`], in their order: all of them, or as far as the first that fails. `told` is called for each that was wrapped.
+    ///
+    /// A second thread opens and compares what was wrapped while the token wraps the next key, so that the token's own time decides; nothing is
+    /// given out before it was compared.
+    pub fn wrap_all(&self, keys: &[Leaving<'_>], mut told: impl FnMut()) -> Vec<Result<Vec<u8>, WrapError>> {
+        let (to_check, unchecked) = mpsc::channel::<Vec<u8>>();
+        let (to_keep, checked) = mpsc::channel();
+        let kek = self.kek;
+        let check = move || {
+            for (key, wrapped) in keys.iter().zip(unchecked) {
+                let opened = opened(kek, &wrapped, key.public_key).map(|_| wrapped);
+                let is_other = opened.is_err();
+                if to_keep.send(opened).is_err() || is_other {
+                    return;
+                }
+            }
+        };
+        let mut refused = None;
+        thread::scope(|scope| {
+            // Where the system gives no thread, nobody takes what was wrapped.
+            let _ = thread::Builder::new().spawn_scoped(scope, check);
+            for key in keys {
+                match self.unopened(&key.id, key.mechanism) {
+                    Ok(wrapped) => match to_check.send(wrapped) {
+                        Ok(()) => told(),
+                        Err(_) => break,
+                    },
+                    Err(error) => {
+                        refused = Some(error);
+                        break;
+                    }
+                }
+            }
+            drop(to_check);
+        });
+        let mut all: Vec<Result<Vec<u8>, WrapError>> = checked
+            .iter()
+            .zip(keys)
+            .map(|(opened, key)| opened.map_err(|source| self.not_that_key(&key.id, key.mechanism, source)))
+            .collect();
+        if all.iter().any(Result::is_err) {
+            return all;
+        }
+        if let Some(refused) = refused {
+            all.push(Err(refused));
+            return all;
+        }
+        for key in keys.iter().skip(all.len()) {
+            told();
+            let wrapped = self.wrap(key.id.clone(), key.public_key, key.mechanism);
+            let is_last = wrapped.is_err();
+            all.push(wrapped);
+            if is_last {
+                break;
+            }
+        }
+        all
+    }
+
+    /// What the token wraps of the private key of that id, not opened yet.
+    fn unopened(&self, id: &CkaId, mechanism: WrapMechanism) -> Result<Vec<u8>, WrapError> {
+        let wrapped = match self.known(id)? {
             Some(private) => match self.raw_wrap(mechanism, private.object) {
                 Err(Error::Pkcs11(RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid, _)) => {
-                    self.raw_wrap(mechanism, self.found(&id)?)
+                    self.raw_wrap(mechanism, self.found(id)?)
                 }
                 answer => answer,
             },
-            None => self.raw_wrap(mechanism, self.found(&id)?),
+            None => self.raw_wrap(mechanism, self.found(id)?),
         };
-        let wrapped = wrapped.map_err(|error| self.refused(CallError::of(error), &id, mechanism))?;
-        match self.opened(&wrapped, public_key) {
-            Ok(_) => Ok(wrapped),
-            Err(source) => Err(WrapError::NotThatKey {
-                label: self.token.label().clone(),
-                id,
-                mechanism,
-                source,
-            }),
+        wrapped.map_err(|error| self.refused(CallError::of(error), id, mechanism))
+    }
+
+    fn not_that_key(&self, id: &CkaId, mechanism: WrapMechanism, source: OpenedError) -> WrapError {
+        WrapError::NotThatKey {
+            label: self.token.label().clone(),
+            id: id.clone(),
+            mechanism,
+            source,
         }
     }
 
@@ -168,7 +248,7 @@ impl Wrapping<'_> {
 
     /// What was wrapped, in software.
     pub(crate) fn opened(&self, wrapped: &[u8], public_key: &PublicKey) -> Result<SoftwareKey, OpenedError> {
-        Ok(SoftwareKey::from_pkcs8(&self.kek.open(wrapped)?, public_key)?)
+        opened(self.kek, wrapped, public_key)
     }
 
     fn refused(&self, call: CallError, id: &CkaId, mechanism: WrapMechanism) -> WrapError {
@@ -240,6 +320,14 @@ impl Wrapping<'_> {
         }
         Ok(found)
     }
+}
+
+fn opened(
+    kek: &KeyEncryptionKey,
+    wrapped: &[u8],
+    public_key: &PublicKey,
+) -> Result<SoftwareKey, OpenedError> {
+    Ok(SoftwareKey::from_pkcs8(&kek.open(wrapped)?, public_key)?)
 }
 
 /// The key-encryption key, as C_CreateObject is given it.

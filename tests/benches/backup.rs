@@ -3,14 +3,14 @@
 //! Each line compares with other calls of the token, in a session that is open and logged in already; the first line of each direction is the strictest.
 //!
 //! - *Libraries* is the phase in which keys leave or enter a token through our libraries ([`dnssec::Copier`], [`dnssec::Restorer`]): the keys are
-//!   searched for by their ids, each copy is opened in software and held against the public key before it is kept; before a restore, what the token
-//!   holds is looked through, and after it the key is looked for and signs a nonce.
+//!   searched for by their ids, each copy is opened in software and held against the public key before it is kept, by a second thread while the token
+//!   wraps the next; before a restore, what the token holds is looked through, and after it the key is looked for and signs a nonce.
 //! - *Program* is a whole run of `keyrite-backup create` and `restore --move`, from start-up to end: with login, the PIN from the TPM, shares,
 //!   signatures and the records of 100 keys in one zone.
 //! - *Per key* is what a key adds to that run: (100 keys - 1 key) / 99. What is there for one key already is told in seconds below.
 //!
-//! The token's calls and ours are run in turn, and of each key the best time of all runs counts, since others may use processor and disk; of the
-//! program it is the best run.
+//! The token's calls and ours are run in turn, and the best run counts, of a restore the best one of each key, since others may use processor and
+//! disk.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run is a failure")]
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
@@ -270,22 +270,22 @@ fn phases() {
         keys.iter().map(|key| (key.id, from.public(key))).collect();
     let [mut once, mut twice, mut found, mut out] = [const { Best::new() }; 4];
     let mut copies = Vec::new();
-    for _ in 0..RUNS {
-        for (at, private) in privates.iter().enumerate() {
-            once.of(at, || from.wrap(*private));
-        }
-        for (at, private) in privates.iter().enumerate() {
-            twice.of(at, || from.wrap_twice(*private));
-        }
-        let privates = found.of(BEFORE, || from.privates());
-        for (at, key) in keys.iter().enumerate() {
-            found.of(at, || from.wrap(privates[key.id.as_bytes().as_slice()]));
-        }
-        let mut copier = out.of(BEFORE, || tokens.copier(&cr, &kek, None).expect("a copier"));
-        let all = keys.iter().enumerate();
-        copies = all
-            .map(|(at, key)| out.of(at, || copier.copy(key).expect("a copy")))
-            .collect();
+    // All keys together, since ours are two threads.
+    for _ in 0..4 * RUNS {
+        once.of(ALL, || privates.iter().for_each(|private| from.wrap(*private)));
+        twice.of(ALL, || {
+            privates.iter().for_each(|private| from.wrap_twice(*private))
+        });
+        found.of(ALL, || {
+            let privates = from.privates();
+            keys.iter()
+                .for_each(|key| from.wrap(privates[key.id.as_bytes().as_slice()]));
+        });
+        copies = out.of(ALL, || {
+            let mut copier = tokens.copier(&cr, &kek, None).expect("a copier");
+            let all: Vec<_> = keys.iter().collect();
+            copier.copies(&all, || ()).expect("copies")
+        });
     }
     let to = Bare::open("spare");
     let wrapped = copies.iter().map(|copy| match &copy.copy {
@@ -302,9 +302,7 @@ fn phases() {
             signed.of(at, || to.sign(private, key));
         }
         empty(&tokens, &spare, keys);
-        let mut restorer = back.of(BEFORE, || {
-            tokens.restorer(&spare, Some(&kek)).expect("a restorer")
-        });
+        let mut restorer = back.of(ALL, || tokens.restorer(&spare, Some(&kek)).expect("a restorer"));
         for (at, key) in keys.iter().enumerate() {
             let left = &copies[at];
             back.of(at, || {
@@ -322,14 +320,15 @@ fn phases() {
     println!("{}", rates.map(|rate| rate.to_string()).join(" "));
 }
 
-/// The time of each key, in seconds, the best of the runs; at [`BEFORE`] that of what is done once for all of them.
-struct Best([f64; BEFORE + 1]);
+/// The time of each key, in seconds, the best of the runs; at [`ALL`] that of what is done for all of them at once.
+struct Best([f64; ALL + 1]);
 
-const BEFORE: usize = COUNT as usize;
+/// The place behind the last key.
+const ALL: usize = COUNT as usize;
 
 impl Best {
     const fn new() -> Self {
-        Self([f64::INFINITY; BEFORE + 1])
+        Self([f64::INFINITY; ALL + 1])
     }
 
     fn of<T>(&mut self, place: usize, work: impl FnOnce() -> T) -> T {

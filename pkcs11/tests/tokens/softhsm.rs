@@ -55,6 +55,10 @@ pub const TESTS: &[(&str, Body)] = &[
         "RSA and ECDSA keys leave wrapped, come back, and sign",
         wrapping::there_and_back,
     ),
+    (
+        "several keys leave at once, as far as the first that does not",
+        wrapping::several,
+    ),
     ("what openssl wrapped is restored", wrapping::of_openssl),
     ("no key is restored over another, or twice", wrapping::occupied),
     (

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use key_metadata::{
     Advice, Algorithm, CkaId, Extractability, KeyEncryptionKey, KeySpec, OpenWrappedError, Pkcs8Error,
-    PublicKey,
+    PublicKey, SoftwareKey,
 };
 use keyrite_pkcs11::{
-    BackupError, FindError, Likeness, OpenedError, Presence, RestoreError, Restored, Token, WrapError,
-    WrapMechanism, verifies,
+    BackupError, FindError, Leaving, Likeness, OpenedError, Presence, RestoreError, Restored, Token,
+    WrapError, WrapMechanism, verifies,
 };
 use sandbox::{SoftHsm, wrapped_key};
 use zeroize::Zeroizing;
@@ -156,6 +156,57 @@ pub fn occupied() -> Outcome {
     assert_eq!(token.presence(id(10))?, Presence::Absent);
     is_whole(&token, &id(9).into(), &later, Extractability::Wrapped)?;
     assert_eq!(token.keys()?.len(), 3);
+    Ok(())
+}
+
+/// Several at once are those that were asked for, in their order; the first that is none ends them, whichever side finds it.
+pub fn several() -> Outcome {
+    let (kek, token) = (kek(), ready(&softhsm_module()?, "cr")?);
+    let made = |number: u8, extractability| -> Result<PublicKey, Box<dyn Error>> {
+        let (algorithm, bits) = KINDS[if number % 2 == 0 { 0 } else { 3 }];
+        let spec = KeySpec::new(algorithm, bits)?;
+        Ok(token.generate(spec, id(number), "ksk cr", extractability)?)
+    };
+    let publics = (1..=12)
+        .map(|number| made(number, Extractability::Wrapped))
+        .collect::<Result<Vec<_>, _>>()?;
+    let stays = made(13, Extractability::Never)?;
+    let wrapping = token.wrapping(&kek)?;
+    let leaving = |number: u8, public_key| Leaving {
+        id: id(number).into(),
+        public_key,
+        mechanism: PAD,
+    };
+    let all = || (1..).zip(&publics).map(|(number, key)| leaving(number, key));
+    let mut told = 0;
+    let wrapped = wrapping.wrap_all(&all().collect::<Vec<_>>(), || told += 1);
+    assert_eq!((wrapped.len(), told), (12, 12));
+    for (wrapped, key) in wrapped.into_iter().zip(&publics) {
+        SoftwareKey::from_pkcs8(&kek.open(&wrapped?)?, key)?;
+    }
+    // Another public key, one that never leaves, one that is not there.
+    let places = [
+        (4, leaving(5, &publics[6])),
+        (11, leaving(13, &stays)),
+        (0, leaving(14, &stays)),
+    ];
+    for (place, bad) in places {
+        let mut keys: Vec<_> = all().collect();
+        keys[place] = bad;
+        let wrapped = wrapping.wrap_all(&keys, || ());
+        assert_eq!(wrapped.len(), place + 1);
+        let (last, before) = wrapped.split_last().ok_or("nothing")?;
+        assert!(before.iter().all(Result::is_ok));
+        match (place, last) {
+            (4, Err(WrapError::NotThatKey { id: named, .. })) => assert_eq!(*named, id(5).into()),
+            (11, Err(WrapError::NotExtractable { id: named, .. })) => assert_eq!(*named, id(13).into()),
+            (0, Err(WrapError::Find(FindError::NoKey { .. }))) => {}
+            (_, other) => return Err(format!("{place}: {other:?}").into()),
+        }
+    }
+    assert!(wrapping.wrap_all(&[], || ()).is_empty());
+    assert_eq!(wrapping.label(id(1))?, "ksk cr");
+    assert_eq!(wrapping.label(id(14))?, "");
     Ok(())
 }
 
