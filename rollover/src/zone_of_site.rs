@@ -4,12 +4,12 @@ use clap::Args;
 use cli::{Exit, Failure, Outcome};
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
-    Algorithm, Intentions, KeptGoal, KeyRecord, KeySpec, KeyState, Observations, Policy, Role, SiteFolder,
-    Span, Time, ZoneKeys, ZoneName,
+    Algorithm, Intentions, KeptGoal, Observations, Policy, Role, SiteFolder, Span, Time, ZoneKeys, ZoneName,
 };
+use rollover::decided::{decided, goal, is_reached};
 use rollover::margin::margins;
 use rollover::plan::Plan;
-use rollover::planner::{Evidence, Goal, PlanError, Request, Stage, claim, plan};
+use rollover::planner::{Evidence, PlanError, Request, Stage, claim, plan};
 
 /// What is wanted beside the policy's rollovers, or tried.
 #[derive(Args, Debug, Default, Clone)]
@@ -182,17 +182,6 @@ impl ZoneOfSite {
         evidence
     }
 
-    /// What was decided and is not done yet.
-    fn goals(&self) -> Vec<Goal> {
-        let kept = self.intentions.intentions.iter().filter(|intention| {
-            let keys = intention.keys.iter().filter_map(|id| self.keys.key(*id));
-            matches!(intention.goal, KeptGoal::Insecure | KeptGoal::Algorithm { .. })
-                || keys.clone().any(is_in_use)
-        });
-        kept.filter_map(|intention| goal(intention.goal, intention.at))
-            .collect()
-    }
-
     /// The plan, with its margins.
     pub fn plan(
         &self,
@@ -201,17 +190,9 @@ impl ZoneOfSite {
         now: Time,
         until: Time,
     ) -> Result<Plan, PlanError> {
-        let mut goals = self.goals();
+        let mut goals = decided(&self.intentions, &self.keys, now);
         goals.extend(wishes.iter().filter_map(|wish| goal(*wish, now)));
-        // An algorithm that all keys have already was reached.
-        goals.retain(|goal| match goal {
-            Goal::Algorithm(spec) => self.keys.keys().iter().any(|key| {
-                key.times.active.is_some()
-                    && key.times.destroyed.is_none()
-                    && key.algorithm().number() != spec.algorithm().number()
-            }),
-            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure | Goal::Abandon => true,
-        });
+        goals.retain(|goal| !is_reached(goal, &self.keys));
         let request = Request {
             zone: &self.name,
             policy_name: &self.policy_name,
@@ -228,40 +209,6 @@ impl ZoneOfSite {
         made.margins = margins(&made.schedule, &claim(&request, &made.schedule))?;
         Ok(made)
     }
-
-    /// The keys that a wish is about.
-    pub fn keys_of(&self, wish: KeptGoal) -> Vec<key_metadata::KeyId> {
-        let role = match wish {
-            KeptGoal::Roll { role } | KeptGoal::Compromised { role } | KeptGoal::Lost { role } => Some(role),
-            KeptGoal::Algorithm { .. } | KeptGoal::Insecure | KeptGoal::Abandon => None,
-        };
-        let fits = |key: &&KeyRecord| match wish {
-            KeptGoal::Abandon => is_coming(key),
-            _ => is_in_use(key) && role.is_none_or(|role| key.role == role),
-        };
-        self.keys.keys().iter().filter(fits).map(|key| key.id).collect()
-    }
-}
-
-fn is_in_use(key: &KeyRecord) -> bool {
-    key.state == KeyState::Active
-}
-
-/// A key that has come and has not taken over.
-fn is_coming(key: &KeyRecord) -> bool {
-    let came = key.times.published.is_some() || key.times.submitted.is_some();
-    came && key.times.active.is_none() && key.times.removed.is_none()
-}
-
-fn goal(kept: KeptGoal, at: Time) -> Option<Goal> {
-    Some(match kept {
-        KeptGoal::Roll { role } => Goal::Roll(role),
-        KeptGoal::Compromised { role } => Goal::Compromised(role),
-        KeptGoal::Lost { role } => Goal::Lost(role, at),
-        KeptGoal::Algorithm { algorithm, bits } => Goal::Algorithm(KeySpec::new(algorithm, bits).ok()?),
-        KeptGoal::Insecure => Goal::Insecure,
-        KeptGoal::Abandon => Goal::Abandon,
-    })
 }
 
 /// A plan that there is not, as a failure: what is wrong is told whole, and the exit code says that the check said no.

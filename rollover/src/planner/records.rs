@@ -40,32 +40,78 @@ impl Past {
                 events.push((at, index, stage));
             }
         }
-        events.sort_by_key(|(at, ..)| *at);
-        let mut group: Option<(Time, CauseIndex)> = None;
-        for (at, index, stage) in events {
-            let Some(key) = past.keys.get_mut(index) else {
-                continue;
-            };
-            let what = format!("{} {}", key.label, stage.happened());
-            let (began, cause) = match group.filter(|(began, _)| at.since(*began).seconds() < ONE_CHANGE) {
-                Some((began, cause)) => {
-                    if let Some(text) = past.causes.get_mut(cause.0) {
-                        *text += &format!(", {what}");
-                    }
-                    (began, cause)
-                }
-                None => {
-                    past.causes.push(what);
-                    (at, CauseIndex(past.causes.len() - 1))
-                }
-            };
-            group = Some((began, cause));
-            // What was there when the records began is there for sure.
-            let by = (at <= since).then_some(at);
-            key.set(stage, Stamp { at: began, by, cause });
+        events.sort_by_key(|(at, _, stage)| (*at, ends(*stage)));
+        // What is seen is no command.
+        let is_seen = |stage: Stage| matches!(stage, Stage::Registered | Stage::DsGone);
+        let (seen, done): (Vec<_>, Vec<_>) = events.into_iter().partition(|(.., stage)| is_seen(*stage));
+        for change in seen.chunks(1).chain(changes(&done)) {
+            past.enter(change);
         }
         past
     }
+
+    /// Enters what happened in one change.
+    fn enter(&mut self, change: &[(Time, usize, Stage)]) {
+        let (Some((from, ..)), Some((at, ..))) = (change.first(), change.last()) else {
+            return;
+        };
+        let cause = CauseIndex(self.causes.len());
+        let mut what = Vec::new();
+        for (own, index, stage) in change {
+            let Some(key) = self.keys.get_mut(*index) else {
+                continue;
+            };
+            what.push(format!("{} {}", key.label, stage.happened()));
+            // What was there when the records began is there for sure.
+            let by = (*own <= self.since).then_some(*own);
+            let stamp = Stamp {
+                from: *from,
+                at: *at,
+                by,
+                cause,
+            };
+            key.set(*stage, stamp);
+        }
+        self.causes.push(what.join(", "));
+    }
+}
+
+/// Whether something of the key goes.
+const fn ends(stage: Stage) -> bool {
+    match stage {
+        Stage::Retired
+        | Stage::DsWithdrawn
+        | Stage::DsGone
+        | Stage::PostActive
+        | Stage::Removed
+        | Stage::Destroyed => true,
+        Stage::Generated
+        | Stage::PreActive
+        | Stage::Published
+        | Stage::Submitted
+        | Stage::Registered
+        | Stage::Active
+        | Stage::Revoked => false,
+    }
+}
+
+/// Commands as changes, each of what begins within a minute. What happens to a key later, or to what has just come of it, is another change.
+fn changes(mut events: &[(Time, usize, Stage)]) -> impl Iterator<Item = &[(Time, usize, Stage)]> {
+    std::iter::from_fn(move || {
+        let (began, ..) = events.first()?;
+        let is_of_it = |place: usize| {
+            events.get(place).is_some_and(|(at, key, stage)| {
+                let again = |(before, same, first): &(Time, usize, Stage)| {
+                    same == key && (before != at || ends(*stage) != ends(*first))
+                };
+                at.since(*began).seconds() < ONE_CHANGE && !events.iter().take(place).any(again)
+            })
+        };
+        let length = (1..).find(|place| !is_of_it(*place)).map_or(1, |length| length);
+        let (change, rest) = events.split_at(length);
+        events = rest;
+        Some(change)
+    })
 }
 
 /// Where a zone was taken over from another signer, the records begin with that: what the zone's caches held before they do not know.
