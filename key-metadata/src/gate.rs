@@ -124,6 +124,7 @@ pub fn refusals(
         key,
         keys,
         policy,
+        foreign_tags,
         now,
     };
     if let Some(refusal) = out_of_order(step, key) {
@@ -182,13 +183,22 @@ pub fn is_first(role: Role, keys: &ZoneKeys, foreign_tags: &[u16]) -> bool {
         (key.role.signs_dnskey() && role.signs_dnskey()) || (key.role.signs_zone() && role.signs_zone())
     };
     let mut before = keys.keys().iter().filter(does_the_same);
-    foreign_tags.is_empty() && !before.any(|key| key.times.active.is_some())
+    // Of a zone that went insecure and comes back nobody validates an answer.
+    let is_insecure = || {
+        let mut known = keys.keys().iter().filter(|key| key.had_ds());
+        known.all(|key| key.times.deregistered.is_some())
+    };
+    let is_gone =
+        |key: &KeyRecord| matches!(key.state, KeyState::Removed | KeyState::Destroyed) && is_insecure();
+    foreign_tags.is_empty() && !before.any(|key| key.times.active.is_some() && !is_gone(key))
 }
 
 struct Gate<'a> {
     key: &'a KeyRecord,
     keys: &'a ZoneKeys,
     policy: &'a Policy,
+    /// Of keys of the zone that are not recorded here.
+    foreign_tags: &'a [u16],
     now: Time,
 }
 

@@ -543,7 +543,8 @@ fn a_zone_with_another_ds_is_not_insecure() {
     walk.takes(Step::GoInsecure, NEW, 50);
     walk.refused(Step::Remove, ZSK, 9999, &[RetireInterval]);
     walk.sees(Sighting::Deregistered, NEW, 60);
-    walk.waits(Step::Remove, ZSK, 60 + DS_GONE, &[RetireInterval]);
+    // It was never seen there, and may have been on its way.
+    walk.waits(Step::Remove, ZSK, 20 + DREG + DS_GONE, &[RetireInterval]);
 }
 
 #[test]
@@ -607,4 +608,35 @@ fn a_ds_that_is_seen_was_submitted() {
     assert_eq!(walk.state(NEW), KeyState::Ready);
     assert_eq!(walk.key(NEW).times.submitted, Some(at(12)));
     walk.waits(Step::Activate, NEW, 10 + IPUB, &[PublicationInterval]);
+}
+
+#[test]
+fn a_zone_that_went_insecure_is_signed_for_the_first_time_again() {
+    let mut walk = Walk::new(&PAIR, &[(NEW, Role::Ksk), (4, Role::Zsk)]);
+    walk.takes(Step::GoInsecure, KSK, 10);
+    walk.sees(Sighting::Deregistered, KSK, 20);
+    for key in [KSK, ZSK] {
+        walk.takes(Step::Remove, key, 20 + DS_GONE);
+    }
+    walk.takes(Step::Publish, NEW, 50);
+    walk.takes(Step::Publish, 4, 50);
+    walk.takes(Step::Activate, 4, 50);
+}
+
+#[test]
+fn a_first_signing_is_gone_back_from_until_a_ds_is_given_to_the_parent() {
+    const FIRST: [(u8, Role); 2] = [(KSK, Role::Ksk), (ZSK, Role::Zsk)];
+    let mut walk = Walk::new(&[], &FIRST);
+    for (step, key) in [(Step::Publish, KSK), (Step::Publish, ZSK), (Step::Activate, ZSK)] {
+        walk.takes(step, key, 10);
+    }
+    assert_eq!(walk.ask(Step::Remove, KSK, at(11)), []);
+    walk.takes(Step::Remove, ZSK, 11);
+
+    let mut walk = Walk::new(&[], &FIRST);
+    for (step, key) in [(Step::Publish, KSK), (Step::Publish, ZSK), (Step::Activate, ZSK)] {
+        walk.takes(step, key, 10);
+    }
+    walk.takes(Step::Submit, KSK, 50);
+    walk.refused(Step::Remove, ZSK, 9999, &[Successor]);
 }

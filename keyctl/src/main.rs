@@ -18,6 +18,7 @@ mod records;
 mod show;
 mod step;
 mod take_in;
+mod together;
 mod token_label;
 mod trust_anchor;
 
@@ -65,6 +66,8 @@ enum Verb {
     Remove(step::Arguments),
     /// Destroy a key's private part in its token
     Destroy(destroy::Arguments),
+    /// Take several steps of a zone's keys at once, or none
+    Together(together::Arguments),
     /// Bring what a run that was killed had begun in a token to its end
     Reconcile(reconcile::Arguments),
     /// Show what was done to the keys, and whether their records are what it left
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
             Verb::Revoke(verb) => verb.run(Step::Revoke, &arguments.site, output),
             Verb::Remove(verb) => verb.run(Step::Remove, &arguments.site, output),
             Verb::Destroy(verb) => verb.run(&arguments.site, output),
+            Verb::Together(verb) => verb.run(&arguments.site, output),
             Verb::Reconcile(verb) => verb.run(&arguments.site, output),
             Verb::History(verb) => verb.run(&arguments.site, output),
             Verb::Import(verb) => verb.run(&arguments.site, output),

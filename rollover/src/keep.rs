@@ -3,6 +3,7 @@
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, SiteArguments};
 use key_metadata::{Digest, Intention, KeptGoal, SiteFolder, ZoneName};
+use rollover::decided::keys_about;
 use rollover::pictures::json;
 use rollover::plan::Plan;
 
@@ -52,7 +53,7 @@ impl Keep {
             tool: cli::tool!().0.to_owned(),
             reason: self.reason.clone().map_or_else(String::new, |reason| reason),
             goal: *wish,
-            keys: zone.keys_of(*wish),
+            keys: keys_about(*wish, &zone.keys, plan.now),
             plan: digest,
         }));
         folder.write_intentions(&kept, &lock)?;

@@ -5,6 +5,7 @@
 pub mod anchors;
 pub mod chain;
 pub mod compare;
+pub mod decided;
 pub mod histories;
 mod link;
 pub mod lint;

@@ -1,5 +1,6 @@
 //! `step`: the next step of a zone, taken or refused.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use clap::Args;
@@ -38,33 +39,20 @@ impl Arguments {
         let folder = site.open()?;
         let recorded = self.record(&folder, site, output)?;
         let (_, plan) = plan_of(&folder, &self.zone)?;
-        let due = plan.steps.iter().find(|step| step.at <= plan.now);
-        let Some(step) = due else {
+        let due: Vec<_> = next_of_each(&plan).collect();
+        let Some(first) = due.first() else {
             return self.nothing(&plan, &recorded, output);
         };
-        let what = who_and_what(&plan, step);
-        match step.actor {
-            Actor::Observation => {
-                return Err(Failure::new(
-                    Exit::SaysNo,
-                    format!("{}: evidence is missing: {what}", self.zone),
-                )
-                .because("only what every server of the parent answers counts")
-                .hint(format!(
-                    "look at the parent, then again: keyrite-rollover observe --zone {}",
-                    self.zone
-                )));
-            }
-            Actor::Person if !self.confirm && is_decided_by_people(step.act) => {
-                let command = step.command.as_deref().map_or("", |command| command);
-                return Err(Failure::new(Exit::SaysNo, format!("{}: {what}", self.zone)).hint(format!(
-                    "when that is done, or to be done now: keyrite-rollover step --zone {} --confirm (it runs: {command})",
-                    self.zone
-                )));
-            }
-            Actor::Person | Actor::Tool => {}
-        }
-        self.take(&folder, site, &plan, step, output)?;
+        // What nobody waits for goes first: one zone's rollovers do not hold each other up.
+        let step = due.iter().find(|step| match step.actor {
+            Actor::Tool => true,
+            Actor::Person => self.confirm || !is_decided_by_people(step.act),
+            Actor::Observation => false,
+        });
+        let Some(step) = step.copied() else {
+            return Err(self.waits(&plan, first));
+        };
+        self.take(site, &plan, step, output)?;
         if self.report.json {
             return output.json(&json!({
                 "version": 1,
@@ -78,6 +66,24 @@ impl Arguments {
             self.next(&folder, &plan, step, output)?;
         }
         Ok(())
+    }
+
+    /// Why a step is not taken.
+    fn waits(&self, plan: &Plan, step: &PlannedStep) -> Failure {
+        let (zone, what) = (&self.zone, who_and_what(plan, step));
+        match step.actor {
+            Actor::Observation => Failure::new(Exit::SaysNo, format!("{zone}: evidence is missing: {what}"))
+                .because("only what every server of the parent answers counts")
+                .hint(format!(
+                    "look at the parent, then again: keyrite-rollover observe --zone {zone}"
+                )),
+            Actor::Person | Actor::Tool => {
+                let command = step.command.as_deref().map_or("", |command| command);
+                Failure::new(Exit::SaysNo, format!("{zone}: {what}")).hint(format!(
+                    "when that is done, or to be done now: keyrite-rollover step --zone {zone} --confirm (it runs: {command})"
+                ))
+            }
+        }
     }
 
     fn nothing(&self, plan: &Plan, recorded: &[String], output: &mut Output) -> Outcome {
@@ -137,72 +143,50 @@ impl Arguments {
         Ok(recorded)
     }
 
-    /// Has the sibling do it. No signer runs between the commands of a step, so that what belongs together is signed together.
-    fn take(
-        &self,
-        folder: &SiteFolder,
-        site: &SiteArguments,
-        plan: &Plan,
-        step: &PlannedStep,
-        output: &Output,
-    ) -> Outcome {
-        let Some(commands) = &step.command else {
+    /// Has the sibling do it.
+    fn take(&self, site: &SiteArguments, plan: &Plan, step: &PlannedStep, output: &Output) -> Outcome {
+        let Some(command) = &step.command else {
             return Ok(());
         };
         output.say(format!("{}: {}", self.zone, who_and_what(plan, step)));
-        let _signer = match self.dry_run {
-            true => None,
-            false => Some(folder.lock_signed(&self.zone)?),
+        let runs = if self.dry_run { "would run:" } else { "runs:" };
+        output.say(format!("{runs} {command}"));
+        let mut words = command.split_whitespace();
+        let (Some(tool), false) = (words.next(), self.dry_run) else {
+            return Ok(());
         };
         let folder_of_tools = cli::siblings()?;
-        for (place, command) in commands.split(" && ").enumerate() {
-            output.say(format!(
-                "{} {command}",
-                if self.dry_run { "would run:" } else { "runs:" }
-            ));
-            let mut words = command.split_whitespace();
-            let Some(tool) = words.next() else { continue };
-            if self.dry_run {
-                continue;
-            }
-            let mut process = Command::new(folder_of_tools.join(tool));
-            process.args(words).arg("--site").arg(&site.site);
-            if let Some(operator) = &site.operator {
-                process.arg("--operator").arg(operator);
-            }
-            if let Some(pin) = &site.pin {
-                process.arg("--pin").arg(pin);
-            }
-            if let Some(reason) = self
-                .change
-                .reason
-                .as_ref()
-                .filter(|_| !command.contains(" generate "))
-            {
-                process.arg("--reason").arg(reason);
-            }
-            if let Some(ceremony) = &self.change.ceremony {
-                process.arg("--ceremony").arg(ceremony.to_string());
-            }
-            let status = process.status().map_err(|error| {
-                Failure::of(Exit::Failed, &error)
-                    .within(format!("{tool} cannot be run"))
-                    .hint(format!(
-                        "it must be beside keyrite-rollover, in {}",
-                        folder_of_tools.display()
-                    ))
-            })?;
-            if !status.success() {
-                let exit = exit_of(status.code());
-                let failure = Failure::new(
-                    exit,
-                    format!("{}: the step was not taken: {command}: {status}", self.zone),
-                )
-                .hint("its own message is above; when it is mended, run this again".to_owned());
-                return Err(if place == 0 { failure } else { failure.part_way() });
-            }
+        let mut process = Command::new(folder_of_tools.join(tool));
+        process.args(words).arg("--site").arg(&site.site);
+        if let Some(operator) = &site.operator {
+            process.arg("--operator").arg(operator);
         }
-        Ok(())
+        if let Some(pin) = &site.pin {
+            process.arg("--pin").arg(pin);
+        }
+        let reason = self.change.reason.as_ref();
+        if let Some(reason) = reason.filter(|_| step.act != Act::Generate) {
+            process.arg("--reason").arg(reason);
+        }
+        if let Some(ceremony) = &self.change.ceremony {
+            process.arg("--ceremony").arg(ceremony.to_string());
+        }
+        let status = process.status().map_err(|error| {
+            Failure::of(Exit::Failed, &error)
+                .within(format!("{tool} cannot be run"))
+                .hint(format!(
+                    "it must be beside keyrite-rollover, in {}",
+                    folder_of_tools.display()
+                ))
+        })?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(Failure::new(
+                exit_of(status.code()),
+                format!("{}: the step was not taken: {command}: {status}", self.zone),
+            )
+            .hint("its own message is above; when it is mended, run this again".to_owned())),
+        }
     }
 
     /// What comes next, by the plan as it is now.
@@ -231,6 +215,14 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// Of each rollover the next step, where it is due.
+fn next_of_each(plan: &Plan) -> impl Iterator<Item = &PlannedStep> {
+    let mut begun = BTreeSet::new();
+    plan.steps
+        .iter()
+        .filter(move |step| begun.insert(step.rollover) && step.at <= plan.now)
 }
 
 /// What nobody but a person can know or decide.

@@ -7,9 +7,9 @@ use key_metadata::observed::DsAnswer;
 use key_metadata::store::read_bytes_if_there;
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
-    Algorithm, Intentions, KeptGoal, KeyRecord, KeySpec, KeyState, Observations, Policy, Role, SiteFolder,
-    Span, Time, ZoneKeys, ZoneName,
+    Algorithm, Intentions, KeptGoal, Observations, Policy, Role, SiteFolder, Span, Time, ZoneKeys, ZoneName,
 };
+use rollover::decided::{decided, goal, is_reached};
 use rollover::margin::margins;
 use rollover::plan::Plan;
 use rollover::planner::{Evidence, Goal, PlanError, Request, Stage, claim, plan, recorded};
@@ -196,17 +196,6 @@ impl ZoneOfSite {
         evidence
     }
 
-    /// What was decided and is not done yet.
-    fn goals(&self) -> Vec<Goal> {
-        let kept = self.intentions.intentions.iter().filter(|intention| {
-            let keys = intention.keys.iter().filter_map(|id| self.keys.key(*id));
-            matches!(intention.goal, KeptGoal::Insecure | KeptGoal::Algorithm { .. })
-                || keys.clone().any(is_in_use)
-        });
-        kept.filter_map(|intention| goal(intention.goal, intention.at))
-            .collect()
-    }
-
     /// The plan, with its margins.
     pub fn plan(
         &self,
@@ -215,17 +204,9 @@ impl ZoneOfSite {
         now: Time,
         until: Time,
     ) -> Result<Plan, PlanError> {
-        let mut goals = self.goals();
+        let mut goals = decided(&self.intentions, &self.keys, now);
         goals.extend(wishes.iter().filter_map(|wish| goal(*wish, now)));
-        // An algorithm that all keys have already was reached.
-        goals.retain(|goal| match goal {
-            Goal::Algorithm(spec) => self.keys.keys().iter().any(|key| {
-                key.times.active.is_some()
-                    && key.times.destroyed.is_none()
-                    && key.algorithm().number() != spec.algorithm().number()
-            }),
-            Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure | Goal::Abandon => true,
-        });
+        goals.retain(|goal| !is_reached(goal, &self.keys));
         let request = self.request(goals, trials, now, until);
         let mut made = plan(&request)?;
         made.margins = margins(&made.schedule, &claim(&request, &made.schedule))?;
@@ -253,19 +234,6 @@ impl ZoneOfSite {
             outages: trials.outage.clone(),
         }
     }
-
-    /// The keys that a wish is about.
-    pub fn keys_of(&self, wish: KeptGoal) -> Vec<key_metadata::KeyId> {
-        let role = match wish {
-            KeptGoal::Roll { role } | KeptGoal::Compromised { role } | KeptGoal::Lost { role } => Some(role),
-            KeptGoal::Algorithm { .. } | KeptGoal::Insecure | KeptGoal::Abandon => None,
-        };
-        let fits = |key: &&KeyRecord| match wish {
-            KeptGoal::Abandon => is_coming(key),
-            _ => is_in_use(key) && role.is_none_or(|role| key.role == role),
-        };
-        self.keys.keys().iter().filter(fits).map(|key| key.id).collect()
-    }
 }
 
 /// What the signed zone has left.
@@ -276,27 +244,6 @@ fn expires(folder: &SiteFolder, name: &ZoneName) -> Outcome<Option<(Time, String
     };
     let first = first_expiration(&text, &path, name, cli::now())?;
     Ok(first.map(|first| (first, path.display().to_string())))
-}
-
-fn is_in_use(key: &KeyRecord) -> bool {
-    key.state == KeyState::Active
-}
-
-/// A key that has come and has not taken over.
-fn is_coming(key: &KeyRecord) -> bool {
-    let came = key.times.published.is_some() || key.times.submitted.is_some();
-    came && key.times.active.is_none() && key.times.removed.is_none()
-}
-
-fn goal(kept: KeptGoal, at: Time) -> Option<Goal> {
-    Some(match kept {
-        KeptGoal::Roll { role } => Goal::Roll(role),
-        KeptGoal::Compromised { role } => Goal::Compromised(role),
-        KeptGoal::Lost { role } => Goal::Lost(role, at),
-        KeptGoal::Algorithm { algorithm, bits } => Goal::Algorithm(KeySpec::new(algorithm, bits).ok()?),
-        KeptGoal::Insecure => Goal::Insecure,
-        KeptGoal::Abandon => Goal::Abandon,
-    })
 }
 
 /// A plan that there is not, as a failure: what is wrong is told whole, and the exit code says that the check said no.

@@ -235,7 +235,20 @@ impl Gate<'_> {
             AtParent::Told(_) => format!("{it} was removed at"),
         };
         let wait = ds_forgotten(self.policy, gone);
-        self.too_early(Rule::RetireInterval, &wait, &since, gone.since())
+        let gone = self.too_early(Rule::RetireInterval, &wait, &since, gone.since());
+        last(gone.into_iter().chain(self.ds_on_its_way(key, &its)))
+    }
+
+    /// Of a DS that was given to the parent and not seen there: it may have come after it was seen missing.
+    fn ds_on_its_way(&self, key: &KeyRecord, its_ds: &str) -> Option<Refusal> {
+        let from = key.times.submitted.filter(|_| key.times.registered.is_none())?;
+        let wait = retire_interval(&Figures::of(self.policy), Role::Ksk);
+        self.too_early(
+            Rule::RetireInterval,
+            &wait,
+            &format!("{its_ds} was submitted at"),
+            from,
+        )
     }
 
     /// Of a key that was retired: whether its last signatures and its DS have left every cache.

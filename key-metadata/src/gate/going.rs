@@ -97,6 +97,9 @@ impl<'a> Gate<'a> {
         if let Some(insecure) = self.insecure() {
             return insecure;
         }
+        if self.never_had_ds() {
+            return None;
+        }
         let algorithm = self.key.algorithm();
         let another = |key: &KeyRecord| key.state.in_zone() && key.algorithm() != algorithm;
         let or = match self.others().any(another) {
@@ -108,6 +111,16 @@ impl<'a> Gate<'a> {
             format!("no other {lacking} of {algorithm} is active, and the zone would be without"),
             format!("activate its successor first: another {lacking} of {algorithm}{or}"),
         ))
+    }
+
+    /// Whether no DS leads into the zone, nor is on its way: it was signed for the first time, or again, and goes back from that. Of a zone whose
+    /// KSKs are not recorded here nobody knows.
+    fn never_had_ds(&self) -> bool {
+        let keys = self.keys.keys();
+        let mut known = keys.iter().filter(|key| key.had_ds());
+        self.foreign_tags.is_empty()
+            && keys.iter().any(|key| key.role.signs_dnskey())
+            && known.all(|key| key.times.deregistered.is_some() && self.ds_gone(key).is_none())
     }
 
     /// In a zone that is to have no DS: whether no cache has one. Only what was seen at the parent counts: one that is left there would make the

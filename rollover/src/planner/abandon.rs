@@ -1,11 +1,11 @@
 //! The way back from a rollover whose new key has not taken over: it leaves again, in the order in which nothing in any cache needs it any more.
 
-use key_metadata::timing::{a4_withdrawal_interval, registration_delay, retire_interval};
+use key_metadata::timing::a4_withdrawal_interval;
 use key_metadata::{Role, Time};
 
 use super::draft::{Draft, Wanted};
-use super::key::Stage;
-use crate::plan::{Act, Actor};
+use super::key::{PlannedKey, Stage};
+use crate::plan::{Act, Actor, WaitedFor};
 use crate::schedule::KeyIndex;
 
 impl Draft<'_> {
@@ -13,23 +13,23 @@ impl Draft<'_> {
     pub fn abandon(&mut self, keys: &[KeyIndex]) {
         let title = "back: the keys that have not taken over leave again";
         let rollover = self.rollover(title, Role::Ksk, keys.to_vec(), Vec::new());
-        let mut free = self.now;
+        let mut waits = Vec::new();
         for key in keys {
             if self.key(*key).is(Stage::Submitted) {
-                free = self.ds_leaves(rollover, *key).max(free);
+                waits.extend(self.ds_leaves(rollover, *key));
             }
         }
         // Of an algorithm that comes in: first the DNSKEYs, then the signatures that go with them (A4, A5).
         let signing: Vec<_> = keys
             .iter()
             .copied()
-            .filter(|key| self.key(*key).is(Stage::PreActive))
+            .filter(|key| self.signs_alone(*key))
             .collect();
-        let published = keys
+        let leaves = |key: &KeyIndex| self.key(*key).is(Stage::Published);
+        let mut changes: Vec<_> = keys
             .iter()
             .copied()
-            .filter(|key| self.key(*key).is(Stage::Published));
-        let mut changes: Vec<_> = published
+            .filter(leaves)
             .map(|key| match signing.contains(&key) {
                 true => (key, Stage::PostActive),
                 false => (key, Stage::Removed),
@@ -37,8 +37,12 @@ impl Draft<'_> {
             .collect();
         changes.sort_unstable();
         let left = match changes.is_empty() {
-            true => free,
-            false => self.step(Wanted::new(rollover, Act::Remove, Actor::Tool, changes, free)),
+            true => self.now,
+            false => {
+                let mut wanted = Wanted::new(rollover, Act::Remove, Actor::Tool, changes, self.now);
+                wanted.waits = waits;
+                self.step(wanted)
+            }
         };
         self.stop_signing(rollover, &signing, left);
         for key in keys {
@@ -48,21 +52,38 @@ impl Draft<'_> {
         }
     }
 
-    /// A DS is taken out again; tells when no cache has it.
-    fn ds_leaves(&mut self, rollover: usize, key: KeyIndex) -> Time {
-        let asked = self.step(Wanted::new(
+    /// Whether it signs the zone, and no key that stays does by its algorithm.
+    fn signs_alone(&self, key: KeyIndex) -> bool {
+        let key = self.key(key);
+        let stays = |other: &PlannedKey| {
+            other.algorithm == key.algorithm
+                && other.role.signs_zone()
+                && other.is(Stage::Active)
+                && other.is_in_use()
+        };
+        let signs = key.is(Stage::PreActive) && key.role.signs_zone();
+        signs
+            && self
+                .keys_where(|other| other.label != key.label && stays(other))
+                .is_empty()
+    }
+
+    /// A DS is taken out again; tells until when a cache may have it. That of a key which has no DNSKEY in the zone takes the key with it.
+    fn ds_leaves(&mut self, rollover: usize, key: KeyIndex) -> Option<WaitedFor> {
+        let mut asked = vec![(key, Stage::DsWithdrawn)];
+        let is_published = self.key(key).is(Stage::Published);
+        if !is_published {
+            asked.push((key, Stage::Removed));
+        }
+        self.step(Wanted::new(
             rollover,
             Act::AskForNoDs,
             Actor::Person,
-            vec![(key, Stage::DsWithdrawn)],
+            asked,
             self.now,
         ));
         self.see_no_ds(rollover, key);
-        // Where the DS has not come yet, it may come until the registration delay of its submission is over.
-        let submitted = registration_delay(self.figures).from(self.at(key, Stage::Submitted));
-        retire_interval(self.figures, Role::Ksk)
-            .from(asked)
-            .max(submitted)
+        is_published.then(|| self.ds_forgotten(&[key]))
     }
 
     fn stop_signing(&mut self, rollover: usize, keys: &[KeyIndex], left: Time) {

@@ -4,7 +4,6 @@ use key_metadata::Role;
 use key_metadata::Time;
 use key_metadata::timing::{
     a1_liberal_interval, a1_signature_interval, a2_publication_interval, a4_withdrawal_interval,
-    retire_interval,
 };
 
 use super::draft::{Draft, Wanted};
@@ -36,8 +35,15 @@ impl KeySet {
 }
 
 impl Draft<'_> {
-    /// The conservative way: signatures before keys, keys after signatures, so that no cache ever has a key without its signatures.
-    pub fn algorithm_conservative(&mut self, old: &KeySet, new: &KeySet, begin: Time) -> Time {
+    /// The conservative way: signatures before keys, keys after signatures, so that no cache ever has a key without its signatures. Keys of the
+    /// old algorithm that wait to be used go with it.
+    pub fn algorithm_conservative(
+        &mut self,
+        old: &KeySet,
+        new: &KeySet,
+        waiting: &[KeyIndex],
+        begin: Time,
+    ) -> Time {
         let title = "algorithm rollover, conservative (RFC 6781 4.1.4)";
         let rollover = self.rollover(title, Role::Ksk, old.all(), new.all());
         let began = self.make_all(rollover, new, begin);
@@ -57,13 +63,10 @@ impl Draft<'_> {
         let known = a2_publication_interval(self.figures).preceded_by("Dsgn", &self.figures.dsgn);
         let waits = self.since_first(&new.anchors, Stage::Published, known);
         self.swap_ds(rollover, old, new, waits);
-        let waits = self.since_first(
-            &old.anchors,
-            Stage::DsWithdrawn,
-            retire_interval(self.figures, Role::Ksk),
-        );
+        let waits = self.ds_forgotten(&old.anchors);
         let ideal = waits.from;
-        let mut keys = KeySet::with(&old.signers, &[Stage::PostActive]);
+        let mut keys = KeySet::with(waiting, &[Stage::Removed]);
+        keys.extend(KeySet::with(&old.signers, &[Stage::PostActive]));
         keys.extend(
             old.anchors
                 .iter()
@@ -89,25 +92,28 @@ impl Draft<'_> {
     }
 
     /// The liberal way: signatures and keys come together and go together.
-    pub fn algorithm_liberal(&mut self, old: &KeySet, new: &KeySet, begin: Time) -> Time {
+    pub fn algorithm_liberal(
+        &mut self,
+        old: &KeySet,
+        new: &KeySet,
+        waiting: &[KeyIndex],
+        begin: Time,
+    ) -> Time {
         let title = "algorithm rollover, liberal (RFC 6781 4.1.4)";
         let rollover = self.rollover(title, Role::Ksk, old.all(), new.all());
         let began = self.make_all(rollover, new, begin);
-        let mut keys = KeySet::with(&new.anchors, &[Stage::Published]);
-        keys.extend(KeySet::with(&new.signers, &[Stage::PreActive, Stage::Published]));
-        keys.sort_unstable();
-        keys.dedup();
+        // What signs comes first: the records take no DNSKEY of an algorithm that signs nothing.
+        let mut keys = KeySet::with(&new.signers, &[Stage::PreActive, Stage::Published]);
+        let anchors = new.anchors.iter().filter(|key| !new.signers.contains(key));
+        keys.extend(anchors.map(|key| (*key, Stage::Published)));
         self.step(Wanted::new(rollover, Act::Publish, Actor::Tool, keys, began));
         let waits = self.since_first(&new.anchors, Stage::Published, a1_liberal_interval(self.figures));
         self.swap_ds(rollover, old, new, waits);
-        let waits = self.since_first(
-            &old.anchors,
-            Stage::DsWithdrawn,
-            retire_interval(self.figures, Role::Ksk),
-        );
+        let waits = self.ds_forgotten(&old.anchors);
         let ideal = waits.from;
         let mut keys = KeySet::with(&old.signers, &[Stage::Removed]);
         keys.extend(KeySet::with(&old.anchors, &[Stage::Removed]));
+        keys.extend(KeySet::with(waiting, &[Stage::Removed]));
         keys.sort_unstable();
         keys.dedup();
         self.step(

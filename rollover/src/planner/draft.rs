@@ -189,7 +189,13 @@ impl Draft<'_> {
         let cause = self.cause(wanted.act, &keys);
         for (key, stage) in &changes {
             let by = stage.signed_late(at, self.figures, &self.outages);
-            self.keys[key.0].set(*stage, Stamp { at, by, cause });
+            let stamp = Stamp {
+                from: at,
+                at,
+                by,
+                cause,
+            };
+            self.keys[key.0].set(*stage, stamp);
         }
         self.steps.push(PlannedStep {
             number: 0,
@@ -224,31 +230,42 @@ impl Draft<'_> {
         )
     }
 
-    /// The commands that make these changes, in their order.
+    /// The command that makes these changes, in their order; several steps of keys at once, so that no signer finds a half of them.
     fn command(&self, act: Act, actor: Actor, changes: &[(KeyIndex, Stage)]) -> Option<String> {
         let zone = self.zone;
         if actor == Actor::Observation {
             return Some(format!("keyrite-rollover observe --zone {zone}"));
         }
-        let commands: Vec<_> = changes
+        let steps: Vec<_> = changes
             .iter()
-            .filter_map(|(index, stage)| {
-                let verb = self.verb(act, changes, *index, *stage)?;
-                let key = self.key(*index);
-                let tag = key.tag.map_or_else(|| "TAG".to_owned(), |tag| tag.to_string());
-                Some(match stage {
-                    Stage::Generated => {
-                        let role = key.role.to_string().to_lowercase();
-                        format!(
-                            "keyrite-keyctl generate --zone {zone} --role {role}{}",
-                            Self::specification(key)
-                        )
-                    }
-                    _ => format!("keyrite-keyctl {verb} --zone {zone} --key {tag}"),
-                })
-            })
+            .filter_map(|(index, stage)| Some((*index, self.verb(act, changes, *index, *stage)?)))
             .collect();
-        (!commands.is_empty()).then(|| commands.join(" && "))
+        let tag = |key: KeyIndex| {
+            let tag = self.key(key).tag;
+            tag.map_or_else(|| "TAG".to_owned(), |tag| tag.to_string())
+        };
+        match steps.as_slice() {
+            [] => None,
+            [(key, "generate")] => {
+                let key = self.key(*key);
+                let role = key.role.to_string().to_lowercase();
+                let specification = Self::specification(key);
+                Some(format!(
+                    "keyrite-keyctl generate --zone {zone} --role {role}{specification}"
+                ))
+            }
+            [(key, verb)] => Some(format!("keyrite-keyctl {verb} --zone {zone} --key {}", tag(*key))),
+            several => {
+                let steps: Vec<_> = several
+                    .iter()
+                    .map(|(key, verb)| format!("{verb}:{}", tag(*key)))
+                    .collect();
+                Some(format!(
+                    "keyrite-keyctl together --zone {zone} {}",
+                    steps.join(" ")
+                ))
+            }
+        }
     }
 
     /// The verb of `keyrite-keyctl` for a change; none, where another one of the same step includes it, or nobody does it.

@@ -42,7 +42,9 @@ pub enum Stage {
 /// When something happened or is to happen, and what makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// When the step is taken.
+    /// When the first command of its step was given, or is planned to be.
+    pub from: Time,
+    /// When the last one was: waits count from it.
     pub at: Time,
     /// When its effect was complete, where that is known better than by the figures.
     pub by: Option<Time>,
@@ -196,7 +198,7 @@ impl PlannedKey {
         self.stamps[stage.place()]
     }
 
-    /// When that happened to it, or is planned to.
+    /// When that had happened to it, or is planned to have.
     pub fn at(&self, stage: Stage) -> Option<Time> {
         self.stamp(stage).map(|stamp| stamp.at)
     }
@@ -222,14 +224,14 @@ impl PlannedKey {
         let mut lanes = KeyLanes::new(self.label.clone(), self.role, self.algorithm);
         let in_zone = |stage| {
             self.stamp(stage).map(|stamp: Stamp| Event {
-                from: stamp.at,
+                from: stamp.from,
                 by: stamp.by.map_or(stamp.at.after(figures.dsgn.span), |by| by),
                 cause: stamp.cause,
             })
         };
         let at_parent = |stage, seen| {
             self.stamp(stage).map(|stamp: Stamp| Event {
-                from: stamp.at,
+                from: stamp.from,
                 by: self.seen(stamp, seen, figures),
                 cause: stamp.cause,
             })

@@ -1,7 +1,7 @@
 //! Key signing keys and combined signing keys.
 
 use key_metadata::timing::{
-    Due, Figure, Wait, d1_publication_interval, d3_retire_interval, publication_interval,
+    Due, Figure, Wait, d1_publication_interval, d3_retire_interval, k3_retire_interval, publication_interval,
     r1_publication_interval, registration_delay, remove_hold_down, retire_interval, t3_add_wait,
 };
 use key_metadata::{Role, Time};
@@ -80,7 +80,10 @@ impl Draft<'_> {
         let ideal = target.max(self.at(new, Stage::Registered));
         self.step(Wanted::new(rollover, Act::Activate, Actor::Person, swap, ideal));
         self.see_no_ds(rollover, old);
-        let gone = self.since(old, Stage::Retired, retire_interval(self.figures, role));
+        let mut gone = vec![self.ds_forgotten(&[old])];
+        if role.signs_zone() {
+            gone.push(self.since(old, Stage::Retired, retire_interval(self.figures, Role::Zsk)));
+        }
         self.ksk_leaves(rollover, (old, new), gone, followers);
         began
     }
@@ -103,8 +106,8 @@ impl Draft<'_> {
             .by(submit, OUTLIVES),
         );
         self.see_ds(rollover, new);
-        let known = self.since(new, Stage::Submitted, known);
-        let everywhere = self.since(new, Stage::Submitted, retire_interval(self.figures, Role::Ksk));
+        let known = self.since(new, Stage::Registered, d1_publication_interval(self.figures));
+        let everywhere = self.since(new, Stage::Registered, k3_retire_interval(self.figures));
         let swap = vec![
             (new, Stage::Published),
             (new, Stage::Active),
@@ -143,8 +146,9 @@ impl Draft<'_> {
         let both = vec![(new, Stage::Submitted), (new, Stage::Published)];
         self.step(Wanted::new(rollover, Act::Submit, Actor::Person, both, publish).by(publish, OUTLIVES));
         self.see_ds(rollover, new);
-        let known = self.since(new, Stage::Submitted, known);
-        let everywhere = self.since(new, Stage::Submitted, retire_interval(self.figures, Role::Ksk));
+        let ds = self.since(new, Stage::Registered, d1_publication_interval(self.figures));
+        let dnskey = self.since(new, Stage::Published, publication_interval(self.figures));
+        let everywhere = self.since(new, Stage::Registered, k3_retire_interval(self.figures));
         let swap = vec![
             (new, Stage::Active),
             (old, Stage::Removed),
@@ -153,7 +157,8 @@ impl Draft<'_> {
         let ideal = target.max(self.at(new, Stage::Registered));
         self.step(
             Wanted::new(rollover, Act::Activate, Actor::Person, swap, ideal)
-                .after(known)
+                .after(ds)
+                .after(dnskey)
                 .after(everywhere)
                 .without_return(
                     "DNSKEY and DS of the old key are gone: to go back to it is a whole rollover",
@@ -196,12 +201,27 @@ impl Draft<'_> {
         )
     }
 
+    /// Until no cache has a DS of these keys, of which the last was seen gone, or is to be. Of one that was not seen before, it may come until
+    /// the registration delay of its submission is over.
+    pub fn ds_forgotten(&self, keys: &[KeyIndex]) -> WaitedFor {
+        let gone = self.since_first(keys, Stage::DsGone, k3_retire_interval(self.figures));
+        let on_its_way = keys.iter().filter(|key| {
+            let key = self.key(**key);
+            key.is(Stage::Submitted) && !key.is(Stage::Registered)
+        });
+        let come = on_its_way
+            .map(|key| self.since(*key, Stage::Submitted, retire_interval(self.figures, Role::Ksk)));
+        come.filter(|come| come.until > gone.until)
+            .max_by_key(|come| come.until)
+            .map_or(gone, |come| come)
+    }
+
     /// A KSK that no DS names any more leaves, revoked before where validators follow it.
     fn ksk_leaves(
         &mut self,
         rollover: usize,
         (old, new): (KeyIndex, KeyIndex),
-        gone: WaitedFor,
+        gone: Vec<WaitedFor>,
         followers: &Followers,
     ) {
         let Followers::Rfc5011 { validity } = followers else {
@@ -215,18 +235,18 @@ impl Draft<'_> {
             Stage::Published,
             wait.preceded_by("Dsgn", &self.figures.dsgn),
         );
-        let ideal = gone.from;
+        let mut wanted = Wanted::new(
+            rollover,
+            Act::Revoke,
+            Actor::Tool,
+            vec![(old, Stage::Revoked)],
+            trusted.from,
+        );
+        wanted.waits = gone;
         self.step(
-            Wanted::new(
-                rollover,
-                Act::Revoke,
-                Actor::Tool,
-                vec![(old, Stage::Revoked)],
-                ideal,
-            )
-            .after(gone)
-            .after(trusted)
-            .without_return("no validator that saw a key revoked trusts it again (RFC 5011 2.1)"),
+            wanted
+                .after(trusted)
+                .without_return("no validator that saw a key revoked trusts it again (RFC 5011 2.1)"),
         );
         let seen: Wait = remove_hold_down().preceded_by("Dsgn", &self.figures.dsgn);
         let waits = Draft::due(
@@ -236,6 +256,6 @@ impl Draft<'_> {
                 wait: seen,
             },
         );
-        self.leave(rollover, old, waits);
+        self.leave(rollover, old, vec![waits]);
     }
 }

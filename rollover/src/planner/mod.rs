@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use key_metadata::policy::{AlgorithmRollover, TrustAnchor};
 use key_metadata::timing::{Equation, Figure, Figures, Wait, t3_add_wait, x1_least_lifetime};
-use key_metadata::{Advice, KeyId, KeySpec, Policy, Role, Span, Time, ZoneKeys, ZoneName};
+use key_metadata::{Advice, KeyId, KeyRecord, KeySpec, Policy, Role, Span, Time, ZoneKeys, ZoneName};
 
 use self::draft::Draft;
 pub use self::key::Stage;
@@ -115,6 +115,16 @@ pub enum PlanError {
     NothingToAbandon {
         /// The zone.
         zone: ZoneName,
+    },
+    /// A rollover within the old algorithm has gone too far to be dropped for one to another algorithm.
+    #[error(
+        "{key} of {zone} has its DS at the parent and has not taken over: no algorithm rollover begins before that has ended"
+    )]
+    UnderWay {
+        /// The zone.
+        zone: ZoneName,
+        /// The key.
+        key: String,
     },
     /// The keys have that algorithm already.
     #[error("the keys of {zone} are {algorithm} already")]
@@ -219,10 +229,12 @@ fn feasible(request: &Request<'_>) -> Result<(), PlanError> {
 /// The validators that a plan of this policy is proved for: a liberal algorithm rollover fails those that want every algorithm of the DNSKEY
 /// RRset, which is what makes it liberal.
 fn validators(request: &Request<'_>) -> Validators {
-    let changes = request
-        .goals
-        .iter()
-        .any(|goal| matches!(goal, Goal::Algorithm(_)));
+    let wanted = |goal: &Goal| matches!(goal, Goal::Algorithm(_));
+    // What is destroyed is in no cache.
+    let was_published = |key: &&KeyRecord| key.times.published.is_some() && key.times.destroyed.is_none();
+    let mut published = request.keys.keys().iter().filter(was_published);
+    let first = published.next().map(KeyRecord::algorithm);
+    let changes = request.goals.iter().any(wanted) || published.any(|key| Some(key.algorithm()) != first);
     match request.policy.algorithm_rollover {
         AlgorithmRollover::Liberal if changes => Validators::Standard,
         AlgorithmRollover::Liberal | AlgorithmRollover::Conservative => Validators::Strict,
@@ -254,6 +266,16 @@ fn trust_anchors(request: &Request<'_>, schedule: &Schedule) -> Option<TrustAnch
         .filter(|(_, key)| is_anchor(key))
         .map(|(place, _)| KeyIndex(place))
         .collect();
+    // Nobody trusts a zone that was never signed; whoever will, begins with its first key.
+    let first = || {
+        let places = schedule.keys.iter().enumerate();
+        let begins = places.filter_map(|(place, key)| Some((key.ds.0.first()?.begins.from, KeyIndex(place))));
+        begins.min().map(|(_, key)| key)
+    };
+    let initial = match initial.is_empty() {
+        true => first().into_iter().collect(),
+        false => initial,
+    };
     Some(TrustAnchors {
         initial,
         add_wait: t3_add_wait(&request.figures, &validity)
@@ -322,6 +344,9 @@ impl Advice for PlanError {
             Self::NothingToAbandon { zone } => format!(
                 "a key that has taken over does not go back: the way is on, to another one (keyrite-rollover plan --zone {zone} --roll ROLE)"
             ),
+            Self::UnderWay { zone, .. } => format!(
+                "go on (keyrite-rollover step --zone {zone}), or back (keyrite-rollover undo --zone {zone}), and then ask again"
+            ),
             Self::SameAlgorithm { .. } => "name another algorithm".to_owned(),
             Self::Versions(error) => return error.hint(),
             Self::Unsafe { zone, found, .. } => match found.first().and_then(|first| first.delay) {
@@ -352,9 +377,18 @@ fn silences(outages: &[(Time, Time)], causes: &mut Vec<String>) -> Vec<Silence> 
         .collect()
 }
 
+/// The keys of a zone that are on their way in.
+pub fn coming(keys: &ZoneKeys, now: Time) -> Vec<KeyId> {
+    let past = Past::of(keys, records::ONE_CHANGE, now);
+    let coming = routine::coming(&past.keys).into_iter();
+    coming
+        .filter_map(|key| past.keys.get(key.0).and_then(|key| key.id))
+        .collect()
+}
+
 /// The keys of the past with what was seen of them.
 fn past(request: &Request<'_>) -> Past {
-    let mut past = Past::of(request.keys, &request.figures, request.now);
+    let mut past = Past::of(request.keys, records::one_change(&request.figures), request.now);
     past.sign_late(&request.figures, &request.outages);
     for evidence in &request.evidence {
         let cause = crate::schedule::CauseIndex(past.causes.len());
@@ -366,6 +400,7 @@ fn past(request: &Request<'_>) -> Past {
         key.set(
             evidence.stage,
             key::Stamp {
+                from: evidence.at,
                 at: evidence.at,
                 by: None,
                 cause,

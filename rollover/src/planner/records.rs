@@ -20,10 +20,10 @@ pub struct Past {
 }
 
 /// Commands that follow each other within a minute are one change: those of a step are taken together, and no signer runs between them.
-const ONE_CHANGE: u32 = 60;
+pub const ONE_CHANGE: u32 = 60;
 
 /// Where a step may follow another one sooner, only what is done within that time is one change.
-fn one_change(figures: &Figures) -> u32 {
+pub fn one_change(figures: &Figures) -> u32 {
     let seconds = |parts: [&Figure; 3]| {
         let parts = parts.into_iter().map(|part| part.span.seconds());
         parts.fold(0, u32::saturating_add)
@@ -37,8 +37,8 @@ fn one_change(figures: &Figures) -> u32 {
 }
 
 impl Past {
-    /// What the records say.
-    pub fn of(zone: &ZoneKeys, figures: &Figures, now: Time) -> Self {
+    /// What the records say. What is done within `window` seconds is one change.
+    pub fn of(zone: &ZoneKeys, window: u32, now: Time) -> Self {
         let since = since(zone, now);
         let mut past = Self {
             keys: Vec::new(),
@@ -61,17 +61,12 @@ impl Past {
                 events.push((at, index, stage));
             }
         }
-        events.sort_by_key(|(at, ..)| *at);
-        let window = one_change(figures);
-        let is_one = |(first, ..): &(Time, usize, Stage), (next, ..): &(Time, usize, Stage)| {
-            next == first || next.since(*first).seconds() < window
-        };
-        let mut rest = events.as_slice();
-        while let Some(first) = rest.first() {
-            let together = rest.iter().take_while(|event| is_one(first, event)).count();
-            let (group, later) = rest.split_at(together);
-            rest = later;
-            past.change(group, &imported);
+        events.sort_by_key(|(at, _, stage)| (*at, ends(*stage)));
+        // What is seen is no command.
+        let is_seen = |stage: Stage| matches!(stage, Stage::Registered | Stage::DsGone);
+        let (seen, done): (Vec<_>, Vec<_>) = events.into_iter().partition(|(.., stage)| is_seen(*stage));
+        for change in seen.chunks(1).chain(changes(&done, window)) {
+            past.enter(change, &imported);
         }
         past
     }
@@ -83,36 +78,78 @@ impl Past {
                 let stamp = key.stamp(stage).filter(|stamp| stamp.by.is_none());
                 let late = stamp.and_then(|stamp| stage.signed_late(stamp.at, figures, outages));
                 if let (Some(stamp), Some(by)) = (stamp, late) {
-                    key.set(
-                        stage,
-                        Stamp {
-                            by: Some(by),
-                            ..stamp
-                        },
-                    );
+                    let by = Some(by);
+                    key.set(stage, Stamp { by, ..stamp });
                 }
             }
         }
     }
 
-    /// Lets something happen that is one change. It is there when the last of it is done.
-    fn change(&mut self, group: &[(Time, usize, Stage)], imported: &BTreeSet<usize>) {
-        let Some(at) = group.iter().map(|(at, ..)| *at).max() else {
+    /// Enters what happened in one change.
+    fn enter(&mut self, change: &[(Time, usize, Stage)], imported: &BTreeSet<usize>) {
+        let (Some((from, ..)), Some((at, ..))) = (change.first(), change.last()) else {
             return;
         };
         let cause = CauseIndex(self.causes.len());
-        let mut told = Vec::new();
-        for (_, index, stage) in group {
+        let mut what = Vec::new();
+        for (own, index, stage) in change {
             let Some(key) = self.keys.get_mut(*index) else {
                 continue;
             };
-            told.push(format!("{} {}", key.label, stage.happened()));
+            what.push(format!("{} {}", key.label, stage.happened()));
             // What another signer had published when the records began is there for sure.
-            let by = (at <= self.since && imported.contains(index)).then_some(at);
-            key.set(*stage, Stamp { at, by, cause });
+            let by = (*own <= self.since && imported.contains(index)).then_some(*own);
+            let stamp = Stamp {
+                from: *from,
+                at: *at,
+                by,
+                cause,
+            };
+            key.set(*stage, stamp);
         }
-        self.causes.push(told.join(", "));
+        self.causes.push(what.join(", "));
     }
+}
+
+/// Whether something of the key goes.
+const fn ends(stage: Stage) -> bool {
+    match stage {
+        Stage::Retired
+        | Stage::DsWithdrawn
+        | Stage::DsGone
+        | Stage::PostActive
+        | Stage::Removed
+        | Stage::Destroyed => true,
+        Stage::Generated
+        | Stage::PreActive
+        | Stage::Published
+        | Stage::Submitted
+        | Stage::Registered
+        | Stage::Active
+        | Stage::Revoked => false,
+    }
+}
+
+/// Commands as changes, each of what begins within a minute. What happens to a key later, or to what has just come of it, is another change.
+fn changes(
+    mut events: &[(Time, usize, Stage)],
+    window: u32,
+) -> impl Iterator<Item = &[(Time, usize, Stage)]> {
+    std::iter::from_fn(move || {
+        let (began, ..) = events.first()?;
+        let is_of_it = |place: usize| {
+            events.get(place).is_some_and(|(at, key, stage)| {
+                let again = |(before, same, first): &(Time, usize, Stage)| {
+                    same == key && (before != at || ends(*stage) != ends(*first))
+                };
+                (at == began || at.since(*began).seconds() < window) && !events.iter().take(place).any(again)
+            })
+        };
+        let length = (1..).find(|place| !is_of_it(*place)).map_or(1, |length| length);
+        let (change, rest) = events.split_at(length);
+        events = rest;
+        Some(change)
+    })
 }
 
 /// Where a zone was taken over from another signer, the records begin with that: what the zone's caches held before they do not know.

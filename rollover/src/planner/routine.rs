@@ -56,41 +56,66 @@ impl Run<'_, '_> {
             .keys
             .iter()
             .any(|key| key.is(Stage::Active) && !key.is(Stage::Removed));
-        let wants_none = self.request.goals.contains(&Goal::Insecure);
-        if wants_none {
-            let keys = self.in_use();
-            if keys.anchors.is_empty() {
+        if self.request.goals.contains(&Goal::Insecure) {
+            if !self
+                .request
+                .keys
+                .keys()
+                .iter()
+                .any(|key| key.times.active.is_some())
+            {
                 return Err(self.not_active(Role::Ksk));
             }
-            self.draft.insecure(&keys, self.request.now);
+            self.leave(PlannedKey::is_in_use);
             return Ok(());
         }
         let abandons = self.request.goals.contains(&Goal::Abandon);
         if abandons {
-            let coming = self
-                .draft
-                .keys_where(|key| key.is_in_use() && !key.is(Stage::Active));
+            let coming = coming(&self.draft.keys);
             if coming.is_empty() {
                 return Err(PlanError::NothingToAbandon {
                     zone: self.request.zone.clone(),
                 });
+            }
+            // The way back from the first DS is to be insecure again.
+            if self.draft.keys.iter().all(|key| !is_anchored(key)) {
+                self.leave(PlannedKey::is_in_use);
+                return Ok(());
             }
             self.draft.abandon(&coming);
         }
         if !abandons && (is_new || self.is_first_signing()) {
             self.first()?;
         }
-        let algorithm = self.request.goals.iter().find_map(|goal| match goal {
+        let wanted = self.request.goals.iter().find_map(|goal| match goal {
             Goal::Algorithm(spec) => Some(*spec),
             Goal::Roll(_) | Goal::Compromised(_) | Goal::Lost(..) | Goal::Insecure | Goal::Abandon => None,
         });
-        if let Some(spec) = algorithm {
-            self.algorithm(spec)?;
+        let number = wanted
+            .map(|spec| AlgorithmNumber(spec.algorithm().number()))
+            .or(algorithm_under_way(&self.draft.keys).filter(|_| !abandons));
+        if let Some(number) = number {
+            self.algorithm(number, wanted)?;
         }
         for role in Role::ALL {
-            self.role(role)?;
+            self.role(role, number)?;
         }
+        self.draft.clear();
         Ok(())
+    }
+
+    /// Keys leave with their DS, and the zone is signed no more.
+    fn leave(&mut self, fits: impl Fn(&PlannedKey) -> bool) {
+        let of = |signs: fn(Role) -> bool| self.draft.keys_where(|key| fits(key) && signs(key.role));
+        let keys = KeySet {
+            anchors: of(Role::signs_dnskey),
+            signers: of(Role::signs_zone),
+        };
+        // Of a zone that is insecure already nothing is left to be done.
+        if !keys.anchors.is_empty() || !keys.signers.is_empty() {
+            self.draft.insecure(&keys, self.request.now);
+        }
+        self.draft.clear();
     }
 
     fn not_active(&self, role: Role) -> PlanError {
@@ -102,22 +127,7 @@ impl Run<'_, '_> {
 
     /// Whether the first DS is still on its way: no key's DS was ever seen, or said to be in place.
     fn is_first_signing(&self) -> bool {
-        !self
-            .draft
-            .keys
-            .iter()
-            .any(|key| key.role.signs_dnskey() && key.is(Stage::Active) && key.is(Stage::Submitted))
-    }
-
-    /// The keys that sign now.
-    fn in_use(&self) -> KeySet {
-        let active = |key: &PlannedKey| key.is(Stage::Active) && !key.is(Stage::Retired) && key.is_in_use();
-        KeySet {
-            anchors: self
-                .draft
-                .keys_where(|key| active(key) && key.role.signs_dnskey()),
-            signers: self.draft.keys_where(|key| active(key) && key.role.signs_zone()),
-        }
+        !self.draft.keys.iter().any(is_anchored)
     }
 
     fn first(&mut self) -> Result<(), PlanError> {
@@ -190,17 +200,19 @@ impl Run<'_, '_> {
     }
 
     /// A role's rollovers, one after the other until the plan's end.
-    fn role(&mut self, role: Role) -> Result<(), PlanError> {
+    ///
+    /// What goes over to another algorithm is replaced by that.
+    fn role(&mut self, role: Role, algorithm: Option<AlgorithmNumber>) -> Result<(), PlanError> {
         let Some(of_policy) = self.request.policy.key(role) else {
             return Ok(());
         };
         let (lifetime, standby) = (of_policy.lifetime, usize::from(of_policy.standby));
         let mut active_since = Vec::new();
-        self.finish(role);
-        let mut urgent = self.request.goals.iter().any(|goal| match goal {
+        let is_urgent = |goal: &Goal| match goal {
             Goal::Roll(rolled) | Goal::Compromised(rolled) | Goal::Lost(rolled, _) => *rolled == role,
             Goal::Algorithm(_) | Goal::Insecure | Goal::Abandon => false,
-        });
+        };
+        let mut urgent = algorithm.is_none() && self.request.goals.iter().any(is_urgent);
         let lost = self.request.goals.iter().find_map(|goal| match goal {
             Goal::Lost(lost, since) if *lost == role => Some(*since),
             Goal::Lost(..)
@@ -210,6 +222,10 @@ impl Run<'_, '_> {
             | Goal::Insecure
             | Goal::Abandon => None,
         });
+        // What is wanted has been begun: its end alone was broken off.
+        if self.finish(role, lost.filter(|_| urgent)) {
+            urgent = false;
+        }
         for _ in 0..MOST_ROLLOVERS {
             let active = self.draft.keys_where(|key| {
                 key.role == role
@@ -282,10 +298,11 @@ impl Run<'_, '_> {
         lost: Option<Time>,
     ) {
         let followers = followers(self.request);
-        let method = match (lost, role) {
+        let method = match (self.begun(role, old, new), lost) {
+            (Some(method), _) => method,
             // What is lost cannot sign the DNSKEY RRset with its successor in it: the successor's DS comes first.
-            (Some(_), Role::Ksk) => RolloverMethod::DoubleDs,
-            (Some(_) | None, _) => self.request.policy.rollover(role),
+            (None, Some(_)) if role == Role::Ksk => RolloverMethod::DoubleDs,
+            (None, Some(_) | None) => self.request.policy.rollover(role),
         };
         match method {
             RolloverMethod::PrePublication if role == Role::Zsk => {
@@ -319,8 +336,23 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Keys whose successor took over already are brought to their end.
-    fn finish(&mut self, role: Role) {
+    /// The method of a rollover that is under way, which is not always the policy's any more; none, where it could be more than one.
+    fn begun(&self, role: Role, old: KeyIndex, new: KeyIndex) -> Option<RolloverMethod> {
+        let (old, new) = (self.draft.key(old), self.draft.key(new));
+        let published = new.is(Stage::Published);
+        match role {
+            Role::Csk => None,
+            Role::Zsk if new.is(Stage::PreActive) => Some(RolloverMethod::DoubleSignature),
+            Role::Zsk => published.then_some(RolloverMethod::PrePublication),
+            Role::Ksk if old.is(Stage::Retired) => Some(RolloverMethod::DoubleKsk),
+            Role::Ksk if old.is(Stage::PostActive) => Some(RolloverMethod::DoubleDs),
+            Role::Ksk if published && !new.is(Stage::Submitted) => Some(RolloverMethod::DoubleKsk),
+            Role::Ksk => None,
+        }
+    }
+
+    /// Keys whose successor took over already are brought to their end; whether one of them does its part still.
+    fn finish(&mut self, role: Role, lost: Option<Time>) -> bool {
         let left = self.draft.keys_where(|key| {
             let leaves = key.is(Stage::Retired) || key.is(Stage::DsWithdrawn) || key.is(Stage::PostActive);
             key.role == role
@@ -345,13 +377,45 @@ impl Run<'_, '_> {
                 self.roll(role, (old, new), (after, None), None);
             }
         }
+        let pairs = self.both_active(role);
+        for (old, new) in &pairs {
+            let since = self.draft.at(*new, Stage::Active);
+            self.roll(role, (*old, *new), (since, None), lost);
+        }
+        !pairs.is_empty()
+    }
+
+    /// Keys whose successor has taken over, and who were not told: each with the next that did.
+    fn both_active(&self, role: Role) -> Vec<(KeyIndex, KeyIndex)> {
+        let mut active = self
+            .draft
+            .keys_where(|key| key.role == role && key.is(Stage::Active) && !is_leaving(key));
+        active.sort_by_key(|key| self.draft.at(*key, Stage::Active));
+        let follows = |old: KeyIndex, new: KeyIndex| {
+            let (old, new) = (self.draft.key(old), self.draft.key(new));
+            // Those that were taken over together are all meant to be there.
+            let was_there = new.stamp(Stage::Active).is_some_and(|stamp| stamp.by.is_some());
+            old.algorithm == new.algorithm && !was_there
+        };
+        let pairs = active.windows(2).filter_map(|pair| match pair {
+            [old, new] if follows(*old, *new) => Some((*old, *new)),
+            _ => None,
+        });
+        pairs.collect()
     }
 
     /// To another algorithm, or on with it: the keys of the new one that are there take part.
-    fn algorithm(&mut self, spec: KeySpec) -> Result<(), PlanError> {
-        let number = AlgorithmNumber(spec.algorithm().number());
-        let left =
+    fn algorithm(&mut self, number: AlgorithmNumber, spec: Option<KeySpec>) -> Result<(), PlanError> {
+        let is_old =
             |key: &PlannedKey| key.algorithm != number && key.is(Stage::Active) && !key.is(Stage::Destroyed);
+        let stays = |key: &PlannedKey| is_old(key) && !is_leaving(key);
+        // One that leaves for another of the same algorithm leaves by itself.
+        let left = |key: &PlannedKey| {
+            let followed = |other: &PlannedKey| {
+                stays(other) && other.role == key.role && other.algorithm == key.algorithm
+            };
+            is_old(key) && !(is_leaving(key) && self.draft.keys.iter().any(followed))
+        };
         let old = KeySet {
             anchors: self.draft.keys_where(|key| left(key) && key.role.signs_dnskey()),
             signers: self.draft.keys_where(|key| left(key) && key.role.signs_zone()),
@@ -360,6 +424,18 @@ impl Run<'_, '_> {
             return Err(PlanError::SameAlgorithm {
                 zone: self.request.zone.clone(),
                 algorithm: number.to_string(),
+            });
+        }
+        let waiting = self
+            .draft
+            .keys_where(|key| key.algorithm != number && key.is_in_use() && !key.is(Stage::Active));
+        if let Some(key) = waiting
+            .iter()
+            .find(|key| self.draft.key(**key).is(Stage::Submitted))
+        {
+            return Err(PlanError::UnderWay {
+                zone: self.request.zone.clone(),
+                key: self.draft.key(*key).label.clone(),
             });
         }
         let mut new = KeySet {
@@ -381,7 +457,7 @@ impl Run<'_, '_> {
             });
             let key = match there.into_iter().max_by_key(|key| self.progress(*key)) {
                 Some(key) => key,
-                None => self.new_key(*role, Some(spec))?,
+                None => self.new_key(*role, spec)?,
             };
             if role.signs_dnskey() {
                 new.anchors.push(key);
@@ -390,10 +466,53 @@ impl Run<'_, '_> {
                 new.signers.push(key);
             }
         }
+        let begin = self.request.now;
         match validators(self.request) {
-            Validators::Strict => self.draft.algorithm_conservative(&old, &new, self.request.now),
-            Validators::Standard => self.draft.algorithm_liberal(&old, &new, self.request.now),
+            Validators::Strict => self.draft.algorithm_conservative(&old, &new, &waiting, begin),
+            Validators::Standard => self.draft.algorithm_liberal(&old, &new, &waiting, begin),
         };
         Ok(())
     }
+}
+
+/// Whether the DS of a key leads into the zone: it took over, and its DS was seen, or was there before it did.
+fn is_anchored(key: &PlannedKey) -> bool {
+    let ds_first = key.at(Stage::Submitted) <= key.at(Stage::Active);
+    key.role.signs_dnskey()
+        && key.is(Stage::Active)
+        && key.is(Stage::Submitted)
+        && (key.is(Stage::Registered) || ds_first)
+}
+
+const fn is_leaving(key: &PlannedKey) -> bool {
+    key.is(Stage::Retired)
+        || key.is(Stage::DsWithdrawn)
+        || key.is(Stage::PostActive)
+        || key.is(Stage::Revoked)
+        || key.is(Stage::Removed)
+}
+
+/// The keys that are on their way in: they have not taken over, or sign the zone by an algorithm of which no DS leads into it yet.
+pub fn coming(keys: &[PlannedKey]) -> Vec<KeyIndex> {
+    let leads = |key: &PlannedKey| is_anchored(key) && key.is_in_use();
+    let is_coming = |key: &PlannedKey| {
+        let led = keys
+            .iter()
+            .any(|other| leads(other) && other.algorithm == key.algorithm);
+        let never_led = !keys
+            .iter()
+            .any(|other| is_anchored(other) && other.algorithm == key.algorithm);
+        key.is_in_use() && (!key.is(Stage::Active) || (!led && never_led))
+    };
+    let places = keys.iter().enumerate().filter(|(_, key)| is_coming(key));
+    places.map(|(place, _)| KeyIndex(place)).collect()
+}
+
+/// The algorithm that the zone goes over to: its own DS leads into the zone, and that of another algorithm is not to any more.
+fn algorithm_under_way(keys: &[PlannedKey]) -> Option<AlgorithmNumber> {
+    let leads = |key: &&PlannedKey| is_anchored(key) && key.is_in_use() && !is_leaving(key);
+    let mut new = keys.iter().filter(leads).map(|key| key.algorithm);
+    let number = new.next().filter(|number| new.all(|other| other == *number))?;
+    let stays = |key: &&PlannedKey| key.algorithm != number && key.is(Stage::Active) && key.is_in_use();
+    keys.iter().any(|key| stays(&key)).then_some(number)
 }

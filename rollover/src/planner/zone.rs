@@ -1,6 +1,6 @@
 //! A zone that becomes secure, and one that becomes insecure.
 
-use key_metadata::timing::{first_ds_interval, publication_interval, u1_insecure_interval};
+use key_metadata::timing::{first_ds_interval, publication_interval};
 use key_metadata::{Role, Time};
 
 use super::algorithm::KeySet;
@@ -56,39 +56,28 @@ impl Draft<'_> {
         began
     }
 
-    /// The DS goes, and when no cache has it, keys and signatures (U1).
+    /// The DS goes, and when no cache has it, keys and signatures (U1); where none was given to the parent, these go at once.
     pub fn insecure(&mut self, keys: &KeySet, begin: Time) -> Time {
         let mut all = keys.anchors.clone();
         all.extend(keys.signers.iter().filter(|key| !keys.anchors.contains(key)));
         let title = "going insecure (RFC 6781 4.4.2.2, RFC 8078 4)";
         let rollover = self.rollover(title, Role::Ksk, all.clone(), Vec::new());
-        let ask: Vec<_> = keys
-            .anchors
-            .iter()
-            .map(|key| (*key, Stage::DsWithdrawn))
-            .collect();
-        let began = self.step(Wanted::new(
-            rollover,
-            Act::GoInsecure,
-            Actor::Person,
-            ask,
-            begin.max(self.now),
-        ));
-        for key in &keys.anchors {
-            self.see_no_ds(rollover, *key);
-        }
-        let waits = self.since_first(
-            &keys.anchors,
-            Stage::DsWithdrawn,
-            u1_insecure_interval(self.figures),
-        );
-        let ideal = waits.from;
+        let has_ds = |key: &KeyIndex| self.key(*key).is(Stage::Submitted) || self.key(*key).is(Stage::Active);
+        let with_ds: Vec<_> = keys.anchors.iter().copied().filter(has_ds).collect();
+        let mut began = begin.max(self.now);
         let gone = all.iter().map(|key| (*key, Stage::Removed)).collect();
-        self.step(
-            Wanted::new(rollover, Act::Remove, Actor::Tool, gone, ideal)
-                .after(waits)
-                .without_return("the zone is unsigned: to be secure again is a first signing"),
-        );
+        let mut remove = Wanted::new(rollover, Act::Remove, Actor::Tool, gone, began);
+        if !with_ds.is_empty() {
+            let ask = with_ds.iter().map(|key| (*key, Stage::DsWithdrawn)).collect();
+            began = self.step(Wanted::new(rollover, Act::GoInsecure, Actor::Person, ask, began));
+            for key in &with_ds {
+                self.see_no_ds(rollover, *key);
+            }
+            let waits = self.ds_forgotten(&with_ds);
+            remove.ideal = waits.from;
+            remove = remove.after(waits);
+        }
+        self.step(remove.without_return("the zone is unsigned: to be secure again is a first signing"));
         for key in &all {
             self.destroy(rollover, *key);
         }

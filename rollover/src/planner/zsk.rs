@@ -5,7 +5,7 @@ use key_metadata::{Role, Time};
 
 use super::draft::{Draft, Wanted};
 use super::key::Stage;
-use crate::plan::{Act, Actor};
+use crate::plan::{Act, Actor, WaitedFor};
 use crate::schedule::KeyIndex;
 
 const GONE: &str = "the key's DNSKEY is out of the zone: to go back to it is a whole rollover";
@@ -48,7 +48,7 @@ impl Draft<'_> {
             .after(waits),
         );
         let waits = self.since(old, Stage::Retired, retire_interval(self.figures, Role::Zsk));
-        self.leave(rollover, old, waits);
+        self.leave(rollover, old, vec![waits]);
         began
     }
 
@@ -90,35 +90,51 @@ impl Draft<'_> {
     }
 
     /// The DNSKEY of a key that nothing needs any more goes, and its private part after it.
-    pub fn leave(&mut self, rollover: usize, key: KeyIndex, waits: crate::plan::WaitedFor) {
-        let ideal = waits.from;
-        self.step(
-            Wanted::new(
-                rollover,
-                Act::Remove,
-                Actor::Tool,
-                vec![(key, Stage::Removed)],
-                ideal,
-            )
-            .after(waits)
-            .without_return(GONE),
-        );
+    pub fn leave(&mut self, rollover: usize, key: KeyIndex, waits: Vec<WaitedFor>) {
+        let ideal = waits
+            .iter()
+            .map(|wait| wait.from)
+            .max()
+            .map_or(self.now, |from| from);
+        let changes = vec![(key, Stage::Removed)];
+        let mut wanted = Wanted::new(rollover, Act::Remove, Actor::Tool, changes, ideal).without_return(GONE);
+        wanted.waits = waits;
+        self.step(wanted);
         self.destroy(rollover, key);
     }
 
-    /// A key's private part goes once no cache has its DNSKEY: nobody can take it for a key of the zone.
+    /// A key's private part goes once no cache has its DNSKEY: nobody can take it for a key of the zone. Nor is it gone while a cache may have its
+    /// DS: it is what could serve that.
     pub fn destroy(&mut self, rollover: usize, key: KeyIndex) {
-        let waits = self.since(key, Stage::Removed, publication_interval(self.figures));
+        let mut waits = self.since(key, Stage::Removed, publication_interval(self.figures));
+        if self.key(key).is(Stage::DsWithdrawn) {
+            let ds = self.ds_forgotten(&[key]);
+            if ds.until > waits.until {
+                waits = ds;
+            }
+        }
         let ideal = waits.from;
-        self.step(
-            Wanted::new(
-                rollover,
-                Act::Destroy,
-                Actor::Person,
-                vec![(key, Stage::Destroyed)],
-                ideal,
-            )
-            .after(waits),
+        let changes = vec![(key, Stage::Destroyed)];
+        self.step(Wanted::new(rollover, Act::Destroy, Actor::Person, changes, ideal).after(waits));
+    }
+
+    /// Keys that left the zone by no rollover of this plan come to their end: of one that came to its own, or was gone back from.
+    pub fn clear(&mut self) {
+        let left = self.keys_where(|key| key.is(Stage::Removed) && !key.is(Stage::Destroyed));
+        let Some(role) = left.first().map(|key| self.key(*key).role) else {
+            return;
+        };
+        let rollover = self.rollover(
+            "keys that are out of the zone are destroyed",
+            role,
+            left.clone(),
+            Vec::new(),
         );
+        for key in left {
+            if self.key(key).is(Stage::DsWithdrawn) {
+                self.see_no_ds(rollover, key);
+            }
+            self.destroy(rollover, key);
+        }
     }
 }

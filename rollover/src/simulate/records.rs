@@ -70,7 +70,7 @@ impl ZoneRecords {
         labelled.next().map(|key| key.id)
     }
 
-    /// Does what the commands of a step say.
+    /// Does what the command of a step says.
     pub fn obey(
         &mut self,
         (plan, step): (&Plan, &PlannedStep),
@@ -78,28 +78,20 @@ impl ZoneRecords {
         chance: &mut Chance,
     ) -> Result<Vec<Key>, ObeyError> {
         let mut made = Vec::new();
-        for command in step.command.iter().flat_map(|commands| commands.split(" && ")) {
-            let unknown = || ObeyError::Command(command.to_owned());
-            let mut words = command.split(' ');
-            let verb = match (words.next(), words.next()) {
-                (Some("keyrite-keyctl"), Some(verb)) => verb,
-                (_, _) => return Err(unknown()),
-            };
-            if verb == "generate" {
-                let key = step.keys.first().and_then(|key| plan.schedule.keys.get(key.0));
-                let key = key.ok_or_else(unknown)?;
-                made.push(self.generate((key.role, key.algorithm), now, chance)?);
-                continue;
-            }
-            let step = step_of(verb).ok_or_else(unknown)?;
-            let no_key = || ObeyError::NoKey(command.to_owned());
-            let tag: u16 = words
-                .skip_while(|word| *word != "--key")
-                .nth(1)
-                .and_then(|tag| tag.parse().ok())
-                .ok_or_else(no_key)?;
+        let Some(command) = &step.command else {
+            return Ok(made);
+        };
+        let unknown = || ObeyError::Command(command.clone());
+        if command.starts_with("keyrite-keyctl generate ") {
+            let key = step.keys.first().and_then(|key| plan.schedule.keys.get(key.0));
+            let key = key.ok_or_else(unknown)?;
+            made.push(self.generate((key.role, key.algorithm), now, chance)?);
+            return Ok(made);
+        }
+        for (step, tag) in steps_of(command).ok_or_else(unknown)? {
             let of_tag = |key: &&KeyRecord| key.key_tag() == tag && key.state != KeyState::Destroyed;
-            let mut key = self.keys.keys().iter().find(of_tag).ok_or_else(no_key)?.clone();
+            let key = self.keys.keys().iter().find(of_tag);
+            let mut key = key.ok_or_else(|| ObeyError::NoKey(command.clone()))?.clone();
             key.take(step, now);
             self.keys
                 .replace(key, Change::new(now, step.action(), TOOL, OPERATOR));
@@ -160,19 +152,26 @@ fn known(record: &KeyRecord) -> Key {
     }
 }
 
-/// The step that a verb of `keyrite-keyctl` takes.
-fn step_of(verb: &str) -> Option<Step> {
-    [
-        Step::Publish,
-        Step::Submit,
-        Step::Activate,
-        Step::Retire,
-        Step::Revoke,
-        Step::Remove,
-        Step::Destroy,
-    ]
-    .into_iter()
-    .find(|step| step.to_string() == verb)
+/// The steps that a command of `keyrite-keyctl` takes, and the tags of their keys: `VERB --zone ZONE --key TAG`, or
+/// `together --zone ZONE VERB:TAG...`.
+fn steps_of(command: &str) -> Option<Vec<(Step, u16)>> {
+    let mut words = command.split(' ');
+    let ("keyrite-keyctl", verb, "--zone", _) = (words.next()?, words.next()?, words.next()?, words.next()?)
+    else {
+        return None;
+    };
+    let step_of = |verb: &str| Step::ALL.into_iter().find(|step| step.to_string() == verb);
+    let steps = |word: &str| {
+        let (verb, tag) = word.split_once(':')?;
+        Some((step_of(verb)?, tag.parse().ok()?))
+    };
+    match verb {
+        "together" => words.map(steps).collect(),
+        _ => match (words.next()?, words.next()?.parse().ok()?) {
+            ("--key", tag) => Some(vec![(step_of(verb)?, tag)]),
+            (_, _) => None,
+        },
+    }
 }
 
 /// A key that nobody has: random bytes where a public key would be.
