@@ -324,10 +324,13 @@ fn bent(
     schedule
 }
 
+/// What comes or goes of which key.
+type Changes = Vec<(usize, What, Comes)>;
+
 /// Takes the steps of a rollover, and tells how long it takes.
 fn take(schedule: &mut Schedule, figures: Figures, steps: Vec<Step>, bends: &[Bend]) -> u32 {
     let mut at = since();
-    let mut taken: Vec<(Time, Vec<(usize, What, Comes)>)> = Vec::new();
+    let mut taken: Vec<(Time, Changes)> = Vec::new();
     for (step, bend) in steps.into_iter().zip(bends) {
         let wait = match bend {
             Bend::Right | Bend::Swapped => step.wait,
