@@ -163,7 +163,7 @@ pub fn occupied() -> Outcome {
 pub fn several() -> Outcome {
     let (kek, token) = (kek(), ready(&softhsm_module()?, "cr")?);
     let made = |number: u8, extractability| -> Result<PublicKey, Box<dyn Error>> {
-        let (algorithm, bits) = KINDS[if number % 2 == 0 { 0 } else { 3 }];
+        let (algorithm, bits) = KINDS[if number.is_multiple_of(2) { 0 } else { 3 }];
         let spec = KeySpec::new(algorithm, bits)?;
         Ok(token.generate(spec, id(number), "ksk cr", extractability)?)
     };
