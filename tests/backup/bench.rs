@@ -68,8 +68,7 @@ impl Bench {
     pub fn new(stack: Stack) -> Self {
         let folder = tempfile::Builder::new().prefix("keyrite-").tempdir().unwrap();
         let rig = Rig::new(folder.path(), stack, TpmState::Fresh).unwrap();
-        let executable = std::env::current_exe().unwrap();
-        let tools = executable.ancestors().nth(2).unwrap().to_owned();
+        let tools = keyrite_tests::tools().to_owned();
         let bench = Self { rig, folder, tools };
         bench.must("keyrite-tpm-init provision");
         if stack == Stack::SoftHsm {

@@ -33,8 +33,7 @@ impl Site {
     pub fn new(stack: Stack) -> Self {
         let folder = tempfile::Builder::new().prefix("keyrite-").tempdir().unwrap();
         let rig = Rig::new(&folder.path().join("place"), stack, TpmState::Fresh).unwrap();
-        let executable = env::current_exe().expect("a test binary");
-        let tools = executable.ancestors().nth(2).expect("target/debug").to_owned();
+        let tools = keyrite_tests::tools().to_owned();
         let site = Self { rig, folder, tools };
         for name in ["people", "shares", "archive"] {
             fs::create_dir(site.folder.path().join(name)).unwrap();

@@ -26,8 +26,7 @@ impl Place {
     pub fn new(script: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("keyrite-").tempdir().unwrap();
         let rig = Rig::new(folder.path(), Stack::SoftHsm, TpmState::Fresh).unwrap();
-        let executable = env::current_exe().expect("a test binary");
-        let tools = executable.ancestors().nth(2).expect("target/debug").to_owned();
+        let tools = keyrite_tests::tools().to_owned();
         let place = Self { rig, folder, tools };
         for arguments in [&["provision"][..], &["token"]] {
             let said = place.tool("keyrite-tpm-init").args(arguments).output().unwrap();

@@ -29,15 +29,14 @@ use snapbox::{Assert, Data};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tools = build_tools();
+    let tools = keyrite_tests::tools();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
     let mut trials = Vec::new();
     for entry in fs::read_dir(folder).expect("the transcripts folder") {
         let path = entry.expect("a readable folder").path();
         let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-        let tools = tools.clone();
         let refusal = stack_of(&path).and_then(|stack| Ok(stack.refusal()?));
-        let run = move || Ok(check(&path, &tools)?);
+        let run = move || Ok(check(&path, tools)?);
         trials.push(match refusal {
             Ok(Some(reason)) => {
                 Trial::test(format!("{name} (ignored, {reason})"), run).with_ignored_flag(true)
@@ -49,23 +48,6 @@ fn main() -> ExitCode {
     assert!(!trials.is_empty(), "there are no transcripts");
     trials.extend(equipment::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Builds the tools that ship, and returns the folder that has them.
-fn build_tools() -> PathBuf {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
-    // What `cargo test` says of this package: ring's build script would take it for a change, and half of the tools be built each time.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(&name);
-        }
-    }
-    let status = build.status().expect("cargo runs");
-    assert!(status.success(), "the tools do not build");
-    let executable = std::env::current_exe().expect("a test binary");
-    executable.ancestors().nth(2).expect("target/debug").to_owned()
 }
 
 fn check(path: &Path, tools: &Path) -> Result<(), Box<dyn Error>> {

@@ -63,24 +63,20 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    let executable = std::env::current_exe().expect("a test binary");
-    let tools = executable.ancestors().nth(2).expect("target/debug");
+    let tools = keyrite_tests::tools();
     for stack in Stack::REHEARSED {
         for (name, run) in series::ALL {
-            let tools = tools.to_owned();
-            let trial = move || run(stack, &tools).map_err(Into::into);
+            let trial = move || run(stack, tools).map_err(Into::into);
             trials.push(Trial::test(format!("{stack}: {name}"), trial));
         }
     }
     for (stack, name, run) in backups::ALL {
-        let tools = tools.to_owned();
-        let trial = move || run(stack, &tools).map_err(Into::into);
+        let trial = move || run(stack, tools).map_err(Into::into);
         trials.push(Trial::test(format!("{stack}: {name}"), trial));
     }
     for (name, run) in secrets::ALL.into_iter().chain(memory::ALL) {
         for stack in [Stack::SoftHsm, Stack::Tpm] {
-            let tools = tools.to_owned();
-            let trial = move || run(stack, &tools).map_err(Into::into);
+            let trial = move || run(stack, tools).map_err(Into::into);
             trials.push(Trial::test(format!("{stack}: {name}"), trial));
         }
     }

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 
 use sandbox::{SOFTHSM_MODULE, SoftHsm, Swtpm, Tap};
 use tempfile::TempDir;
@@ -84,7 +83,7 @@ impl Bench {
 
     /// The tool with these arguments, at the site; what it says goes nowhere.
     pub fn tool(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(tools().join("keyrite-tpm-init"));
+        let mut command = Command::new(keyrite_tests::tools().join("keyrite-tpm-init"));
         command.args(arguments).current_dir(self.site()).env_clear();
         if let Some(softhsm) = &self.softhsm {
             command.env("SOFTHSM2_CONF", softhsm.configuration());
@@ -202,13 +201,4 @@ fn output(command: &mut Command) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// Where the tools are; they are built once.
-fn tools() -> &'static Path {
-    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| {
-        let executable = std::env::current_exe().expect("a test binary");
-        executable.ancestors().nth(2).expect("target/debug").to_owned()
-    })
 }

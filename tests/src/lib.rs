@@ -7,6 +7,7 @@ mod sealed;
 mod secret;
 mod stack;
 pub mod terminal;
+mod tools;
 mod tpm_state;
 
 pub use orphans::orphans;
@@ -14,6 +15,7 @@ pub use rig::Rig;
 pub use sealed::{Tool, sealed_secrets};
 pub use secret::{Secret, forms_of};
 pub use stack::Stack;
+pub use tools::tools;
 pub use tpm_state::TpmState;
 
 use std::path::PathBuf;
