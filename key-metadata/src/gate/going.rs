@@ -344,7 +344,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// The refusal that is lifted last.
+/// The refusal that is lifted last; of several at once the last one of these.
 pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
     refusals.max_by_key(|refusal| (refusal.not_before.is_none(), refusal.not_before))
 }
