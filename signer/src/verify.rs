@@ -200,7 +200,7 @@ impl Verified {
             "{} over {}, {}",
             count(self.signatures, "good signature"),
             count(self.rrsets, "RRset"),
-            count(self.denials, "NSEC or NSEC3 record"),
+            count(self.denials, "denial record"),
         );
         let first = self
             .first_expiration

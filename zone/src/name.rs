@@ -191,7 +191,7 @@ impl fmt::Debug for WireName<'_> {
 impl fmt::Display for WireName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Name::from_octets(self.0) {
-            Ok(name) => write!(f, "{}", name.fmt_with_dot()),
+            Ok(name) => write!(f, "{name}"),
             Err(_) => Err(fmt::Error),
         }
     }

@@ -228,13 +228,13 @@ fn all_that_is_wrong_is_told() {
             .map(|problem| tag(&problem.replace(": it", " it")))
             .collect::<Vec<_>>(),
         [
-            "new.sa.cr. has no NSEC3 record",
-            "*.sa.cr. TXT has a bad signature by key it does not verify",
-            "*.sa.cr. TXT has no good signature of algorithm 15",
-            "new.sa.cr. A has no good signature of algorithm 15",
-            "ns1.sa.cr. A has a bad signature by key it does not verify",
-            "ns1.sa.cr. A has no good signature of algorithm 15",
-            "example.net. is not in the zone",
+            "new.sa.cr has no NSEC3 record",
+            "*.sa.cr TXT has a bad signature by key it does not verify",
+            "*.sa.cr TXT has no good signature of algorithm 15",
+            "new.sa.cr A has no good signature of algorithm 15",
+            "ns1.sa.cr A has a bad signature by key it does not verify",
+            "ns1.sa.cr A has no good signature of algorithm 15",
+            "example.net is not in the zone",
         ]
         .map(tag)
     );

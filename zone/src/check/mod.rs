@@ -60,6 +60,9 @@ pub fn check(records: &Records, question: &Question, progress: &(dyn Fn(u64) + S
     };
     of_apex(records, apex, &mut verdict.problems);
     let keys = Keys::of(records, apex, question, &mut verdict.problems);
+    if keys.all.is_empty() {
+        return verdict;
+    }
     ds::check(records, apex, &keys, question, &mut verdict.problems);
     let (tally, (chains, zonemd)) = rayon::join(
         || {
