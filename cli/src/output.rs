@@ -160,7 +160,12 @@ impl Progress {
 
     /// One more piece is done.
     pub fn step(&self) {
-        self.0.inc(1);
+        self.steps(1);
+    }
+
+    /// So many more pieces are done.
+    pub fn steps(&self, pieces: u64) {
+        self.0.inc(pieces);
     }
 }
 

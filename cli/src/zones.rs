@@ -19,6 +19,11 @@ impl ZoneChoice {
         self.zones.is_empty()
     }
 
+    /// The zones that were named, be they of the site or not.
+    pub fn named(&self) -> &[ZoneName] {
+        &self.zones
+    }
+
     /// The chosen zones, each of them one of the site.
     pub fn zones(&self, site: &SiteFolder) -> Outcome<Vec<ZoneName>> {
         let all = &site.site().zones;

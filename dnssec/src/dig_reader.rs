@@ -2,15 +2,16 @@
 
 use std::iter::Peekable;
 use std::net::IpAddr;
+use std::path::Path;
 use std::str::Lines;
 
 use domain::base::iana::{OptRcode, Rtype};
-use key_metadata::{Server, ServerAddress, ServerName, Time, WhyNot};
+use key_metadata::{Server, ServerAddress, ServerName, Time, WhyNot, ZoneName};
+use zone::{ReadError, Records};
 
 use crate::dig::DigError;
 use crate::reply::{NotKnown, Reply};
-use crate::zone::{Owner, ZoneRecord};
-use crate::zone_reader::ZoneReader;
+use crate::zone::{Owner, ZoneRecord, zone_record};
 
 /// How an answer begins.
 const HEADER: &str = ";; ->>HEADER<<-";
@@ -234,23 +235,16 @@ impl<'t> Reader<'t> {
             text.push_str(line);
             text.push('\n');
         }
-        // The reader says `line: reason` or `line:column: reason`, from the section's first line.
-        let placed = |said: String| {
-            let (place, reason) = said.split_once(": ").map_or(("1", said.as_str()), |parts| parts);
-            let line = place
-                .split(':')
-                .next()
-                .and_then(|line| line.parse().ok())
-                .map_or(1, |line: usize| line);
-            error(before + line, field, reason)
+        let failed = |failure: ReadError| match failure {
+            // From the section's first line.
+            ReadError::Syntax { place, reason, .. } => error(before + place.line as usize, field, reason),
+            other => error(before + 1, field, other.to_string()),
         };
-        let mut reader =
-            ZoneReader::new(text.as_bytes(), self.zone).map_err(|error| placed(error.to_string()))?;
-        let mut records = Vec::new();
-        while let Some((record, _)) = reader.next_record().map_err(|error| placed(error.to_string()))? {
-            records.push(record);
-        }
-        Ok(records)
+        // What dig writes is absolute: any zone will do.
+        let zone = self.zone.to_string().parse::<ZoneName>();
+        let zone = zone.map_err(|failure| error(before + 1, field, failure.to_string()))?;
+        let records = Records::parse(text.as_bytes(), Path::new("dig"), &zone).map_err(failed)?;
+        Ok(records.iter().filter_map(zone_record).collect())
     }
 
     /// `192.0.2.1#53: timed out`.

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use domain::rdata::ZoneRecordData;
+use domain::base::iana::Rtype;
 use key_metadata::{Time, ZoneName};
-
-use crate::zone::{ZoneError, apex_name, unreadable};
-use crate::zone_reader::ZoneReader;
+use zone::{ReadError, Records, Rrsig};
 
 /// When the first RRSIG of a signed zone expires; none, where it has none. All of it is read. `text` is the file's, `now` tells which 136 years the
 /// dates are of (RFC 4034 3.1.5).
@@ -15,22 +13,15 @@ pub fn first_expiration(
     file: &Path,
     zone: &ZoneName,
     now: Time,
-) -> Result<Option<Time>, ZoneError> {
-    let origin = apex_name(zone, file)?;
-    let failed = |error| unreadable(file, error);
-    let mut reader = ZoneReader::new(text, &origin).map_err(failed)?;
-    let mut first: Option<Time> = None;
-    while let Some((record, _)) = reader.next_record().map_err(failed)? {
-        if let ZoneRecordData::Rrsig(data) = record.data() {
-            let expires = near(data.expiration().into_int(), now);
-            first = Some(first.map_or(expires, |known| known.min(expires)));
-        }
-    }
-    Ok(first)
+) -> Result<Option<Time>, ReadError> {
+    let records = Records::parse(text, file, zone)?;
+    let rrsigs = records.iter().filter(|record| record.rtype() == Rtype::RRSIG);
+    let read = rrsigs.filter_map(|record| Rrsig::new(record.rdata()));
+    Ok(read.map(|rrsig| near(rrsig.expiration(), now)).min())
 }
 
-/// The time with these last 32 bits that is nearest to now.
-fn near(seconds: u32, now: Time) -> Time {
+/// The time with these last 32 bits that is nearest to now: RRSIG times have no more (RFC 4034 3.1.5).
+pub fn near(seconds: u32, now: Time) -> Time {
     let unix = now.unix_seconds();
     let ahead = seconds.wrapping_sub(unix.rem_euclid(1 << 32) as u32);
     let span = |seconds| key_metadata::Span::from_seconds(seconds);

@@ -7,11 +7,9 @@
 mod apex;
 mod ask;
 mod backup_proof;
-mod balance;
 mod blobs;
 mod check;
 mod copies;
-mod denial_check;
 mod dig;
 mod dig_reader;
 mod exchange;
@@ -30,7 +28,6 @@ mod signing_key;
 mod site_tokens;
 mod trust_anchor;
 mod zone;
-mod zone_reader;
 
 pub use pkcs11::{Family, Likeness, Presence, WrapMechanism};
 
@@ -41,10 +38,10 @@ pub use pkcs11::LogKey;
 pub use tpm::{AuthValue, Duplicate, RecoveryParent, RecoverySecret};
 
 pub use ask::Answers;
-pub use check::{CheckError, Checked, check};
+pub use check::{CheckError, Checked, check, question};
 pub use dig::{DigError, DigText};
 pub use exchange::{Asking, Transport};
-pub use expiration::first_expiration;
+pub use expiration::{first_expiration, near};
 pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
 pub use mentions::Mentions;

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use domain::rdata::ZoneRecordData;
+use domain::base::iana::Rtype;
 use key_metadata::{KeyRecord, ZoneName};
-
-use crate::zone::{ZoneError, apex_name, unreadable};
-use crate::zone_reader::ZoneReader;
+use zone::{ReadError, Records, Rrsig, WireName};
 
 /// How many records of a zone file are about a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,28 +31,31 @@ impl Mentions {
         of: &ZoneName,
         zone: &ZoneName,
         key: &KeyRecord,
-    ) -> Result<Self, ZoneError> {
-        let (origin, apex) = (apex_name(of, file)?, apex_name(zone, file)?);
+    ) -> Result<Self, ReadError> {
         let tags = [key.key_tag(), key.revoked_key_tag()];
         let algorithm = key.algorithm().number();
         let is_it = |tag: u16, number: u8| usize::from(tags.contains(&tag) && number == algorithm);
         let has_it = |public_key: &[u8]| usize::from(public_key == key.public_key.as_dnskey());
         let mut mentions = Self::default();
-        let failed = |error| unreadable(file, error);
-        let mut reader = ZoneReader::new(text, &origin).map_err(failed)?;
-        while let Some((record, _)) = reader.next_record().map_err(failed)? {
-            let at_apex = record.owner() == &apex;
-            match record.data() {
-                ZoneRecordData::Dnskey(data) if at_apex => mentions.keys += has_it(data.public_key()),
-                ZoneRecordData::Cdnskey(data) if at_apex => mentions.keys += has_it(data.public_key()),
-                ZoneRecordData::Ds(data) if at_apex => {
-                    mentions.digests += is_it(data.key_tag(), data.algorithm().to_int());
+        let records = Records::parse(text, file, of)?;
+        let apex = zone.wire();
+        let apex = WireName::new(&apex);
+        for record in records.iter() {
+            let (rdata, at_apex) = (record.rdata(), Some(record.owner()) == apex);
+            match record.rtype() {
+                // Flags, protocol and algorithm come before the key; the tag and the algorithm before a digest.
+                Rtype::DNSKEY | Rtype::CDNSKEY if at_apex => {
+                    mentions.keys += rdata.get(4..).map_or(0, has_it);
                 }
-                ZoneRecordData::Cds(data) if at_apex => {
-                    mentions.digests += is_it(data.key_tag(), data.algorithm().to_int());
+                Rtype::DS | Rtype::CDS if at_apex => {
+                    if let [high, low, number, ..] = rdata {
+                        mentions.digests += is_it(u16::from_be_bytes([*high, *low]), *number);
+                    }
                 }
-                ZoneRecordData::Rrsig(data) if data.signer_name() == &apex => {
-                    mentions.signatures += is_it(data.key_tag(), data.algorithm().to_int());
+                Rtype::RRSIG => {
+                    if let Some(rrsig) = Rrsig::new(rdata).filter(|rrsig| Some(rrsig.signer) == apex) {
+                        mentions.signatures += is_it(rrsig.key_tag(), rrsig.algorithm());
+                    }
                 }
                 _ => {}
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use domain::base::cmp::CanonicalOrd;
-use domain::base::iana::Rtype;
+use domain::base::iana::{Nsec3HashAlgorithm, Rtype};
 use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
 use domain::base::{Name, Record};
 use domain::dnssec::sign::denial::nsec::{GenerateNsecConfig, generate_nsecs};
@@ -14,7 +14,7 @@ use domain::dnssec::sign::keys::signingkey::SigningKey as DomainKey;
 use domain::dnssec::sign::records::{DefaultSorter, RecordsIter};
 use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
 use domain::rdata::dnssec::Timestamp;
-use domain::rdata::nsec3::Nsec3param;
+use domain::rdata::nsec3::{Nsec3Salt, Nsec3param};
 use key_metadata::policy::{Denial, ParentSignal};
 use key_metadata::{Advice, KeyAlgorithm, KeyRecord, KeyState, Policy, Role, Time, ZoneName};
 
@@ -283,7 +283,15 @@ fn add_denial(apex: &Owner, records: &mut Vec<ZoneRecord>, denial: Denial) -> Re
     let configuration = nsec3.without_assuming_dnskeys_will_be_added();
     let iter = RecordsIter::new_from_owned(records.as_slice());
     let made = generate_nsec3s(apex, iter, &configuration).map_err(failed)?;
-    records.push(Record::from_record(made.nsec3param));
+    // Opt-out is a flag of NSEC3 records: with any flag an NSEC3PARAM record is passed over (RFC 5155 4.1.2). domain 0.12.3 sets it.
+    let nsec3param: ZoneRecord = Record::from_record(made.nsec3param);
+    let parameters = Nsec3param::new(Nsec3HashAlgorithm::SHA1, 0, 0, Nsec3Salt::empty());
+    records.push(Record::new(
+        nsec3param.owner().clone(),
+        nsec3param.class(),
+        nsec3param.ttl(),
+        parameters.into(),
+    ));
     records.extend(made.nsec3s.into_iter().map(Record::from_record));
     records.sort_by(CanonicalOrd::canonical_cmp);
     Ok(())

@@ -1,24 +1,21 @@
 //! An unsigned zone, read from its zone file.
 
-use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use bytes::Bytes;
-use domain::base::cmp::CanonicalOrd;
-use domain::base::iana::Rtype;
-use domain::base::{Name, Record};
-use domain::dnssec::sign::records::{OwnerRrs, Rrset};
+use domain::base::iana::{Class, Rtype};
+use domain::base::name::FlattenInto;
+use domain::base::rdata::ParseRecordData;
+use domain::base::{Name, ParsedName, Record, Ttl};
+use domain::dep::octseq::Parser;
+use domain::dnssec::sign::records::Rrset;
 use domain::rdata::ZoneRecordData;
 use key_metadata::{Advice, Span, ZoneName};
-
-use crate::zone_reader::{ReadError, ZoneReader};
+use zone::{ReadError, Records, WireName};
 
 pub(crate) type Owner = Name<Bytes>;
 pub(crate) type ZoneData = ZoneRecordData<Bytes, Owner>;
 pub(crate) type ZoneRecord = Record<Owner, ZoneData>;
-/// The records of one name.
-pub(crate) type NameRecords<'a> = OwnerRrs<'a, Owner, ZoneData>;
 pub(crate) type ZoneRrset<'a> = Rrset<'a, Owner, ZoneData>;
 
 /// A zone, checked to be one: in canonical order, one SOA, NS at the apex, no record twice, one TTL for each RRset.
@@ -34,29 +31,16 @@ pub struct Zone {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ZoneError {
-    /// Not the text of a zone file.
-    #[error("{}:{reason}", file.display())]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// Line, column and reason.
-        reason: String,
-    },
-    /// `$INCLUDE`, which is not followed yet.
-    #[error("{}:{line}: $INCLUDE is not followed; give the zone in one file", file.display())]
-    Include {
-        /// The file.
-        file: PathBuf,
-        /// The line.
-        line: usize,
-    },
+    /// The text cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// A name that is not of the zone.
     #[error("{}:{line}: {owner} is not in the zone {apex}", file.display())]
     OutOfZone {
         /// The file.
         file: PathBuf,
         /// The line.
-        line: usize,
+        line: u32,
         /// The name.
         owner: String,
         /// The zone.
@@ -68,7 +52,7 @@ pub enum ZoneError {
         /// The file.
         file: PathBuf,
         /// The line.
-        line: usize,
+        line: u32,
         /// The record's type.
         rtype: String,
     },
@@ -78,7 +62,7 @@ pub enum ZoneError {
         /// The file.
         file: PathBuf,
         /// The line.
-        line: usize,
+        line: u32,
         /// What and why.
         reason: String,
     },
@@ -99,7 +83,8 @@ impl Advice for ZoneError {
         match self {
             Self::Signed { .. } => Some("give the zone as it is before signing".to_owned()),
             Self::OutOfZone { .. } => Some("a name without a final dot is below the last $ORIGIN".to_owned()),
-            Self::Syntax { .. } | Self::Include { .. } | Self::Conflict { .. } | Self::Missing { .. } => None,
+            Self::Read(error) => error.hint(),
+            Self::Conflict { .. } | Self::Missing { .. } => None,
         }
     }
 
@@ -120,9 +105,10 @@ const MADE_BY_SIGNING: [Rtype; 8] = [
     Rtype::ZONEMD,
 ];
 
-struct Placed {
+struct Placed<'a> {
     record: ZoneRecord,
-    line: usize,
+    line: u32,
+    file: &'a Path,
 }
 
 impl Zone {
@@ -133,35 +119,31 @@ impl Zone {
         Some((Span::from_seconds(largest.ttl().as_secs()), name))
     }
 
-    /// Reads the text of a zone file (RFC 1035 section 5); `file` names it in errors.
+    /// Reads a zone file (RFC 1035 section 5), and those that it includes.
+    pub fn read(file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
+        Self::of(&Records::read(file, zone, &mut |_| {})?, file, zone)
+    }
+
+    /// The same of a text; `file` names it in errors.
     pub fn parse(text: &[u8], file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
-        let apex = apex_name(zone, file)?;
-        let mut placed = scan(text, file, &apex)?;
-        for Placed { record, line } in &placed {
-            if !record.owner().ends_with(&apex) {
-                let owner = record.owner().to_string();
-                return Err(ZoneError::OutOfZone {
-                    file: file.to_owned(),
-                    line: *line,
-                    owner,
-                    apex: zone.clone(),
-                });
-            }
-            if MADE_BY_SIGNING.contains(&record.rtype()) {
-                let rtype = record.rtype().to_string();
-                return Err(ZoneError::Signed {
-                    file: file.to_owned(),
-                    line: *line,
-                    rtype,
-                });
-            }
-        }
-        placed.sort_by(|a, b| a.record.canonical_cmp(&b.record));
-        placed.dedup_by(|b, a| a.record.canonical_cmp(&b.record) == Ordering::Equal);
+        Self::of(&Records::parse(text, file, zone)?, file, zone)
+    }
+
+    fn of(records: &Records, file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
+        let apex = name(records.apex());
+        let mut placed: Vec<Placed<'_>> = Vec::with_capacity(records.len());
+        placed.extend(records.iter().filter_map(|record| {
+            Some(Placed {
+                record: zone_record(record)?,
+                line: record.line(),
+                file: record.file(),
+            })
+        }));
+        check_types(&placed, &apex, zone)?;
         let mut warnings = Vec::new();
-        drop_occluded(&mut placed, file, &mut warnings);
-        one_ttl(&mut placed, file, &mut warnings);
-        check_cnames(&placed, file)?;
+        drop_occluded(&mut placed, &mut warnings);
+        one_ttl(&mut placed, &mut warnings);
+        check_cnames(&placed)?;
         check_apex(&placed, &apex, zone, file)?;
         Ok(Self {
             apex,
@@ -181,42 +163,56 @@ impl Zone {
     }
 }
 
-pub(crate) fn apex_name(zone: &ZoneName, file: &Path) -> Result<Owner, ZoneError> {
-    Name::from_str(&zone.with_final_dot()).map_err(|error| ZoneError::Syntax {
-        file: file.to_owned(),
-        reason: format!(" {zone} is no name: {error}"),
+/// A name as domain has it.
+fn name(name: WireName<'_>) -> Owner {
+    // A name on the wire is one.
+    Name::from_octets(Bytes::copy_from_slice(name.octets())).map_or_else(|_| Name::root_bytes(), |name| name)
+}
+
+/// A record as domain has it; what was read is one.
+pub(crate) fn zone_record(record: zone::Record<'_>) -> Option<ZoneRecord> {
+    let rdata = Bytes::copy_from_slice(record.rdata());
+    let mut parser = Parser::from_ref(&rdata);
+    let data =
+        ZoneRecordData::<Bytes, ParsedName<Bytes>>::parse_rdata(record.rtype(), &mut parser).ok()??;
+    let data: ZoneData = data.try_flatten_into().ok()?;
+    Some(Record::new(
+        name(record.owner()),
+        Class::IN,
+        Ttl::from_secs(record.ttl()),
+        data,
+    ))
+}
+
+/// Nothing is outside of the zone, and nothing there that signing makes; the first such record of the file is told.
+fn check_types(placed: &[Placed<'_>], apex: &Owner, zone: &ZoneName) -> Result<(), ZoneError> {
+    let is_wrong = |placed: &&Placed<'_>| {
+        !placed.record.owner().ends_with(apex) || MADE_BY_SIGNING.contains(&placed.record.rtype())
+    };
+    let Some(Placed { record, line, file }) = placed.iter().filter(is_wrong).min_by_key(|placed| placed.line)
+    else {
+        return Ok(());
+    };
+    let (file, line) = (file.to_path_buf(), *line);
+    Err(match record.owner().ends_with(apex) {
+        true => ZoneError::Signed {
+            file,
+            line,
+            rtype: record.rtype().to_string(),
+        },
+        false => ZoneError::OutOfZone {
+            file,
+            line,
+            owner: record.owner().to_string(),
+            apex: zone.clone(),
+        },
     })
 }
 
-/// A file that cannot be read as a zone.
-pub(crate) fn unreadable(file: &Path, error: ReadError) -> ZoneError {
-    match error {
-        ReadError::Syntax(reason) => ZoneError::Syntax {
-            file: file.to_owned(),
-            reason,
-        },
-        ReadError::Include { line } => ZoneError::Include {
-            file: file.to_owned(),
-            line,
-        },
-    }
-}
-
-/// Every record of a zone file, with the line on which it ends.
-fn scan(text: &[u8], file: &Path, apex: &Owner) -> Result<Vec<Placed>, ZoneError> {
-    let failed = |error| unreadable(file, error);
-    let mut reader = ZoneReader::new(text, apex).map_err(failed)?;
-    let mut placed = Vec::new();
-    while let Some((record, line)) = reader.next_record().map_err(failed)? {
-        placed.push(Placed { record, line });
-    }
-    Ok(placed)
-}
-
 /// Drops what lies below a DNAME: it cannot be reached (RFC 6672 2.4), and signing it would make a zone that other tools refuse.
-fn drop_occluded(placed: &mut Vec<Placed>, file: &Path, warnings: &mut Vec<String>) {
+fn drop_occluded(placed: &mut Vec<Placed<'_>>, warnings: &mut Vec<String>) {
     let mut dname: Option<Owner> = None;
-    placed.retain(|Placed { record, line }| {
+    placed.retain(|Placed { record, line, file }| {
         if let Some(above) = &dname
             && record.owner().ends_with(above)
             && record.owner() != above
@@ -236,7 +232,7 @@ fn drop_occluded(placed: &mut Vec<Placed>, file: &Path, warnings: &mut Vec<Strin
 }
 
 /// Gives each RRset one TTL, the lowest of those it has (RFC 2181 5.2).
-fn one_ttl(placed: &mut [Placed], file: &Path, warnings: &mut Vec<String>) {
+fn one_ttl(placed: &mut [Placed<'_>], warnings: &mut Vec<String>) {
     for set in placed
         .chunk_by_mut(|a, b| a.record.owner() == b.record.owner() && a.record.rtype() == b.record.rtype())
     {
@@ -248,7 +244,7 @@ fn one_ttl(placed: &mut [Placed], file: &Path, warnings: &mut Vec<String>) {
             let (owner, rtype, ttl) = (record.owner(), record.rtype(), record.ttl().as_secs());
             warnings.push(format!(
                 "{}:{}: the {rtype} records of {owner} have several TTLs; {} was taken, not {ttl}",
-                file.display(),
+                other.file.display(),
                 other.line,
                 lowest.as_secs()
             ));
@@ -260,12 +256,12 @@ fn one_ttl(placed: &mut [Placed], file: &Path, warnings: &mut Vec<String>) {
 }
 
 /// A name with a CNAME has nothing else (RFC 2181 10.1), and only one of them; the same for a second DNAME or SOA.
-fn check_cnames(placed: &[Placed], file: &Path) -> Result<(), ZoneError> {
+fn check_cnames(placed: &[Placed<'_>]) -> Result<(), ZoneError> {
     for name in placed.chunk_by(|a, b| a.record.owner() == b.record.owner()) {
-        let conflict = |line, reason: String| {
+        let conflict = |at: &Placed<'_>, reason: String| {
             Err(ZoneError::Conflict {
-                file: file.to_owned(),
-                line,
+                file: at.file.to_owned(),
+                line: at.line,
                 reason,
             })
         };
@@ -273,16 +269,13 @@ fn check_cnames(placed: &[Placed], file: &Path) -> Result<(), ZoneError> {
             let mut of_type = name.iter().filter(|placed| placed.record.rtype() == single);
             let (first, second) = (of_type.next(), of_type.next());
             if let Some(second) = second {
-                return conflict(
-                    second.line,
-                    format!("{} has a second {single}", second.record.owner()),
-                );
+                return conflict(second, format!("{} has a second {single}", second.record.owner()));
             }
             if let (Rtype::CNAME, Some(cname)) = (single, first)
                 && name.len() > 1
             {
                 return conflict(
-                    cname.line,
+                    cname,
                     format!("{} has a CNAME and other records", cname.record.owner()),
                 );
             }
@@ -291,7 +284,7 @@ fn check_cnames(placed: &[Placed], file: &Path) -> Result<(), ZoneError> {
     Ok(())
 }
 
-fn check_apex(placed: &[Placed], apex: &Owner, zone: &ZoneName, file: &Path) -> Result<(), ZoneError> {
+fn check_apex(placed: &[Placed<'_>], apex: &Owner, zone: &ZoneName, file: &Path) -> Result<(), ZoneError> {
     for (rtype, what) in [(Rtype::SOA, "SOA record"), (Rtype::NS, "NS records")] {
         if !placed
             .iter()
@@ -311,7 +304,7 @@ fn check_apex(placed: &[Placed], apex: &Owner, zone: &ZoneName, file: &Path) -> 
         Some(other) => {
             let reason = format!("{} has a SOA, but the apex is {zone}", other.record.owner());
             Err(ZoneError::Conflict {
-                file: file.to_owned(),
+                file: other.file.to_owned(),
                 line: other.line,
                 reason,
             })
@@ -322,15 +315,10 @@ fn check_apex(placed: &[Placed], apex: &Owner, zone: &ZoneName, file: &Path) -> 
 
 /// The first SOA record of a zone file: nothing behind it is read. A signed zone of ours has it in its first line.
 pub(crate) fn first_soa(text: &[u8], file: &Path, zone: &ZoneName) -> Option<ZoneRecord> {
-    let apex = apex_name(zone, file).ok()?;
     let within = |text| {
-        let mut reader = ZoneReader::new(text, &apex).ok()?;
-        while let Ok(Some((record, _))) = reader.next_record() {
-            if record.rtype() == Rtype::SOA {
-                return Some(record);
-            }
-        }
-        None
+        let records = Records::parse(text, file, zone).ok()?;
+        let soa = records.iter().find(|record| record.rtype() == Rtype::SOA);
+        soa.and_then(zone_record)
     };
     let first_line = text.split_inclusive(|byte| *byte == b'\n').next()?;
     within(first_line).or_else(|| within(text))

@@ -1,6 +1,7 @@
 //! `keyrite-signer`: signs zones with keys that stay in their token.
 
 mod sign;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ struct Arguments {
 enum Verb {
     /// Sign whole zones: zones/ZONE.zone into signed/ZONE.zone, which is replaced only by a zone that was checked
     Sign(sign::Arguments),
+    /// Check signed zones, ours or not: every signature, the denial chains, the delegations, and the zone's digest, with all that is wrong
+    Verify(verify::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     cli::run(|arguments: Arguments, output: &mut Output| -> Outcome {
         match &arguments.verb {
             Verb::Sign(verb) => verb.run(&arguments.site, output),
+            Verb::Verify(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -196,8 +196,7 @@ impl Run<'_> {
 
     fn read(&self, name: &ZoneName, output: &Output) -> Outcome<Zone> {
         let path = self.folder.unsigned_path(name);
-        let text = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        let zone = Zone::parse(&text, &path, name)?;
+        let zone = Zone::read(&path, name)?;
         for warning in &zone.warnings {
             output.warn(warning);
         }

@@ -1,0 +1,25 @@
+//! A zone in memory: read from its text in pieces side by side, kept as it is on the wire in canonical order, walked, and checked.
+//!
+//! It knows no token and touches no file but those that it reads. Times are arguments.
+
+mod canonical;
+pub mod check;
+mod error;
+mod hash;
+mod name;
+mod pieces;
+mod reader;
+mod records;
+mod rrsig;
+mod types;
+mod walk;
+
+pub use canonical::canonical_rdata;
+pub use check::check;
+pub use error::{Place, ReadError};
+pub use hash::{Hash, Parameters};
+pub use name::WireName;
+pub use records::{Record, Records};
+pub use rrsig::Rrsig;
+pub use types::Types;
+pub use walk::{Node, Set, Standing, nodes};

@@ -1,0 +1,244 @@
+//! The records of a zone in memory, in canonical order.
+
+use std::cmp::Ordering;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use domain::base::Name;
+use domain::base::iana::Rtype;
+use key_metadata::ZoneName;
+use rayon::prelude::*;
+
+use crate::WireName;
+use crate::canonical::canonical_rdata;
+use crate::error::ReadError;
+use crate::pieces::{FileIndex, Includes, Piece, Pieces, open};
+use crate::reader::{self, Read};
+
+/// The records of one zone, each once, in canonical order (RFC 4034 section 6); those outside of it among the last.
+pub struct Records {
+    apex: Vec<u8>,
+    /// Owner and RDATA of each record.
+    octets: Vec<u8>,
+    entries: Vec<Entry>,
+    files: Vec<PathBuf>,
+}
+
+/// A record, by where its octets are.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// [`WireName::order_below`] the apex, or the last one of all.
+    order: [u8; 16],
+    at: usize,
+    line: u32,
+    ttl: u32,
+    rtype: u16,
+    rdata_length: u16,
+    file: FileIndex,
+    owner_length: u8,
+}
+
+/// A record of a zone.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    records: &'a Records,
+    entry: &'a Entry,
+}
+
+impl Records {
+    /// Reads the text of a zone file (RFC 1035 section 5), and of the files that it includes. `progress` hears of each MiB or so.
+    pub fn read(file: &Path, zone: &ZoneName, progress: &mut dyn FnMut(u64)) -> Result<Self, ReadError> {
+        Self::of((open(file)?, Includes::Followed), file, zone, progress)
+    }
+
+    /// The same of a text, which includes no files; `file` names it in errors.
+    pub fn parse(text: &[u8], file: &Path, zone: &ZoneName) -> Result<Self, ReadError> {
+        Self::of((Box::new(text), Includes::Refused), file, zone, &mut |_| {})
+    }
+
+    fn of(
+        (text, includes): (Box<dyn BufRead + '_>, Includes),
+        file: &Path,
+        zone: &ZoneName,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, ReadError> {
+        let apex = Name::from_octets(Bytes::from(zone.wire()))
+            .map_err(|error| ReadError::syntax(file, 1, format!("{zone} is no name: {error}")))?;
+        let mut records = Self {
+            apex: apex.as_slice().to_vec(),
+            octets: Vec::new(),
+            entries: Vec::new(),
+            files: Vec::new(),
+        };
+        let mut pieces = Pieces::of(text, file, apex, includes);
+        let mut last_ttl = None;
+        let at_once = 2 * rayon::current_num_threads();
+        loop {
+            let mut these = Vec::with_capacity(at_once);
+            let mut ended = Ok(false);
+            while these.len() < at_once {
+                match pieces.next() {
+                    Ok(Some(piece)) => these.push(piece),
+                    Ok(None) => {
+                        ended = Ok(true);
+                        break;
+                    }
+                    // What is wrong before it is told first.
+                    Err(error) => {
+                        ended = Err(error);
+                        break;
+                    }
+                }
+            }
+            let files = &pieces.files;
+            let read: Vec<_> = these
+                .par_iter()
+                .map(|piece| reader::read(piece, &files[usize::from(piece.file.0)]))
+                .collect();
+            for (piece, read) in these.iter().zip(read) {
+                records.append(piece, &read?, &mut last_ttl, files)?;
+                progress(piece.text.len() as u64);
+            }
+            if ended? {
+                break;
+            }
+        }
+        records.files = pieces.files;
+        records.sort();
+        Ok(records)
+    }
+
+    fn append(
+        &mut self,
+        piece: &Piece,
+        read: &Read,
+        last_ttl: &mut Option<u32>,
+        files: &[PathBuf],
+    ) -> Result<(), ReadError> {
+        let before = self.octets.len();
+        self.octets.extend_from_slice(&read.octets);
+        self.entries.reserve(read.records.len());
+        let apex = WireName::new(&self.apex);
+        for record in &read.records {
+            // What is said last goes on, but not over the end of a file that is included, nor over $TTL.
+            let ttl = record.ttl.or(*last_ttl).ok_or_else(|| {
+                let file = &files[usize::from(piece.file.0)];
+                ReadError::syntax(file, record.line, "there is no TTL, and no $TTL before")
+            })?;
+            if piece.ttl.is_none() {
+                *last_ttl = Some(ttl);
+            }
+            let owner = &read.octets[record.at..record.at + usize::from(record.owner_length)];
+            let order = WireName::new(owner)
+                .zip(apex)
+                .filter(|(owner, apex)| owner.is_within(*apex));
+            self.entries.push(Entry {
+                order: order.map_or([0xff; 16], |(owner, apex)| owner.order_below(apex)),
+                at: before + record.at,
+                line: record.line,
+                ttl,
+                rtype: record.rtype.to_int(),
+                rdata_length: record.rdata_length,
+                file: piece.file,
+                owner_length: record.owner_length,
+            });
+        }
+        Ok(())
+    }
+
+    /// Puts the records in canonical order, and each of them only once.
+    fn sort(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.par_sort_by(|one, other| self.order(one, other));
+        entries.dedup_by(|later, first| self.order(first, later).is_eq());
+        self.entries = entries;
+    }
+
+    fn order(&self, one: &Entry, other: &Entry) -> Ordering {
+        let (record, other_record) = (self.record(one), self.record(other));
+        one.order
+            .cmp(&other.order)
+            .then_with(|| record.owner().compare(other_record.owner()))
+            .then_with(|| one.rtype.cmp(&other.rtype))
+            .then_with(|| record.canonical_rdata().cmp(&other_record.canonical_rdata()))
+    }
+
+    const fn record<'a>(&'a self, entry: &'a Entry) -> Record<'a> {
+        Record { records: self, entry }
+    }
+
+    /// The apex.
+    pub fn apex(&self) -> WireName<'_> {
+        WireName::trusted(&self.apex)
+    }
+
+    /// How many records there are.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All records.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
+        self.entries.iter().map(|entry| self.record(entry))
+    }
+
+    /// A record by a place that is one.
+    pub(crate) fn at(&self, place: usize) -> Record<'_> {
+        self.record(&self.entries[place])
+    }
+
+    /// A record by its place.
+    pub fn get(&self, place: usize) -> Option<Record<'_>> {
+        self.entries.get(place).map(|entry| self.record(entry))
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Its owner.
+    pub fn owner(self) -> WireName<'a> {
+        let (at, length) = (self.entry.at, usize::from(self.entry.owner_length));
+        WireName::trusted(&self.records.octets[at..at + length])
+    }
+
+    /// Its type.
+    pub const fn rtype(self) -> Rtype {
+        Rtype::from_int(self.entry.rtype)
+    }
+
+    /// Its TTL, in seconds.
+    pub const fn ttl(self) -> u32 {
+        self.entry.ttl
+    }
+
+    /// Its RDATA.
+    pub fn rdata(self) -> &'a [u8] {
+        let at = self.entry.at + usize::from(self.entry.owner_length);
+        &self.records.octets[at..at + usize::from(self.entry.rdata_length)]
+    }
+
+    /// The same in canonical form.
+    pub fn canonical_rdata(self) -> std::borrow::Cow<'a, [u8]> {
+        canonical_rdata(self.rtype(), self.rdata())
+    }
+
+    /// Whether it is of the zone.
+    pub fn is_in_zone(self) -> bool {
+        self.owner().is_within(self.records.apex())
+    }
+
+    /// The line that it is on, or one of them.
+    pub const fn line(self) -> u32 {
+        self.entry.line
+    }
+
+    /// The file that it was read from.
+    pub fn file(self) -> &'a Path {
+        &self.records.files[usize::from(self.entry.file.0)]
+    }
+}
