@@ -73,7 +73,7 @@ bench: deps
 	cargo bench --locked --package keyrite-pkcs11 --bench wrap
 
 fuzz:
-	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --package keyrite-dnssec --package keyrite-rollover --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --package keyrite-dnssec --package keyrite-rollover --package keyrite-zone --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)
 
 check: deps
 	cargo fmt --all --check
