@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::prove::{Counterexample, Delay, Fault};
 use crate::rrsets::{Version, Versions};
-use crate::schedule::{KeyIndex, KeyLanes, Presence, Schedule};
+use crate::schedule::{CauseIndex, KeyIndex, KeyLanes, Presence, Schedule};
 
 const HOUR: u32 = 3600;
 const DAYS_15: u32 = 15 * 86_400;
@@ -136,6 +136,27 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
         }
     }
     found
+}
+
+/// When each hold-down is over, and by what it began: from then on all trust a new key, or have forgotten a revoked one; and until then nobody has come
+/// to trust a key that goes unrevoked.
+pub fn hold_downs(schedule: &Schedule, anchors: &TrustAnchors) -> Vec<(Time, CauseIndex)> {
+    let (seen, kept) = (until_seen(schedule), kept(schedule));
+    let keys = schedule.keys.iter().filter(|key| key.role.signs_dnskey());
+    let hold_downs = keys.flat_map(|key| {
+        let presences = key.dnskey.0.iter();
+        let trusted = presences
+            .clone()
+            .map(|presence| (presence.begins.by.after(anchors.add_wait), presence.begins.cause));
+        let gone = presences.filter_map(|presence| presence.ends);
+        let untrusted = gone.map(|ends| (ends.by.after(kept).before(ADD_HOLD_DOWN), ends.cause));
+        let revoked = key.revoked.map(|revoked| {
+            let until = revoked.by.after(anchors.remove_hold_down.max(seen));
+            (until, revoked.cause)
+        });
+        trusted.chain(untrusted).chain(revoked).collect::<Vec<_>>()
+    });
+    hold_downs.collect()
 }
 
 /// The first version in which each key is revoked and does not sign.
