@@ -109,15 +109,15 @@ fn seconds() -> impl Strategy<Value = u32> {
 /// Figures, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
-    dsgn: u32,
-    dprp: u32,
-    ttl_key: u32,
-    ttl_sig: u32,
-    dprp_parent: u32,
-    ttl_ds: u32,
-    dreg: u32,
-    psafe: u32,
-    rsafe: u32,
+    pub dsgn: u32,
+    pub dprp: u32,
+    pub ttl_key: u32,
+    pub ttl_sig: u32,
+    pub dprp_parent: u32,
+    pub ttl_ds: u32,
+    pub dreg: u32,
+    pub psafe: u32,
+    pub rsafe: u32,
 }
 
 prop_compose! {
@@ -199,7 +199,6 @@ impl Drawn {
         let span = Span::from_seconds;
         let mut policy = policy(if self.case.is_of_csk() { "csk" } else { "small-tld" });
         policy.signatures.resign = span(f.dsgn);
-        policy.signatures.refresh = None;
         policy.dnskey_ttl = span(f.ttl_key);
         policy.zone.max_ttl = span(f.ttl_sig);
         policy.zone.negative_ttl = None;
@@ -212,7 +211,10 @@ impl Drawn {
         // Signatures outlive the caches, an outage, and a lost KSK.
         let ds = f.dreg + f.dprp_parent + f.ttl_ds + f.psafe + f.rsafe;
         let kept = f.dprp + f.ttl_key.max(f.ttl_sig);
-        policy.signatures.validity = span(2 * f.dsgn + kept + ds + 100_000);
+        let renewed = 2 * f.dsgn + kept + ds + 100_000;
+        policy.signatures.refresh = Some(span(renewed));
+        // In the world a signature may last nearly twice as long as what it has left when it is renewed.
+        policy.signatures.validity = span(2 * renewed);
         for key in [&mut policy.keys.ksk, &mut policy.keys.zsk, &mut policy.keys.csk] {
             key.iter_mut()
                 .for_each(|key: &mut PolicyKey| key.lifetime = span(20 * YEAR));
