@@ -1,8 +1,8 @@
 //! What a proof costs: `cargo bench -p keyrite-rollover`.
 //!
-//! One two-year plan of each shipped policy; the plans of 10,000 zones, each proved as it is made, by two threads; and the time for each event
-//! of plans of 2 to 64 years, which is to stay the same. Bars that a slow machine misses are told and are no failure; a plan that is not proved
-//! is one.
+//! One two-year plan of each shipped policy, and the margins of its steps; the plans of 10,000 zones, each proved as it is made, by two threads;
+//! and the time for each event of plans of 2 to 64 years, which is to stay the same. Bars that a slow machine misses are told and are no failure; a
+//! plan that is not proved is one.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use key_metadata::policy::SHIPPED;
 use key_metadata::{Policy, Role, RolloverMethod, Span};
+use rollover::margin::margins;
 use rollover::plan::Plan;
 use rollover::planner::{claim, plan};
 use rollover::prove::prove;
@@ -44,14 +45,17 @@ fn main() {
 /// One two-year plan of each policy; which takes longest to prove.
 fn each_policy() -> &'static str {
     println!(
-        "{:<14} {:>6} {:>8} {:>8} {:>10} {:>10} {:>10}",
-        "two years", "keys", "events", "mixes", "plan, ms", "prove, ms", "both, ms"
+        "{:<14} {:>6} {:>8} {:>8} {:>10} {:>10} {:>10} {:>12}",
+        "two years", "keys", "events", "mixes", "plan, ms", "prove, ms", "both, ms", "margins, ms"
     );
     let mut slowest = (0.0, "");
     for (name, _) in SHIPPED {
-        let cost = Cost::of(&Zone::signed(policy(name)), 2 * YEAR);
+        let zone = Zone::signed(policy(name));
+        let cost = Cost::of(&zone, 2 * YEAR);
+        let claim = claim(&zone.request(2 * YEAR, Vec::new()), &cost.plan.schedule);
+        let margins = best(|| margins(&cost.plan.schedule, &claim).unwrap());
         println!(
-            "{name:<14} {:>6} {:>8} {:>8} {:>10.3} {:>10.3} {:>10.3}",
+            "{name:<14} {:>6} {:>8} {:>8} {:>10.3} {:>10.3} {:>10.3} {margins:>12.2}",
             cost.plan.schedule.keys.len(),
             cost.events(),
             cost.plan.proof.mixes,
