@@ -5,7 +5,7 @@
 //! plan that is not proved is one.
 
 #![expect(
-    clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a benchmark that cannot run is a failure"
 )]
@@ -53,7 +53,7 @@ fn each_policy() -> &'static str {
         let zone = Zone::signed(policy(name));
         let cost = Cost::of(&zone, 2 * YEAR);
         let claim = claim(&zone.request(2 * YEAR, Vec::new()), &cost.plan.schedule);
-        let margins = best(|| margins(&cost.plan.schedule, &claim).unwrap());
+        let margins = best(|| margins(&cost.plan.schedule, &claim).expect("versions"));
         println!(
             "{name:<14} {:>6} {:>8} {:>8} {:>10.3} {:>10.3} {:>10.3} {margins:>12.2}",
             cost.plan.schedule.keys.len(),
@@ -88,7 +88,7 @@ fn many_zones() {
                 plans.map(|plan| events(&plan)).sum::<usize>()
             })
         });
-        threads.map(|thread| thread.join().unwrap()).iter().sum()
+        threads.map(|thread| thread.join().expect("plans")).iter().sum()
     });
     let seconds = start.elapsed().as_secs_f64();
     println!(
@@ -140,7 +140,7 @@ impl Cost {
         let claim = claim(&zone.request(days, Vec::new()), &plan.schedule);
         Self {
             both: best(|| proved(zone, days)),
-            prove: best(|| prove(&plan.schedule, &claim).unwrap().unwrap()),
+            prove: best(|| prove(&plan.schedule, &claim).expect("versions").expect("a proof")),
             plan,
         }
     }

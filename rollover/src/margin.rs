@@ -20,7 +20,7 @@ pub struct Margin {
     pub slack: Span,
 }
 
-/// How many of the times at which something leaves the caches are tried, backwards from a step. A rollover has no more than a dozen, and what is
+/// How many of the times at which something leaves the caches are tried, backwards from a step, and how many at which a hold-down is over. A rollover has no more than a dozen, and what is
 /// before it has left the caches for longer than any margin.
 const LOOK_BACK: usize = 12;
 
@@ -31,27 +31,25 @@ const LOOK_BACK: usize = 12;
 /// before, since steps come in another order, it is looked for between.
 pub fn margins(schedule: &Schedule, claim: &Claim) -> Result<Vec<Margin>, VersionsError> {
     let versions = Versions::of(schedule)?;
-    let mut ends: BTreeSet<(Time, Option<CauseIndex>)> = [&versions.ds, &versions.dnskey, &versions.zone]
+    let forgotten = [&versions.ds, &versions.dnskey, &versions.zone]
         .into_iter()
-        .flatten()
+        .flatten();
+    let forgotten: Ends = forgotten
         .filter_map(|version| version.held_until.map(|until| (until, version.ended_by)))
         .collect();
-    if let Some(anchors) = &claim.trust_anchors {
-        let hold_downs = anchors::hold_downs(schedule, anchors).into_iter();
-        ends.extend(hold_downs.map(|(until, cause)| (until, Some(cause))));
-    }
+    let hold_downs = claim.trust_anchors.iter();
+    let hold_downs: Ends = hold_downs
+        .flat_map(|anchors| anchors::hold_downs(schedule, anchors))
+        .map(|(until, cause)| (until, Some(cause)))
+        .collect();
     let is_safe = |cause, by| prove(&schedule.earlier(cause, by), claim).map(|proof| proof.is_ok());
     let mut margins = Vec::new();
     for (cause, at) in begins(schedule, claim.since) {
-        let before = ends
-            .range(..=(at, None))
-            .chain(ends.range((at, Some(CauseIndex(0)))..=(at, Some(CauseIndex(usize::MAX)))));
-        let before: Vec<_> = before
-            .filter(|(_, ended_by)| *ended_by != Some(cause))
-            .map(|(until, _)| *until)
-            .collect();
+        let mut before = last_before(&forgotten, cause, at);
+        before.extend(last_before(&hold_downs, cause, at));
+        before.sort_unstable();
         let mut safe = Span::from_seconds(0);
-        for until in before.iter().rev().take(LOOK_BACK) {
+        for until in before.iter().rev() {
             let more = Span::from_seconds(at.since(*until).seconds().saturating_add(1));
             if is_safe(cause, more)? {
                 safe = more;
@@ -63,6 +61,16 @@ pub fn margins(schedule: &Schedule, claim: &Claim) -> Result<Vec<Margin>, Versio
         }
     }
     Ok(margins)
+}
+
+/// When something is over, and by what it came to that.
+type Ends = BTreeSet<(Time, Option<CauseIndex>)>;
+
+/// The last ends that are not after a time, and not of that cause.
+fn last_before(ends: &Ends, cause: CauseIndex, at: Time) -> Vec<Time> {
+    let before = ends.range(..=(at, Some(CauseIndex(usize::MAX)))).rev();
+    let of_others = before.filter(|(_, ended_by)| *ended_by != Some(cause));
+    of_others.map(|(until, _)| *until).take(LOOK_BACK).collect()
 }
 
 /// The last span of those from a safe one to one that is not which is safe, as the next one is not: most often the last of all.

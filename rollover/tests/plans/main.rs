@@ -1,20 +1,16 @@
 //! Plans of every method, proved, and no second too long or too short without its being seen.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what a test needs and lacks is a failure"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
 
 mod site;
 
-use key_metadata::policy::AlgorithmRollover;
+use key_metadata::policy::{AlgorithmRollover, TrustAnchor};
 use key_metadata::step::Step;
 use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Span};
 use rollover::chain::Validators;
 use rollover::margin::margins;
 use rollover::outline::Outline;
-use rollover::plan::{Act, Plan};
+use rollover::plan::{Act, Plan, PlannedStep};
 use rollover::planned::Planned;
 use rollover::planner::{Goal, claim};
 use rollover::prove::{Claim, prove};
@@ -103,6 +99,34 @@ fn every_shipped_policy_has_a_safe_plan() {
         println!("{name}\n{}", show(&plan));
         // Those who follow the keys by RFC 5011 are waited for too.
         is_tight_for(&plan, &claim(&zone.request(2200, Vec::new()), &plan.schedule));
+    }
+}
+
+/// However much else leaves the caches in those months.
+#[test]
+fn a_revocation_that_waits_longer_than_it_must_has_a_margin() {
+    let mut policy = policy("small-tld");
+    policy.trust_anchor = TrustAnchor::Rfc5011;
+    policy.keys.zsk.as_mut().unwrap().lifetime = "6d".parse().unwrap();
+    let zone = Zone::signed(policy);
+    let goals = vec![Goal::Roll(Role::Ksk)];
+    let plan = zone.plan(200, goals.clone()).unwrap();
+    let claim = claim(&zone.request(200, goals), &plan.schedule);
+    let revoke = plan.steps.iter().find(|step| step.act == Act::Revoke).unwrap();
+    let is_removal = |step: &&PlannedStep| step.act == Act::Remove && step.keys == revoke.keys;
+    let remove = plan.steps.iter().find(is_removal).unwrap();
+    for later in [0, 60 * 86_400] {
+        let later = Span::from_seconds(later);
+        let mut schedule = plan.schedule.clone();
+        schedule.each_event(|event| {
+            if [revoke.cause, remove.cause].contains(&event.cause) {
+                (event.from, event.by) = (event.from.after(later), event.by.after(later));
+            }
+        });
+        let margins = margins(&schedule, &claim).unwrap();
+        let of = |step: &PlannedStep| margins.iter().find(|margin| margin.cause == step.cause);
+        assert_eq!(of(revoke).map(|margin| margin.slack), Some(later));
+        assert_eq!(of(remove).map(|margin| margin.slack), Some(Span::from_seconds(0)));
     }
 }
 

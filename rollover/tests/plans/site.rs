@@ -1,5 +1,11 @@
 //! Zones whose keys are in no token: records alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test or a benchmark needs and lacks is a failure"
+)]
+
 use key_metadata::step::Step;
 use key_metadata::timing::Figures;
 use key_metadata::{

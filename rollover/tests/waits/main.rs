@@ -8,12 +8,7 @@
 
 mod cases;
 #[path = "../plans/site.rs"]
-#[allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what a test needs and lacks is a failure; other tests use the rest"
-)]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod site;
 
 use std::cell::RefCell;
