@@ -71,6 +71,7 @@ bench: deps
 	cargo bench --locked --package keyrite-tests --bench backup
 	cargo bench --locked --package keyrite-tpm --bench sign
 	cargo bench --locked --package keyrite-pkcs11 --bench wrap
+	cargo bench --locked --package keyrite-rollover --bench prove
 
 fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --profile fuzz --package keyrite-interchange --package keyrite-dnssec --package keyrite-rollover --package keyrite-zone --test fuzz -- --test-threads 2 --nocapture $(FUZZ_TARGET)

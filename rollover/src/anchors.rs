@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::prove::{Counterexample, Delay, Fault};
 use crate::rrsets::{Version, Versions};
-use crate::schedule::{KeyIndex, KeyLanes, Presence, Schedule};
+use crate::schedule::{CauseIndex, KeyIndex, KeyLanes, Presence, Schedule};
 
 const HOUR: u32 = 3600;
 const DAYS_15: u32 = 15 * 86_400;
@@ -96,6 +96,8 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
         .filter(|version| !version.keys.is_empty())
         .filter_map(|version| untrusted(schedule, version, &trusted))
         .collect();
+    let (seen, kept) = (until_seen(schedule), kept(schedule));
+    let not_self_signed = not_self_signed(versions);
     for (index, key) in schedule.keys.iter().enumerate() {
         let index = KeyIndex(index);
         let fault = |at, until, why, delay| Counterexample {
@@ -108,9 +110,7 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
         let label = || key.label.clone();
         match (key.revoked, last_end(key)) {
             (Some(revoked), Some(ends)) => {
-                let until = revoked
-                    .by
-                    .after(anchors.remove_hold_down.max(until_seen(schedule)));
+                let until = revoked.by.after(anchors.remove_hold_down.max(seen));
                 if ends.from < until {
                     let delay = Delay {
                         cause: ends.cause,
@@ -120,7 +120,7 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
                     found.push(fault(ends.from, None, why, Some(delay)));
                 }
             }
-            (None, Some(ends)) if may_be_trusted(schedule, anchors, (index, key)) => {
+            (None, Some(ends)) if may_be_trusted(kept, anchors, (index, key)) => {
                 found.push(fault(
                     ends.by,
                     None,
@@ -130,12 +130,7 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
             }
             (Some(_) | None, _) => {}
         }
-        let unsigned = versions.dnskey.iter().find(|version| {
-            version.revoked.contains(&index)
-                && version.keys.contains(&index)
-                && !version.signers.contains(&index)
-        });
-        if let Some(version) = unsigned {
+        if let Some(version) = not_self_signed.get(&index) {
             let why = AnchorFault::NotSelfSigned { key: label() };
             found.push(fault(version.from, version.held_until, why, None));
         }
@@ -143,13 +138,48 @@ pub fn faults(schedule: &Schedule, versions: &Versions, anchors: &TrustAnchors) 
     found
 }
 
+/// When each hold-down is over, and by what it began: from then on all trust a new key, or have forgotten a revoked one; and until then nobody has come
+/// to trust a key that goes unrevoked.
+pub fn hold_downs(schedule: &Schedule, anchors: &TrustAnchors) -> Vec<(Time, CauseIndex)> {
+    let (seen, kept) = (until_seen(schedule), kept(schedule));
+    let keys = schedule.keys.iter().filter(|key| key.role.signs_dnskey());
+    let hold_downs = keys.flat_map(|key| {
+        let presences = key.dnskey.0.iter();
+        let trusted = presences
+            .clone()
+            .map(|presence| (presence.begins.by.after(anchors.add_wait), presence.begins.cause));
+        let gone = presences.filter_map(|presence| presence.ends);
+        let untrusted = gone.map(|ends| (ends.by.after(kept).before(ADD_HOLD_DOWN), ends.cause));
+        let revoked = key.revoked.map(|revoked| {
+            let until = revoked.by.after(anchors.remove_hold_down.max(seen));
+            (until, revoked.cause)
+        });
+        trusted.chain(untrusted).chain(revoked).collect::<Vec<_>>()
+    });
+    hold_downs.collect()
+}
+
+/// The first version in which each key is revoked and does not sign.
+fn not_self_signed(versions: &Versions) -> BTreeMap<KeyIndex, &Version> {
+    let mut first = BTreeMap::new();
+    for version in &versions.dnskey {
+        for key in version.revoked.difference(&version.signers) {
+            if version.keys.contains(key) {
+                first.entry(*key).or_insert(version);
+            }
+        }
+    }
+    first
+}
+
+/// How long a DNSKEY RRset may be seen after it has gone from the first server.
+fn kept(schedule: &Schedule) -> Span {
+    let ttl = longest_ttl(schedule).seconds();
+    Span::from_seconds(ttl.saturating_add(schedule.propagation.zone.seconds()))
+}
+
 /// Whether some validator may have come to trust a key before it went: the first one that saw it, and saw it still when the add hold-down was over.
-fn may_be_trusted(schedule: &Schedule, anchors: &TrustAnchors, (index, key): (KeyIndex, &KeyLanes)) -> bool {
-    let kept = Span::from_seconds(
-        longest_ttl(schedule)
-            .seconds()
-            .saturating_add(schedule.propagation.zone.seconds()),
-    );
+fn may_be_trusted(kept: Span, anchors: &TrustAnchors, (index, key): (KeyIndex, &KeyLanes)) -> bool {
     let accepted = |presence: &Presence| {
         let first = presence.begins.from.after(ADD_HOLD_DOWN);
         presence.ends.is_none_or(|ends| first < ends.by.after(kept))
@@ -182,13 +212,12 @@ fn untrusted(
     version: &Version,
     trusted: &BTreeMap<KeyIndex, (Time, Option<Time>)>,
 ) -> Option<Counterexample> {
-    let signs = |key: &&KeyIndex| {
-        version.signers.contains(*key) && version.keys.contains(*key) && !version.revoked.contains(*key)
-    };
-    let by: Vec<_> = trusted
+    let signs = |key: &&KeyIndex| version.keys.contains(*key) && !version.revoked.contains(*key);
+    let by: Vec<_> = version
+        .signers
         .iter()
-        .filter(|(key, _)| signs(key))
-        .map(|(_, span)| span)
+        .filter(signs)
+        .filter_map(|key| trusted.get(key))
         .collect();
     let is_trusted = |at: Time| {
         by.iter()

@@ -47,6 +47,8 @@ enum Verb {
     /// Ask every name server of a zone and of its parent what DS and DNSKEY it has, and record it
     Observe(observe::Arguments),
     /// Prove that the keys of another signer, or a history, are safe for every mix of cached DS, DNSKEY and RRSIG
+    ///
+    /// What is looked at, what is taken for granted and what is not looked at is told in docs/rollover-proof.md.
     Prove(Box<prove_verb::Arguments>),
     #[command(flatten)]
     Document(DocumentVerb),

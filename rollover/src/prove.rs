@@ -4,16 +4,20 @@
 //! it until the last one has its successor, and a TTL longer. Three versions can be held together if these times overlap, and each such mix
 //! must be a chain. A mix comes to be when the last of its three does, so that each is looked at once.
 
+mod search;
+mod spans;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use key_metadata::{Span, Time};
 use serde::Serialize;
 
+use self::search::Search;
 use crate::anchors::{self, AnchorFault, TrustAnchors};
-use crate::chain::{Break, Validators, broken, incomplete};
+use crate::chain::{Break, Validators};
 use crate::rrsets::{Rrset, Version, Versions, VersionsError};
-use crate::schedule::{CauseIndex, KeyIndex, Schedule, Silenced};
+use crate::schedule::{CauseIndex, KeyIndex, Schedule};
 
 /// What is to be proved of a schedule.
 #[derive(Clone, Debug)]
@@ -114,12 +118,7 @@ pub fn prove(
     claim: &Claim,
 ) -> Result<Result<Proof, Vec<Counterexample>>, VersionsError> {
     let versions = Versions::of(schedule)?;
-    let mut search = Search {
-        schedule,
-        claim,
-        found: Vec::new(),
-        mixes: 0,
-    };
+    let mut search = Search::new(schedule, claim);
     search.mixes(&versions);
     search.completeness(&versions);
     search.expiry(&versions);
@@ -145,185 +144,6 @@ pub fn prove(
     }
     found.sort_by_key(|fault| fault.at);
     Ok(Err(found))
-}
-
-struct Search<'a> {
-    schedule: &'a Schedule,
-    claim: &'a Claim,
-    found: Vec<Counterexample>,
-    mixes: usize,
-}
-
-impl Search<'_> {
-    /// Every mix, once: when the last of its three comes, with those that are still held then.
-    fn mixes(&mut self, versions: &Versions) {
-        let [mut ds, mut dnskey, mut zone] = [const { Vec::<&Version>::new() }; 3];
-        let mut comes: Vec<&Version> = [&versions.ds, &versions.dnskey, &versions.zone]
-            .into_iter()
-            .flatten()
-            .collect();
-        comes.sort_by_key(|version| version.from);
-        for new in comes {
-            for held in [&mut ds, &mut dnskey, &mut zone] {
-                held.retain(|version| version.is_held(new.from));
-            }
-            let only = [new];
-            let (with_ds, with_dnskey, with_zone): (&[_], &[_], &[_]) = match new.rrset {
-                Rrset::Ds => (&only, &dnskey, &zone),
-                Rrset::Dnskey => (&ds, &only, &zone),
-                Rrset::Zone => (&ds, &dnskey, &only),
-            };
-            for ds in with_ds {
-                for dnskey in with_dnskey {
-                    for zone in with_zone {
-                        self.mix(ds, dnskey, zone);
-                    }
-                }
-            }
-            match new.rrset {
-                Rrset::Ds => ds.push(new),
-                Rrset::Dnskey => dnskey.push(new),
-                Rrset::Zone => zone.push(new),
-            }
-        }
-    }
-
-    fn mix(&mut self, ds: &Version, dnskey: &Version, zone: &Version) {
-        self.mixes += 1;
-        let Some(why) = broken(self.schedule, self.claim.validators, (ds, dnskey, zone)) else {
-            return;
-        };
-        let three = [ds, dnskey, zone];
-        let last = three.iter().max_by_key(|version| version.from);
-        let until = three.iter().filter_map(|version| version.held_until).min();
-        let delay = last.and_then(|last| {
-            // What the same step takes away stays for as long as the step is put off.
-            let others = three
-                .iter()
-                .filter(|version| version.rrset != last.rrset && version.ended_by != last.cause);
-            let until = others.filter_map(|version| version.held_until).min()?;
-            last.cause.map(|cause| Delay { cause, until })
-        });
-        self.found.push(Counterexample {
-            at: last.map_or(self.schedule.since, |last| last.from),
-            until,
-            fault: Fault::Chain { why },
-            mix: Some(Box::new(three.map(Clone::clone))),
-            delay,
-        });
-    }
-
-    /// Where nothing is changing: each algorithm of the DNSKEY RRset signs it and the zone.
-    fn completeness(&mut self, versions: &Versions) {
-        for dnskey in &versions.dnskey {
-            let usable: BTreeSet<KeyIndex> = dnskey.keys.difference(&dnskey.revoked).copied().collect();
-            for zone in &versions.zone {
-                let Some(both) = overlap(dnskey.settled, zone.settled) else {
-                    continue;
-                };
-                let Some(why) = incomplete(self.schedule, &usable, dnskey, zone) else {
-                    continue;
-                };
-                let secure = versions.ds.iter().find(|ds| {
-                    !ds.keys.is_empty() && overlap(Some((ds.from, ds.held_until)), Some(both)).is_some()
-                });
-                if let Some(ds) = secure {
-                    self.found.push(Counterexample {
-                        at: both.0.max(ds.from),
-                        until: both.1,
-                        fault: Fault::Incomplete { why },
-                        mix: Some(Box::new([ds.clone(), dnskey.clone(), zone.clone()])),
-                        delay: None,
-                    });
-                }
-            }
-        }
-    }
-
-    /// What the RRSIGs have left, against how long they are kept.
-    fn expiry(&mut self, versions: &Versions) {
-        let (caching, propagation) = (&self.schedule.caching, self.schedule.propagation.zone);
-        let signatures = self.schedule.signatures;
-        for (rrset, left, ttls, versions) in [
-            (
-                Rrset::Dnskey,
-                signatures.dnskey,
-                &caching.dnskey,
-                &versions.dnskey,
-            ),
-            (Rrset::Zone, signatures.zone, &caching.zone, &versions.zone),
-        ] {
-            for (place, (from, ttl)) in ttls.iter().enumerate() {
-                let until = ttls.get(place + 1).map(|(next, _)| *next);
-                let needs = Span::from_seconds(propagation.seconds().saturating_add(ttl.seconds()));
-                let is_signed = versions.iter().any(|version| {
-                    !version.signers.is_empty()
-                        && overlap(Some((*from, until)), Some((version.from, version.until))).is_some()
-                });
-                if left < needs && is_signed {
-                    self.found.push(Counterexample {
-                        at: (*from).max(self.schedule.since),
-                        until,
-                        fault: Fault::Expiry { rrset, left, needs },
-                        mix: None,
-                        delay: None,
-                    });
-                }
-            }
-        }
-    }
-
-    /// What was signed last before each silence, until something is signed again and has reached every cache.
-    fn outages(&mut self, versions: &Versions) {
-        let (caching, propagation) = (&self.schedule.caching, self.schedule.propagation.zone);
-        let signatures = self.schedule.signatures;
-        for silence in &self.schedule.silences {
-            for (rrset, left, ttls, versions) in [
-                (
-                    Rrset::Dnskey,
-                    signatures.dnskey,
-                    &caching.dnskey,
-                    &versions.dnskey,
-                ),
-                (Rrset::Zone, signatures.zone, &caching.zone, &versions.zone),
-            ] {
-                match (silence.of, rrset) {
-                    (Silenced::Dnskey, Rrset::Zone) | (Silenced::Zone, Rrset::Dnskey) => continue,
-                    (Silenced::All | Silenced::Dnskey | Silenced::Zone, _) => {}
-                }
-                let expires = silence.from.after(left);
-                let ttl = ttls
-                    .iter()
-                    .map(|(_, ttl)| *ttl)
-                    .max()
-                    .map_or(Span::from_seconds(0), |ttl| ttl);
-                let held = silence.until.map(|until| until.after(propagation).after(ttl));
-                let is_signed = versions
-                    .iter()
-                    .any(|version| !version.signers.is_empty() && version.is_held(silence.from));
-                if is_signed && held.is_none_or(|held| held > expires) {
-                    self.found.push(Counterexample {
-                        at: expires,
-                        until: held,
-                        fault: Fault::Outage { rrset, expires },
-                        mix: None,
-                        delay: None,
-                    });
-                }
-            }
-        }
-    }
-}
-
-/// When both are.
-fn overlap(
-    one: Option<(Time, Option<Time>)>,
-    other: Option<(Time, Option<Time>)>,
-) -> Option<(Time, Option<Time>)> {
-    let ((from, until), (other_from, other_until)) = (one?, other?);
-    let from = from.max(other_from);
-    let until = [until, other_until].into_iter().flatten().min();
-    until.is_none_or(|until| from < until).then_some((from, until))
 }
 
 impl Counterexample {

@@ -159,12 +159,11 @@ fn since(zone: &ZoneKeys, now: Time) -> Time {
         .iter()
         .filter(|entry| entry.action == Action::Import)
         .map(|entry| entry.at);
-    // Before the first key was made there was none, even if it was published in the same second.
-    let made = zone
-        .keys()
-        .iter()
-        .map(|key| key.times.generated.before(Span::from_seconds(1)));
-    imported.max().or(made.min()).map_or(now, |since| since.min(now))
+    // Before the first key was made there was none, even if it was published in the same second; nor was there before one that is to be made now.
+    let before = |time: Time| time.before(Span::from_seconds(1));
+    let made = zone.keys().iter().map(|key| before(key.times.generated));
+    let known = imported.max().or(made.min());
+    known.map_or(before(now), |since| since.min(now))
 }
 
 fn is_imported(zone: &ZoneKeys, record: &KeyRecord) -> bool {

@@ -174,6 +174,9 @@ impl<'a> Story<'a> {
                 Part::Revoked(key) => records.revoked.insert(key),
             };
         }
+        // The bit is in the DNSKEY.
+        let Records { keys, revoked, .. } = &mut records;
+        revoked.retain(|key| keys.contains(key));
         records
     }
 

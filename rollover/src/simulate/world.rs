@@ -54,7 +54,7 @@ pub struct World {
     intended: BTreeMap<RrsetName, (Records, Lapse)>,
     lost: BTreeSet<KeyIndex>,
     outages: Vec<(Moment, Moment)>,
-    queue: BinaryHeap<Reverse<(Moment, u64, Event)>>,
+    queue: BinaryHeap<Reverse<(Moment, Turn, u64, Event)>>,
     count: u64,
     seen: BTreeSet<(usize, Why, [Moment; 3])>,
     report: Report,
@@ -81,6 +81,22 @@ enum Event {
         resolver: usize,
         late: Lapse,
     },
+}
+
+/// What comes first of what comes in one instant: a change that is there by then is there for all who ask then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Change,
+    Question,
+}
+
+impl Event {
+    const fn turn(&self) -> Turn {
+        match self {
+            Self::Publish { .. } | Self::Renew { .. } => Turn::Change,
+            Self::Ask { .. } | Self::Look { .. } => Turn::Question,
+        }
+    }
 }
 
 /// Whether something is intended already.
@@ -143,7 +159,9 @@ impl World {
 
     fn push(&mut self, at: Moment, event: Event) {
         self.count += 1;
-        self.queue.push(Reverse((at.max(self.now), self.count, event)));
+        let turn = event.turn();
+        self.queue
+            .push(Reverse((at.max(self.now), turn, self.count, event)));
     }
 
     /// The first server is to have these records at that time. Some resolvers ask just before, and just then.
@@ -258,7 +276,7 @@ impl World {
     pub fn run_until(&mut self, end: Moment) {
         while let Some(Reverse((at, ..))) = self.queue.peek()
             && *at < end
-            && let Some(Reverse((at, _, event))) = self.queue.pop()
+            && let Some(Reverse((at, .., event))) = self.queue.pop()
         {
             self.now = at;
             match event {

@@ -1,22 +1,18 @@
 //! Plans of every method, proved, and no second too long or too short without its being seen.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what a test needs and lacks is a failure"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
 
 mod site;
 
-use key_metadata::policy::AlgorithmRollover;
+use key_metadata::policy::{AlgorithmRollover, TrustAnchor};
 use key_metadata::step::Step;
 use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Span};
 use rollover::chain::Validators;
 use rollover::margin::margins;
 use rollover::outline::Outline;
-use rollover::plan::Plan;
+use rollover::plan::{Act, Plan, PlannedStep};
 use rollover::planned::Planned;
-use rollover::planner::Goal;
+use rollover::planner::{Goal, claim};
 use rollover::prove::{Claim, prove};
 use rollover::status::{Alarm, Limits, Measured, Status};
 use site::{Zone, policy};
@@ -28,12 +24,16 @@ fn is_tight(plan: &Plan) {
         since: plan.now,
         trust_anchors: None,
     };
-    let margins = margins(&plan.schedule, &claim).unwrap();
+    is_tight_for(plan, &claim);
+}
+
+fn is_tight_for(plan: &Plan, claim: &Claim) {
+    let margins = margins(&plan.schedule, claim).unwrap();
     assert!(!margins.is_empty());
     for margin in &margins {
         let moved = |seconds| {
             let earlier = plan.schedule.earlier(margin.cause, Span::from_seconds(seconds));
-            prove(&earlier, &claim).unwrap()
+            prove(&earlier, claim).unwrap()
         };
         let name = plan.schedule.cause_name(margin.cause);
         assert!(moved(margin.slack.seconds()).is_ok(), "{name}: {margin:?}");
@@ -97,8 +97,57 @@ fn every_shipped_policy_has_a_safe_plan() {
             .map_err(|error| format!("{name}: {error}"))
             .unwrap();
         println!("{name}\n{}", show(&plan));
-        is_tight(&plan);
+        // Those who follow the keys by RFC 5011 are waited for too.
+        is_tight_for(&plan, &claim(&zone.request(2200, Vec::new()), &plan.schedule));
     }
+}
+
+/// However much else leaves the caches in those months.
+#[test]
+fn a_revocation_that_waits_longer_than_it_must_has_a_margin() {
+    let mut policy = policy("small-tld");
+    policy.trust_anchor = TrustAnchor::Rfc5011;
+    policy.keys.zsk.as_mut().unwrap().lifetime = "6d".parse().unwrap();
+    let zone = Zone::signed(policy);
+    let goals = vec![Goal::Roll(Role::Ksk)];
+    let plan = zone.plan(200, goals.clone()).unwrap();
+    let claim = claim(&zone.request(200, goals), &plan.schedule);
+    let revoke = plan.steps.iter().find(|step| step.act == Act::Revoke).unwrap();
+    let is_removal = |step: &&PlannedStep| step.act == Act::Remove && step.keys == revoke.keys;
+    let remove = plan.steps.iter().find(is_removal).unwrap();
+    for later in [0, 60 * 86_400] {
+        let later = Span::from_seconds(later);
+        let mut schedule = plan.schedule.clone();
+        schedule.each_event(|event| {
+            if [revoke.cause, remove.cause].contains(&event.cause) {
+                (event.from, event.by) = (event.from.after(later), event.by.after(later));
+            }
+        });
+        let margins = margins(&schedule, &claim).unwrap();
+        let of = |step: &PlannedStep| margins.iter().find(|margin| margin.cause == step.cause);
+        assert_eq!(of(revoke).map(|margin| margin.slack), Some(later));
+        assert_eq!(of(remove).map(|margin| margin.slack), Some(Span::from_seconds(0)));
+    }
+}
+
+/// Also where the signer has it in the same second: what the zone was before the plan is in caches.
+#[test]
+fn the_first_ds_waits_for_unsigned_answers() {
+    let mut policy = policy("small-tld");
+    policy.signatures.resign = Span::from_seconds(0);
+    let zone = Zone::new(policy);
+    let plan = zone.plan(30, Vec::new()).unwrap();
+    let submit = plan.steps.iter().find(|step| step.act == Act::Submit).unwrap();
+    let margins = margins(
+        &plan.schedule,
+        &claim(&zone.request(30, Vec::new()), &plan.schedule),
+    )
+    .unwrap();
+    let margin = margins
+        .iter()
+        .find(|margin| margin.cause == submit.cause)
+        .unwrap();
+    assert_eq!(margin.slack, Span::from_seconds(0));
 }
 
 #[test]

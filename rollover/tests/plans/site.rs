@@ -1,5 +1,11 @@
 //! Zones whose keys are in no token: records alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test or a benchmark needs and lacks is a failure"
+)]
+
 use key_metadata::step::Step;
 use key_metadata::timing::Figures;
 use key_metadata::{
@@ -111,11 +117,10 @@ impl Zone {
         }
     }
 
-    /// The plan of so many days.
-    pub fn plan(&self, days: u32, goals: Vec<Goal>) -> Result<Plan, PlanError> {
-        let zone = "example".parse().unwrap();
-        plan(&Request {
-            zone: &zone,
+    /// What a plan of so many days is asked for.
+    pub fn request(&self, days: u32, goals: Vec<Goal>) -> Request<'_> {
+        Request {
+            zone: self.keys.zone(),
             policy_name: "test",
             policy: &self.policy,
             keys: &self.keys,
@@ -126,6 +131,11 @@ impl Zone {
             until: self.now.after(Span::from_seconds(days * 86_400)),
             goals,
             outages: Vec::new(),
-        })
+        }
+    }
+
+    /// The plan of so many days.
+    pub fn plan(&self, days: u32, goals: Vec<Goal>) -> Result<Plan, PlanError> {
+        plan(&self.request(days, goals))
     }
 }
