@@ -127,9 +127,11 @@ impl Raw {
         let answer = unsafe { call(session.handle(), object.handle(), both.as_mut_ptr(), 2) };
         match Rv::from(answer).into_result(Function::GetAttributeValue) {
             Ok(()) => {}
-            Err(Error::Pkcs11(RvError::BufferTooSmall | RvError::AttributeTypeInvalid, _)) => {
-                return Ok(None);
-            }
+            // The last one is SoftHSM's answer about an object of which it has written nothing yet.
+            Err(Error::Pkcs11(
+                RvError::BufferTooSmall | RvError::AttributeTypeInvalid | RvError::AttributeValueInvalid,
+                _,
+            )) => return Ok(None),
             Err(error) => return Err(error),
         }
         let [id_length, label_length] = both.map(|told| usize::try_from(told.ulValueLen).ok());

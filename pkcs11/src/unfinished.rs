@@ -56,8 +56,9 @@ impl Token {
     /// Destroys key objects that were never finished, and tells how many. The user is logged in.
     ///
     /// SoftHSM (2.6.1) writes a new object attribute by attribute, then its id and label, then its values. Who is killed in between leaves a key
-    /// object that has none of them: no key, and nothing that it can be found by. To be called where a generation is known to have been
-    /// interrupted: it reads every key object, and where it finds one it waits a second, in which another program may finish its own.
+    /// object that has none of them: no key, and nothing that it can be found by. Before the first attribute it leaves an object without anything,
+    /// which it does not destroy either. To be called where a generation is known to have been interrupted: it reads every key object, and where
+    /// it finds one it waits a second, in which another program may finish its own.
     pub fn remove_unfinished(&self) -> Result<usize, UnfinishedError> {
         let label = self.label().clone();
         let removed = self.0.pool.with(|session| {

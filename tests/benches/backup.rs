@@ -37,7 +37,7 @@ use key_metadata::{
 use keyrite_tests::{Rig, Stack, TpmState};
 use zeroize::Zeroizing;
 
-/// Keys of a kind, as many as the issue asks for.
+/// Keys of a kind.
 const COUNT: u16 = 100;
 /// Each figure is the best of so many.
 const RUNS: usize = 5;

@@ -1,5 +1,7 @@
 //! Keys that other tools made, halves of keys, and keys known by their public half.
 
+use std::path::Path;
+
 use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
@@ -7,7 +9,7 @@ use key_metadata::{Algorithm, CkaId, Extractability, KeyId, KeySpec, PublicKey};
 use keyrite_pkcs11::{FindError, LabelError, Likeness, ListError, Presence, Token, verifies};
 
 use crate::softhsm::{P256, p256};
-use crate::{Outcome, id, ready, softhsm_module, uri};
+use crate::{Outcome, id, ready, softhsm_module, uri, wrapping};
 
 pub fn other_tools() -> Outcome {
     let token = ready(&softhsm_module()?, "cr")?;
@@ -130,6 +132,39 @@ pub fn nameless_stays() -> Outcome {
     }
     assert_eq!(token.remove_unfinished()?, 0);
     assert_eq!(session.find_objects(&[])?.len(), 2 * Algorithm::ALL.len());
+    Ok(())
+}
+
+/// What SoftHSM leaves of an object whose maker was killed before its first attribute: a file with its head alone.
+pub fn blank_stays() -> Outcome {
+    let token = ready(&softhsm_module()?, "cr")?;
+    let made = token.generate(p256()?, id(1), "ksk cr", Extractability::Wrapped)?;
+    let configuration = std::fs::read_to_string(std::env::var("SOFTHSM2_CONF")?)?;
+    let store = configuration
+        .lines()
+        .find_map(|line| line.strip_prefix("directories.tokendir = "));
+    let store = Path::new(store.ok_or("no store")?);
+    let folder = std::fs::read_dir(store)?.next().ok_or("no token")??.path();
+    std::fs::write(folder.join("0b1a4c00-0000-0000-0000-000000000000.object"), [0; 8])?;
+    // SoftHSM looks at its store again when this number is another.
+    let generation = folder.join("generation");
+    let number: [u8; 8] = std::fs::read(&generation)?
+        .try_into()
+        .map_err(|_| "no generation")?;
+    std::fs::write(&generation, (u64::from_be_bytes(number) + 1).to_be_bytes())?;
+    let session = by_another_hand()?;
+    assert_eq!(session.find_objects(&[])?.len(), 3);
+    assert_eq!(token.keys()?.len(), 1);
+    assert!(token.key_of(&made)?.is_some());
+    // SoftHSM does not destroy it.
+    assert_eq!(token.remove_unfinished()?, 0);
+    let kek = wrapping::kek();
+    let wrapping = token.wrapping(&kek)?;
+    let wrapped = wrapping.wrap(id(1), &made, wrapping::PAD)?;
+    token.destroy(id(1))?;
+    let again = Extractability::Wrapped;
+    wrapping.restore(&wrapped, &made, id(1), "ksk cr", again, wrapping::NONCE)?;
+    wrapping::is_whole(&token, &id(1).into(), &made, again)?;
     Ok(())
 }
 

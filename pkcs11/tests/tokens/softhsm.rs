@@ -52,6 +52,10 @@ pub const TESTS: &[(&str, Body)] = &[
         inventory::nameless_stays,
     ),
     (
+        "an object without anything stands in no way",
+        inventory::blank_stays,
+    ),
+    (
         "RSA and ECDSA keys leave wrapped, come back, and sign",
         wrapping::there_and_back,
     ),
