@@ -54,7 +54,7 @@ pub struct World {
     intended: BTreeMap<RrsetName, (Records, Lapse)>,
     lost: BTreeSet<KeyIndex>,
     outages: Vec<(Moment, Moment)>,
-    queue: BinaryHeap<Reverse<(Moment, u64, Event)>>,
+    queue: BinaryHeap<Reverse<(Moment, Turn, u64, Event)>>,
     count: u64,
     seen: BTreeSet<(usize, Why, [Moment; 3])>,
     report: Report,
@@ -81,6 +81,13 @@ enum Event {
         resolver: usize,
         late: Lapse,
     },
+}
+
+/// At one moment, all that changes has changed before anybody asks: nobody sees one RRset of that moment and another one of the moment before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Change,
+    Question,
 }
 
 /// Whether something is intended already.
@@ -143,7 +150,12 @@ impl World {
 
     fn push(&mut self, at: Moment, event: Event) {
         self.count += 1;
-        self.queue.push(Reverse((at.max(self.now), self.count, event)));
+        let turn = match event {
+            Event::Publish { .. } | Event::Renew { .. } => Turn::Change,
+            Event::Ask { .. } | Event::Look { .. } => Turn::Question,
+        };
+        self.queue
+            .push(Reverse((at.max(self.now), turn, self.count, event)));
     }
 
     /// The first server is to have these records at that time. Some resolvers ask just before, and just then.
@@ -258,7 +270,7 @@ impl World {
     pub fn run_until(&mut self, end: Moment) {
         while let Some(Reverse((at, ..))) = self.queue.peek()
             && *at < end
-            && let Some(Reverse((at, _, event))) = self.queue.pop()
+            && let Some(Reverse((at, .., event))) = self.queue.pop()
         {
             self.now = at;
             match event {

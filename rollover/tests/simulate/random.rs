@@ -266,6 +266,20 @@ pub fn rollovers() -> impl Strategy<Value = Schedule> {
         .prop_map(|(method, figures, bends, left, ttls)| bent(method, figures, &bends, left, ttls))
 }
 
+/// A rollover whose steps all come at one instant, by the book of a zone that nobody keeps anything of.
+pub fn at_once(method: Method) -> Schedule {
+    let figures = Figures {
+        dsgn: 0,
+        dprp: 0,
+        ttl_key: 0,
+        ttl_sig: 0,
+        dprp_parent: 0,
+        ttl_ds: 0,
+        dreg: 0,
+    };
+    bent(method, figures, &[Bend::Right; 5], None, None)
+}
+
 fn empty(figures: Figures, left: Option<(u32, u32)>) -> Schedule {
     let begins = since();
     let ample = figures.dprp + figures.ttl_key.max(figures.ttl_sig) + 1000;
