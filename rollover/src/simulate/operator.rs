@@ -1,12 +1,13 @@
 //! Whoever keeps a zone: looks at the plan, does what is due, or waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use key_metadata::{Span, Time};
 
 use super::authority::{Given, RrsetName};
 use super::clock::Lapse;
-use super::life::{Led, LifeError};
+use super::led::Led;
+use super::life::LifeError;
 use super::story::RRSETS;
 use super::world::{Intent, World};
 use crate::plan::{Act, Actor, Plan, PlannedStep};
@@ -20,6 +21,34 @@ const MUCH: i64 = 400;
 
 /// Two commands, or steps, that follow each other.
 const SOON: Lapse = Lapse(90_000);
+
+/// Who was refused a plan asks again so much later, and nobody looks at the parent more often than every hour.
+const REFUSED: Span = Span::from_seconds(12 * 3600);
+const HOUR: Span = Span::from_seconds(3600);
+
+/// When the next steps could be taken, by what they are called. A plan has what is due and was not done as of now.
+#[derive(Debug, Default)]
+pub struct Due(BTreeMap<String, Time>);
+
+impl Due {
+    fn keep(&mut self, plan: &Plan) {
+        let names: BTreeSet<_> = plan.steps.iter().map(|step| name(plan, step)).collect();
+        self.0.retain(|known, _| names.contains(known.as_str()));
+    }
+
+    fn at(&mut self, plan: &Plan, step: &PlannedStep) {
+        self.0.insert(name(plan, step).to_owned(), step.at);
+    }
+
+    fn late(&mut self, plan: &Plan, step: &PlannedStep, now: Time) -> Span {
+        let due = self.0.remove(name(plan, step));
+        now.since(due.map_or(now, |due| due))
+    }
+}
+
+fn name<'p>(plan: &'p Plan, step: &PlannedStep) -> &'p str {
+    plan.schedule.cause_name(step.cause)
+}
 
 /// Whoever keeps a zone.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +73,10 @@ impl Operator {
             Ok(plan) => plan,
             Err(error) => {
                 world.refuse(error.to_string());
-                return Ok(Turn::Nothing(self.later(led, world, now)));
+                return Ok(Turn::Nothing(now.after(REFUSED)));
             }
         };
+        led.due.keep(&plan);
         let mut waiting = BTreeSet::new();
         let mut next = plan.until;
         for step in &plan.steps {
@@ -62,12 +92,20 @@ impl Operator {
                 Actor::Tool | Actor::Person => false,
             };
             if is_done {
+                let others = plan.steps.iter().filter(|other| other.rollover == step.rollover);
+                let rollover = plan.rollovers.iter().find(|known| known.number == step.rollover);
+                if let (1, Some(rollover)) = (others.count(), rollover) {
+                    world.done().rollover(&rollover.title);
+                }
                 return Ok(Turn::Done(now.after(world.chance.up_to(SOON).span())));
             }
             waiting.insert(step.rollover);
             next = next.min(match step.actor {
                 Actor::Observation => self.later(led, world, now),
-                Actor::Tool | Actor::Person => step.at.after(world.chance.up_to(self.delays.into()).span()),
+                Actor::Tool | Actor::Person => {
+                    led.due.at(&plan, step);
+                    step.at.after(world.chance.up_to(self.delays.into()).span())
+                }
             });
         }
         Ok(Turn::Nothing(next.max(now.after(Span::from_seconds(1)))))
@@ -75,15 +113,15 @@ impl Operator {
 
     /// When somebody looks again who waits for others.
     fn later(self, led: &Led<'_>, world: &mut World, now: Time) -> Time {
-        let figures = &led.figures;
-        let most = figures.dreg.span.max(figures.dprp_parent.span);
+        let truth = &led.truth;
+        let most = truth.dreg.span.max(truth.dprp_parent.span).max(HOUR);
         let wait = world.chance.up_to(Lapse::from(most).percent(50)).span();
         now.after(wait).after(Span::from_seconds(1))
     }
 }
 
 /// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted.
-fn observe(led: &mut Led<'_>, world: &World, (plan, step): (&Plan, &PlannedStep), now: Time) -> bool {
+fn observe(led: &mut Led<'_>, world: &mut World, (plan, step): (&Plan, &PlannedStep), now: Time) -> bool {
     let labels = step.keys.iter().map(|key| plan.schedule.key_label(*key));
     let seen: Vec<_> = labels
         .filter_map(|label| {
@@ -103,6 +141,7 @@ fn observe(led: &mut Led<'_>, world: &World, (plan, step): (&Plan, &PlannedStep)
     let is_seen = seen.len() == step.keys.len();
     if is_seen {
         led.evidence.extend(seen);
+        world.done().observation();
     }
     is_seen
 }
@@ -117,6 +156,7 @@ fn take(
     let moment = world.clock.moment(now);
     let made = led.records.obey((plan, step), now, &mut world.chance)?;
     world.keys.extend(made);
+    world.done().step(led.due.late(plan, step, now));
     world.tell(moment, plan.schedule.cause_name(step.cause));
     for name in RrsetName::all(RRSETS) {
         let records = led.records.wanted(name);
@@ -125,11 +165,14 @@ fn take(
             continue;
         }
         let window = match name {
-            RrsetName::Ds if world.chance.percent(LATE) => Lapse::from(led.figures.dreg.span).percent(MUCH),
-            RrsetName::Ds => led.figures.dreg.span.into(),
-            RrsetName::Dnskey | RrsetName::Data(_) => led.figures.dsgn.span.into(),
+            RrsetName::Ds if world.chance.percent(LATE) => Lapse::from(led.truth.dreg.span).percent(MUCH),
+            RrsetName::Ds => led.truth.dreg.span.into(),
+            RrsetName::Dnskey | RrsetName::Data(_) => led.truth.dsgn.span.into(),
         };
         let at = world.chance.between(moment, moment + window);
+        if name == RrsetName::Ds && at - moment > led.dreg() {
+            world.done().late_registration();
+        }
         world.renew_at(at, name);
     }
     Ok(())

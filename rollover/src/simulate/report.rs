@@ -5,6 +5,7 @@ use std::fmt;
 use key_metadata::Time;
 use serde::Serialize;
 
+use super::done::Done;
 use super::validator::Why;
 
 /// What happened in a simulation, and what went wrong.
@@ -27,6 +28,8 @@ pub struct Report {
     pub validations: u64,
     /// How many of them were of a zone that was insecure to the validator.
     pub insecure: u64,
+    /// What was done.
+    pub done: Done,
     /// What happened, in the order of time.
     pub happened: Vec<Happened>,
     /// When the planner gave out no plan, and why.

@@ -8,6 +8,7 @@ use super::authority::{Authority, Held, Key, RrsetName};
 use super::caches::Caches;
 use super::chance::Chance;
 use super::clock::{Clock, Lapse, Moment};
+use super::done::Done;
 use super::follower::{AnchorState, Anchors, Looked, query_interval, retry_time};
 use super::report::{Happened, HeldChain, Incident, Report};
 use super::resolver::{Occasion, Resolver, Trust};
@@ -141,6 +142,7 @@ impl World {
                 queries: 0,
                 validations: 0,
                 insecure: 0,
+                done: Done::nothing(),
                 happened: Vec::new(),
                 refusals: Vec::new(),
                 incidents: Vec::new(),
@@ -256,6 +258,11 @@ impl World {
             at,
             what: what.into(),
         });
+    }
+
+    /// What is done, to be counted.
+    pub const fn done(&mut self) -> &mut Done {
+        &mut self.report.done
     }
 
     /// No plan was given out.

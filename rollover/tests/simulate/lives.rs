@@ -1,5 +1,6 @@
 //! Zones that live for years.
 
+use key_metadata::timing::Figures;
 use key_metadata::{Policy, Role, Span, Time, ZoneKeys, ZoneName};
 use rollover::chain::Validators;
 use rollover::planner::Goal;
@@ -28,6 +29,7 @@ fn ten_years_of_a_small_zone() {
         keys: ZoneKeys::new(zone.clone()),
         since: time("2026-01-01T00:00:00Z"),
         until: time("2036-01-01T00:00:00Z"),
+        truth: Figures::of(&policy),
         wishes: vec![
             (time("2027-03-01T00:00:00Z"), Goal::Roll(Role::Ksk)),
             (time("2028-03-01T00:00:00Z"), Goal::Compromised(Role::Zsk)),
