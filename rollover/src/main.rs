@@ -4,9 +4,11 @@ mod compared;
 mod drawn;
 mod keep;
 mod lint_verb;
+mod named_policy;
 mod observe;
 mod plan_verb;
 mod prove_verb;
+mod simulate_verb;
 mod status_verb;
 mod step_verb;
 mod zone_of_site;
@@ -48,6 +50,8 @@ enum Verb {
     Observe(observe::Arguments),
     /// Prove that the keys of another signer, or a history, are safe for every mix of cached DS, DNSKEY and RRSIG
     Prove(Box<prove_verb::Arguments>),
+    /// Let a zone live by a policy for years in a simulated world, and tell which resolver was ever without a chain
+    Simulate(simulate_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
             Verb::Lint(verb) => verb.run(&arguments.site, output),
             Verb::Observe(observe) => observe.run(&arguments.site, output),
             Verb::Prove(verb) => verb.run(&arguments.site, output),
+            Verb::Simulate(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

@@ -18,7 +18,7 @@ use rollover::schedule::Schedule;
 /// What is wanted beside the policy's rollovers, or tried.
 #[derive(Args, Debug, Default, Clone)]
 pub struct Wishes {
-    /// Replace the key of this role now, whatever its lifetime
+    /// Replace the key of this role, whatever its lifetime
     #[arg(long, value_name = "ROLE")]
     roll: Vec<Role>,
     /// Replace the key of this role: somebody else has it
@@ -75,6 +75,25 @@ impl Wishes {
         }));
         goals.extend(self.insecure.then_some(KeptGoal::Insecure));
         goals
+    }
+
+    /// The options that say the same.
+    pub fn options(&self) -> Vec<String> {
+        let of = |option: &str, roles: &[Role]| -> Vec<String> {
+            let option = |role: &Role| [option.to_owned(), role.to_string().to_lowercase()];
+            roles.iter().flat_map(option).collect()
+        };
+        let mut options = of("--roll", &self.roll);
+        options.extend(of("--compromise", &self.compromise));
+        options.extend(of("--lose", &self.lose));
+        if let Some(algorithm) = self.algorithm {
+            options.extend(["--algorithm".to_owned(), algorithm.to_string()]);
+        }
+        if let Some(bits) = self.bits {
+            options.extend(["--bits".to_owned(), bits.to_string()]);
+        }
+        options.extend(self.insecure.then(|| "--insecure".to_owned()));
+        options
     }
 }
 

@@ -89,6 +89,15 @@ fn signed() -> (ZoneKeys, KeyId, KeyId) {
 
 fn planned(policy: &Policy, keys: &ZoneKeys, now: Time, outages: Vec<(Time, Time)>) -> Plan {
     plan(&Request {
+        outages,
+        ..request(policy, keys, now)
+    })
+    .unwrap()
+}
+
+/// For a day.
+fn request<'a>(policy: &'a Policy, keys: &'a ZoneKeys, now: Time) -> Request<'a> {
+    Request {
         zone: keys.zone(),
         policy_name: "test",
         policy,
@@ -99,9 +108,8 @@ fn planned(policy: &Policy, keys: &ZoneKeys, now: Time, outages: Vec<(Time, Time
         now,
         until: now.after(Span::from_seconds(86_400)),
         goals: Vec::new(),
-        outages,
-    })
-    .unwrap()
+        outages: Vec::new(),
+    }
 }
 
 /// When that is done first.
@@ -198,4 +206,33 @@ fn a_csk_is_not_active_before_its_ds_may_be_there() {
         begins(&csk.ds).since(begins(&csk.dnskey)).seconds(),
         (2 + 1 + 24) * 3600
     );
+}
+
+/// After a change of the algorithm the policy may name the old one still, and whoever means to change it may have written the new one before.
+#[test]
+fn a_rollover_keeps_the_algorithm_of_its_key_whatever_the_policy_names() {
+    let (keys, ..) = signed();
+    let mut policy = small_tld();
+    for key in [&mut policy.keys.ksk, &mut policy.keys.zsk].into_iter().flatten() {
+        key.algorithm = Algorithm::RsaSha256;
+        key.bits = Some(3072);
+    }
+    let plan = plan(&Request {
+        until: at(200 * 86_400),
+        ..request(&policy, &keys, at(0))
+    })
+    .unwrap();
+    let made: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| step.act == Act::Generate)
+        .collect();
+    assert_eq!(made.len(), 2);
+    for step in made {
+        let command = step.command.as_deref().unwrap();
+        assert_eq!(
+            command,
+            "keyrite-keyctl generate --zone example --role zsk --algorithm ECDSAP256SHA256"
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! What the policy asks for, role by role, and what is wanted beside it.
 
-use key_metadata::{KeySpec, Role, RolloverMethod, Time};
+use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Time};
 
 use super::algorithm::KeySet;
 use super::draft::Draft;
@@ -199,6 +199,21 @@ impl Run<'_, '_> {
         Ok(KeyIndex(self.draft.keys.len() - 1))
     }
 
+    /// What the successor of a key is made as, where that is not what the policy says: a rollover within an algorithm keeps it, also where the policy
+    /// names another one, which is gone over to when somebody wants it.
+    fn algorithm_of(&self, role: Role, old: KeyIndex) -> Option<KeySpec> {
+        let old = self.draft.key(old);
+        let of_policy = self.request.policy.key(role)?.algorithm;
+        if AlgorithmNumber(of_policy.number()) == old.algorithm {
+            return None;
+        }
+        let algorithm = Algorithm::from_number(old.algorithm.0).ok()?;
+        let record = old.id.and_then(|id| self.request.keys.key(id));
+        let bits = record.map(|record| record.public_key.bits());
+        let as_it_is = KeySpec::new(algorithm, bits).or_else(|_| KeySpec::new(algorithm, None));
+        old.spec.or(as_it_is.ok())
+    }
+
     /// A role's rollovers, one after the other until the plan's end.
     ///
     /// What goes over to another algorithm is replaced by that.
@@ -257,7 +272,7 @@ impl Run<'_, '_> {
             }
             let new = match successor {
                 Some(key) => key,
-                None => self.new_key(role, None)?,
+                None => self.new_key(role, self.algorithm_of(role, old))?,
             };
             self.roll(role, (old, new), (target, early), lost.filter(|_| urgent));
             urgent = false;

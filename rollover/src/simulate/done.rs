@@ -17,7 +17,7 @@ pub struct Done {
     pub observations: u32,
     /// How often the parent took longer than the registration delay.
     pub late_registrations: u32,
-    /// The rollovers that came to their end, by what plans call them, and how many of each.
+    /// The rollovers that were begun, by what plans call them, and how many of each.
     pub rollovers: BTreeMap<String, u32>,
     /// How often the signer stood still.
     pub outages: u32,
@@ -57,7 +57,7 @@ impl Done {
         self.late_registrations = self.late_registrations.saturating_add(1);
     }
 
-    /// A rollover came to its end.
+    /// A rollover was begun.
     pub fn rollover(&mut self, title: &str) {
         *self.rollovers.entry(title.to_owned()).or_insert(0) += 1;
     }

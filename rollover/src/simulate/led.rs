@@ -10,7 +10,7 @@ use super::authority::{Authority, Beginning, RrsetName};
 use super::chance::Chance;
 use super::clock::{Clock, Lapse, Moment};
 use super::life::{Followed, Life, LifeError};
-use super::operator::{Due, Operator, Turn};
+use super::operator::{Begun, Due, Operator, Turn};
 use super::population::Population;
 use super::records::ZoneRecords;
 use super::servers::Records;
@@ -34,6 +34,8 @@ pub struct Led<'a> {
     pub truth: Figures,
     /// When the next steps could be taken.
     pub due: Due,
+    /// What was begun.
+    pub begun: Begun,
     /// The records.
     pub records: ZoneRecords,
     /// What was seen at the parent.
@@ -50,6 +52,7 @@ impl<'a> Led<'a> {
             figures: Figures::of(life.policy),
             truth: life.truth.clone(),
             due: Due::default(),
+            begun: Begun::default(),
             records: ZoneRecords::new(life.keys.clone()),
             evidence: Vec::new(),
         }

@@ -32,7 +32,7 @@ pub use life::{Followed, Life, LifeError, simulate_life};
 pub use of_schedule::simulate_schedule;
 pub use records::{ObeyError, taken_over};
 pub use reenact::{NotPlayed, Reenactment, reenact};
-pub use report::{Happened, HeldChain, Incident, Report};
+pub use report::{Happened, HeldChain, Incident, MOST_INCIDENTS, Report};
 pub use validator::Why;
 
 /// How a simulation is set up.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use key_metadata::{Span, Time};
+use key_metadata::{KeyId, Span, Time};
 
 use super::authority::{Given, RrsetName};
 use super::clock::Lapse;
@@ -44,6 +44,13 @@ impl Due {
         let due = self.0.remove(name(plan, step));
         now.since(due.map_or(now, |due| due))
     }
+}
+
+/// The keys of rollovers that were begun: those that come, and those that leave without others.
+#[derive(Debug, Default)]
+pub struct Begun {
+    coming: BTreeSet<KeyId>,
+    leaving: BTreeSet<KeyId>,
 }
 
 fn name<'p>(plan: &'p Plan, step: &PlannedStep) -> &'p str {
@@ -92,11 +99,6 @@ impl Operator {
                 Actor::Tool | Actor::Person => false,
             };
             if is_done {
-                let others = plan.steps.iter().filter(|other| other.rollover == step.rollover);
-                let rollover = plan.rollovers.iter().find(|known| known.number == step.rollover);
-                if let (1, Some(rollover)) = (others.count(), rollover) {
-                    world.done().rollover(&rollover.title);
-                }
                 return Ok(Turn::Done(now.after(world.chance.up_to(SOON).span())));
             }
             waiting.insert(step.rollover);
@@ -118,6 +120,27 @@ impl Operator {
         let wait = world.chance.up_to(Lapse::from(most).percent(50)).span();
         now.after(wait).after(Span::from_seconds(1))
     }
+}
+
+/// Counts a rollover with the first step of its keys after they were made: what is left of it may be called otherwise in later plans.
+fn begin(led: &mut Led<'_>, world: &mut World, (plan, step): (&Plan, &PlannedStep)) {
+    let rollover = plan
+        .rollovers
+        .iter()
+        .find(|rollover| rollover.number == step.rollover);
+    let (Some(rollover), false) = (rollover, matches!(step.act, Act::Generate | Act::Destroy)) else {
+        return;
+    };
+    let (keys, begun) = match rollover.to.is_empty() {
+        true => (&rollover.from, &mut led.begun.leaving),
+        false => (&rollover.to, &mut led.begun.coming),
+    };
+    let labels = keys.iter().map(|key| plan.schedule.key_label(*key));
+    let keys: BTreeSet<_> = labels.filter_map(|label| led.records.labelled(label)).collect();
+    if !keys.is_empty() && keys.is_disjoint(begun) {
+        world.done().rollover(&rollover.title);
+    }
+    begun.extend(keys);
 }
 
 /// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted.
@@ -157,6 +180,7 @@ fn take(
     let made = led.records.obey((plan, step), now, &mut world.chance)?;
     world.keys.extend(made);
     world.done().step(led.due.late(plan, step, now));
+    begin(led, world, (plan, step));
     world.tell(moment, plan.schedule.cause_name(step.cause));
     for name in RrsetName::all(RRSETS) {
         let records = led.records.wanted(name);

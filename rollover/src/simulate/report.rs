@@ -8,6 +8,9 @@ use serde::Serialize;
 use super::done::Done;
 use super::validator::Why;
 
+/// So many incidents are told of, and no more are counted: more of them tell nothing more.
+pub const MOST_INCIDENTS: usize = 200;
+
 /// What happened in a simulation, and what went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -56,7 +56,7 @@ impl Wishes {
                 if about.is_empty() {
                     continue;
                 }
-                world.tell(world.clock.moment(now), format!("wanted: {:?}", wish.goal));
+                world.tell(world.clock.moment(now), format!("wanted: {}", words(&wish.goal)));
                 if let Goal::Lost(..) = wish.goal {
                     about
                         .iter()
@@ -72,6 +72,17 @@ impl Wishes {
             let fulfilled = |about: &BTreeSet<KeyId>| about.is_disjoint(&active);
             wish.goal == Goal::Insecure || !wish.about.as_ref().is_some_and(fulfilled)
         });
+    }
+}
+
+fn words(goal: &Goal) -> String {
+    match goal {
+        Goal::Roll(role) => format!("another {role}"),
+        Goal::Compromised(role) => format!("another {role}: somebody else has it"),
+        Goal::Lost(role, _) => format!("another {role}: nobody has it any more"),
+        Goal::Algorithm(spec) => format!("the algorithm {}", spec.algorithm()),
+        Goal::Insecure => "no signatures any more".to_owned(),
+        Goal::Abandon => "the way back".to_owned(),
     }
 }
 

@@ -10,14 +10,11 @@ use super::chance::Chance;
 use super::clock::{Clock, Lapse, Moment};
 use super::done::Done;
 use super::follower::{AnchorState, Anchors, Looked, query_interval, retry_time};
-use super::report::{Happened, HeldChain, Incident, Report};
+use super::report::{Happened, HeldChain, Incident, MOST_INCIDENTS, Report};
 use super::resolver::{Occasion, Resolver, Trust};
 use super::servers::Records;
 use super::validator::{Chain, Security, Why, judge_by_anchors};
 use crate::schedule::KeyIndex;
-
-/// More of them tell nothing more.
-const MOST_INCIDENTS: usize = 200;
 
 /// Of a hundred resolvers, those that ask when something changes.
 const LOOKERS: u64 = 50;
