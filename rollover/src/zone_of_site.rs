@@ -7,7 +7,8 @@ use key_metadata::observed::DsAnswer;
 use key_metadata::store::read_bytes_if_there;
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
-    Algorithm, Intentions, KeptGoal, Observations, Policy, Role, SiteFolder, Span, Time, ZoneKeys, ZoneName,
+    Advice, Algorithm, Intentions, KeptGoal, Observations, Policy, Role, SiteFolder, Span, Time, ZoneKeys,
+    ZoneName,
 };
 use rollover::decided::{decided, goal, is_reached};
 use rollover::margin::margins;
@@ -276,6 +277,7 @@ pub fn no_plan(error: PlanError) -> Failure {
                 .take(4)
                 .fold(failure, |failure, more| failure.because(more.tell(schedule)))
         }
+        PlanError::NobodySigns { .. } => Failure::of(Exit::SaysNo, &error).hint(error.hint()),
         PlanError::Infeasible { .. }
         | PlanError::NoKeys
         | PlanError::NotActive { .. }

@@ -8,7 +8,7 @@ use key_metadata::{
     PublicKey, Role, Span, Step, Time, ZoneKeys,
 };
 use rollover::plan::{Act, Plan};
-use rollover::planner::{Request, plan};
+use rollover::planner::{Goal, Request, plan};
 
 /// Resign 2 h, Dprp 1 h, TTLkey 1 h, TTLsig 1 d, DprpP 1 h, TTLds 1 d, Dreg 2 d, Psafe and Rsafe 1 h.
 fn small_tld() -> Policy {
@@ -206,6 +206,29 @@ fn a_csk_is_not_active_before_its_ds_may_be_there() {
         begins(&csk.ds).since(begins(&csk.dnskey)).seconds(),
         (2 + 1 + 24) * 3600
     );
+}
+
+/// Nobody signs the DNSKEY RRset any more until the successor of a lost KSK does: a ZSK that was published just before is in it only then.
+#[test]
+fn what_is_published_when_the_ksk_is_lost_waits_for_its_successor() {
+    let (mut keys, ..) = signed();
+    let policy = small_tld();
+    let zsk = make(&mut keys, Role::Zsk, 3, at(0));
+    take(&mut keys, zsk, Step::Publish, at(10));
+    let lost = Goal::Lost(Role::Ksk, at(3600));
+    let plan = plan(&Request {
+        goals: vec![lost, Goal::Roll(Role::Zsk)],
+        ..request(&policy, &keys, at(3601))
+    })
+    .unwrap();
+    let activated = |role: Role| {
+        let mut steps = plan.steps.iter().filter(|step| step.act == Act::Activate);
+        let is_of = |key: &rollover::schedule::KeyIndex| plan.schedule.keys[key.0].role == role;
+        steps.find(|step| step.keys.iter().any(is_of)).unwrap().at
+    };
+    // Dsgn + Dprp + TTLkey + Psafe after the KSK.
+    let waited = activated(Role::Zsk).since(activated(Role::Ksk));
+    assert_eq!(waited.seconds(), (2 + 1 + 1 + 1) * 3600);
 }
 
 /// After a change of the algorithm the policy may name the old one still, and whoever means to change it may have written the new one before.

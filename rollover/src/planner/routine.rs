@@ -4,7 +4,7 @@ use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Time};
 
 use super::algorithm::KeySet;
 use super::draft::Draft;
-use super::key::{PlannedKey, Stage};
+use super::key::{PlannedKey, Stage, Stamp};
 use super::{Goal, PlanError, Request, followers, past, silences, validators};
 use crate::chain::Validators;
 use crate::schedule::{AlgorithmNumber, CauseIndex, KeyIndex, Silence, Silenced};
@@ -35,6 +35,7 @@ pub fn begin<'a>(request: &'a Request<'a>) -> (Draft<'a>, Time, Vec<Silence>) {
         figures: &request.figures,
         now: request.now,
         outages: request.outages.clone(),
+        unsigned: None,
         keys: past.keys,
         causes,
         rollovers: Vec::new(),
@@ -274,10 +275,28 @@ impl Run<'_, '_> {
                 Some(key) => key,
                 None => self.new_key(role, self.algorithm_of(role, old))?,
             };
-            self.roll(role, (old, new), (target, early), lost.filter(|_| urgent));
+            let lost = lost.filter(|_| urgent);
+            if let Some(since) = lost {
+                self.can_follow(role, (old, new), since)?;
+            }
+            self.roll(role, (old, new), (target, early), lost);
             urgent = false;
         }
         Ok(())
+    }
+
+    /// Whether a key can follow one that nobody has any more. Where that signs everything, nobody can put its successor into the DNSKEY RRset before
+    /// validators go by it: it must have been there.
+    fn can_follow(&self, role: Role, (old, new): (KeyIndex, KeyIndex), since: Time) -> Result<(), PlanError> {
+        let published = self.draft.key(new).stamp(Stage::Published);
+        let signed = |stamp: Stamp| stamp.by(self.draft.figures) <= since;
+        match role {
+            Role::Csk if !published.is_some_and(signed) => Err(PlanError::NobodySigns {
+                zone: self.request.zone.clone(),
+                key: self.draft.key(old).label.clone(),
+            }),
+            Role::Csk | Role::Ksk | Role::Zsk => Ok(()),
+        }
     }
 
     /// When a rollover to `target` has its first step.
@@ -340,6 +359,9 @@ impl Run<'_, '_> {
                 .draft
                 .at(new, Stage::Active)
                 .after(self.request.figures.dsgn.span);
+            if role.signs_dnskey() {
+                self.draft.unsigned((old, new), (since, until));
+            }
             let label = self.draft.key(old).label.clone();
             self.draft.causes.push(format!("{label} is lost"));
             self.silences.push(Silence {
