@@ -277,30 +277,30 @@ impl Search<'_> {
     fn outages(&mut self, versions: &Versions) {
         let (caching, propagation) = (&self.schedule.caching, self.schedule.propagation.zone);
         let signatures = self.schedule.signatures;
-        for silence in &self.schedule.silences {
-            for (rrset, left, ttls, versions) in [
-                (
-                    Rrset::Dnskey,
-                    signatures.dnskey,
-                    &caching.dnskey,
-                    &versions.dnskey,
-                ),
-                (Rrset::Zone, signatures.zone, &caching.zone, &versions.zone),
-            ] {
-                match (silence.of, rrset) {
-                    (Silenced::Dnskey, Rrset::Zone) | (Silenced::Zone, Rrset::Dnskey) => continue,
-                    (Silenced::All | Silenced::Dnskey | Silenced::Zone, _) => {}
-                }
-                let expires = silence.from.after(left);
-                let ttl = ttls
-                    .iter()
-                    .map(|(_, ttl)| *ttl)
-                    .max()
-                    .map_or(Span::from_seconds(0), |ttl| ttl);
-                let held = silence.until.map(|until| until.after(propagation).after(ttl));
+        for (rrset, of, left, ttls, versions) in [
+            (
+                Rrset::Dnskey,
+                Silenced::Dnskey,
+                signatures.dnskey,
+                &caching.dnskey,
+                &versions.dnskey,
+            ),
+            (
+                Rrset::Zone,
+                Silenced::Zone,
+                signatures.zone,
+                &caching.zone,
+                &versions.zone,
+            ),
+        ] {
+            let ttl = ttls.iter().map(|(_, ttl)| *ttl).max();
+            let ttl = ttl.map_or(Span::from_seconds(0), |ttl| ttl);
+            for (from, until) in self.schedule.unsigned(of) {
+                let expires = from.after(left);
+                let held = until.map(|until| until.after(propagation).after(ttl));
                 let is_signed = versions
                     .iter()
-                    .any(|version| !version.signers.is_empty() && version.is_held(silence.from));
+                    .any(|version| !version.signers.is_empty() && version.is_held(from));
                 if is_signed && held.is_none_or(|held| held > expires) {
                     self.found.push(Counterexample {
                         at: expires,
