@@ -406,9 +406,14 @@ impl Run<'_, '_> {
             let followed = self
                 .draft
                 .keys_where(|key| key.role == role && key.at(Stage::Active).is_some_and(|at| at >= after));
+            // What is out of the zone has gone with its algorithm: it is to be destroyed, and nothing else.
+            let same = |new: &KeyIndex| {
+                let (old, new) = (self.draft.key(old), self.draft.key(*new));
+                old.algorithm == new.algorithm || !old.is(Stage::Removed)
+            };
             let next = followed
                 .into_iter()
-                .filter(|new| *new != old)
+                .filter(|new| *new != old && same(new))
                 .min_by_key(|key| self.draft.at(*key, Stage::Active));
             if let Some(new) = next {
                 self.roll(role, (old, new), (after, None), None);
@@ -545,9 +550,11 @@ pub fn coming(keys: &[PlannedKey]) -> Vec<KeyIndex> {
     places.map(|(place, _)| KeyIndex(place)).collect()
 }
 
-/// The algorithm that the zone goes over to: its own DS leads into the zone, and that of another algorithm is not to any more.
+/// The algorithm that the zone goes over to: its own DS leads into the zone, and that of another algorithm is not to, any more or soon.
 fn algorithm_under_way(keys: &[PlannedKey]) -> Option<AlgorithmNumber> {
-    let leads = |key: &&PlannedKey| is_anchored(key) && key.is_in_use() && !is_leaving(key);
+    let leads = |key: &&PlannedKey| {
+        (is_anchored(key) || key.is(Stage::Submitted)) && key.is_in_use() && !is_leaving(key)
+    };
     let mut new = keys.iter().filter(leads).map(|key| key.algorithm);
     let number = new.next().filter(|number| new.all(|other| other == *number))?;
     let stays = |key: &&PlannedKey| key.algorithm != number && key.is(Stage::Active) && key.is_in_use();
