@@ -7,7 +7,7 @@ use clap::Args;
 use cli::{Exit, Failure, JsonList, Outcome, Output, Progress, ReportArguments, SiteArguments, shell_word};
 use key_metadata::policy::{AlgorithmRollover, TrustAnchor};
 use key_metadata::timing::Figures;
-use key_metadata::{Policy, Span, Time, ZoneKeys, ZoneName};
+use key_metadata::{KeptGoal, Policy, Role, Span, Time, ZoneKeys, ZoneName};
 use rollover::chain::Validators;
 use rollover::decided::goal;
 use rollover::planner::{Goal, PlanError};
@@ -35,13 +35,13 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lives: u32,
     /// How many resolvers ask
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     resolvers: u32,
     /// How late each step is taken, at most; 365d at most
     #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = really::up_to_a_year)]
     delays: Span,
     /// How often the signer stands still in that time, on average, each time no longer than its signatures can bear
-    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=200))]
     outages: u32,
     /// What is really so, whatever the policy has that plans go by: TTLds, TTLkey, TTLsig, Dprp, DprpP, Dreg or Dsgn, each 365d at most
     #[arg(long, value_name = "FIGURE=SPAN")]
@@ -89,7 +89,9 @@ impl Arguments {
             .parse()
             .map_err(|error| Failure::of(Exit::Failed, &error))?;
         let since: Time = SINCE.parse().map_err(|error| Failure::of(Exit::Failed, &error))?;
-        let mut life = self.life(&policy, &zone, since);
+        let goals = self.wishes.goals()?;
+        goals.iter().try_for_each(|goal| self.is_for(*goal, &policy))?;
+        let mut life = self.life(&policy, (&zone, since), &goals);
         let mut told = Told::new(&life, self.lives);
         let mut list = JsonList::new("lives");
         let days = u64::from(self.lives) * u64::from(self.years * DAYS_A_YEAR);
@@ -124,17 +126,48 @@ impl Arguments {
             true => list.end(output)?,
             false => output.result(told.all(&life))?,
         }
-        match told.failure(&self.policy, &self.really) {
+        match told.failure(&self.policy, &self.remedies(&policy)) {
             Some(failure) => Err(failure),
             None => Ok(()),
         }
     }
 
-    fn life<'a>(&'a self, policy: &'a Policy, zone: &'a ZoneName, since: Time) -> Life<'a> {
+    /// Refuses what would never be begun.
+    fn is_for(&self, goal: KeptGoal, policy: &Policy) -> Outcome {
+        let name = &self.policy;
+        let nothing = |what: String| Err(Failure::new(Exit::Usage, what));
+        match goal {
+            KeptGoal::Roll { role } | KeptGoal::Compromised { role } | KeptGoal::Lost { role }
+                if policy.key(role).is_none() =>
+            {
+                nothing(format!("{name} has no {role}"))
+            }
+            KeptGoal::Algorithm { algorithm, .. }
+                if Role::ALL
+                    .into_iter()
+                    .filter_map(|role| policy.key(role))
+                    .all(|key| key.algorithm == algorithm) =>
+            {
+                nothing(format!("the keys of {name} are {algorithm} already"))
+            }
+            KeptGoal::Roll { .. }
+            | KeptGoal::Compromised { .. }
+            | KeptGoal::Lost { .. }
+            | KeptGoal::Algorithm { .. }
+            | KeptGoal::Insecure
+            | KeptGoal::Abandon => Ok(()),
+        }
+    }
+
+    fn life<'a>(
+        &'a self,
+        policy: &'a Policy,
+        (zone, since): (&'a ZoneName, Time),
+        goals: &[KeptGoal],
+    ) -> Life<'a> {
         let length = self.years * DAYS_A_YEAR * DAY;
         let mut truth = Figures::of(policy);
         self.really.iter().for_each(|really| really.is_so(&mut truth));
-        let goals = self.wishes.goals();
         let share = length
             / (u32::try_from(goals.len())
                 .map_or(u32::MAX, |count| count)
@@ -169,6 +202,17 @@ impl Arguments {
             followed,
             validators,
         }
+    }
+
+    /// What would be in the policy if it were for this world.
+    fn remedies(&self, policy: &Policy) -> Vec<String> {
+        let figures = Figures::of(policy);
+        let differ = self.really.iter().filter(|really| really.differs(&figures));
+        let mut remedies: Vec<_> = differ.map(Really::remedy).collect();
+        if self.rfc5011 && policy.trust_anchor == TrustAnchor::None {
+            remedies.push("trust-anchor: rfc5011".to_owned());
+        }
+        remedies
     }
 
     fn setting(&self, seed: u64) -> Setting {

@@ -7,8 +7,8 @@ use key_metadata::observed::DsAnswer;
 use key_metadata::store::read_bytes_if_there;
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
-    Advice, Algorithm, Intentions, KeptGoal, Observations, Policy, Role, SiteFolder, Span, Time, ZoneKeys,
-    ZoneName,
+    Advice, Algorithm, Intentions, KeptGoal, KeySpec, Observations, Policy, Role, SiteFolder, Span, Time,
+    ZoneKeys, ZoneName,
 };
 use rollover::decided::{decided, goal, is_reached};
 use rollover::margin::margins;
@@ -64,18 +64,19 @@ fn outage(text: &str) -> Result<(Time, Time), String> {
 
 impl Wishes {
     /// What is wanted, as it is kept.
-    pub fn goals(&self) -> Vec<KeptGoal> {
+    pub fn goals(&self) -> Outcome<Vec<KeptGoal>> {
         let of =
             |roles: &[Role], goal: fn(Role) -> KeptGoal| roles.iter().copied().map(goal).collect::<Vec<_>>();
         let mut goals = of(&self.roll, |role| KeptGoal::Roll { role });
         goals.extend(of(&self.compromise, |role| KeptGoal::Compromised { role }));
         goals.extend(of(&self.lose, |role| KeptGoal::Lost { role }));
-        goals.extend(self.algorithm.map(|algorithm| KeptGoal::Algorithm {
-            algorithm,
-            bits: self.bits,
-        }));
+        if let Some(algorithm) = self.algorithm {
+            KeySpec::new(algorithm, self.bits).map_err(|error| Failure::of(Exit::Usage, &error))?;
+            let bits = self.bits;
+            goals.push(KeptGoal::Algorithm { algorithm, bits });
+        }
         goals.extend(self.insecure.then_some(KeptGoal::Insecure));
-        goals
+        Ok(goals)
     }
 
     /// The options that say the same.

@@ -90,7 +90,7 @@ pub enum Goal {
 #[non_exhaustive]
 pub enum PlanError {
     /// A lifetime that is shorter than a rollover.
-    #[error("keys.{role}.lifetime: {lifetime} is shorter than a rollover takes: {least}")]
+    #[error("keys.{}.lifetime: {lifetime} is shorter than a rollover takes: {least}", role.to_string().to_lowercase())]
     Infeasible {
         /// Whose.
         role: Role,
@@ -342,7 +342,8 @@ impl Advice for PlanError {
         Some(match self {
             Self::Infeasible { role, least, .. } => {
                 format!(
-                    "make keys.{role}.lifetime {} at least, or its waits shorter ({})",
+                    "make keys.{}.lifetime {} at least, or its waits shorter ({})",
+                    role.to_string().to_lowercase(),
                     least.total(),
                     Equation::X1
                 )

@@ -63,7 +63,8 @@ pub enum LifeError {
     Obey(#[from] ObeyError),
     /// Keys that live so short that there is no end of it.
     #[error(
-        "keys.{role}.lifetime: {lifetime} makes {rollovers} rollovers in that time; {MOST_ROLLOVERS} at most are simulated"
+        "keys.{}.lifetime: {lifetime} makes {rollovers} rollovers in that time; {MOST_ROLLOVERS} at most are simulated",
+        role.to_string().to_lowercase()
     )]
     Busy {
         /// Whose lifetime.
@@ -95,10 +96,10 @@ pub fn simulate_life(
     setting: &Setting,
     progress: &mut dyn FnMut(),
 ) -> Result<Report, LifeError> {
-    check(life)?;
     let mut chance = Chance::of_seed(setting.seed);
     let mut led = Led::new(life);
     let first = led.plan(life.since)?;
+    check(life)?;
     let mut world = led.world(&first, setting, &mut chance);
     led.run(&mut world, &first, progress)?;
     let forgotten = Lapse::from(led.truth.ttl_key.span) + led.truth.dprp.span.into();

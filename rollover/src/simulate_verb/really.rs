@@ -97,6 +97,11 @@ impl Really {
         *(self.known.of)(figures) = Figure::given(self.is, format!("--really {self}"));
     }
 
+    /// Whether it is not so among the figures.
+    pub fn differs(&self, figures: &Figures) -> bool {
+        (self.known.of)(&mut figures.clone()).span != self.is
+    }
+
     /// What a policy would have where it had that.
     pub fn remedy(&self) -> String {
         format!("{}: {}", self.known.field, self.is)

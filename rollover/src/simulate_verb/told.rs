@@ -4,8 +4,6 @@ use cli::{Exit, Failure};
 use key_metadata::timing::{Figure, Figures};
 use rollover::simulate::{Done, Followed, Happened, Incident, Life, MOST_INCIDENTS, Report};
 
-use super::really::Really;
-
 /// What happened last before an incident.
 const BEFORE: usize = 3;
 
@@ -106,7 +104,7 @@ impl Told {
         rows.push((
             "steps",
             format!(
-                "{}, the latest {} after it could be taken; seen at the parent: {}",
+                "{}, the latest {} after it could be taken; seen of the parent: {}",
                 done.steps, done.latest, done.observations
             ),
         ));
@@ -114,14 +112,13 @@ impl Told {
         rows.extend(rollovers.map(|(title, count)| ("begun", format!("{count} x {title}"))));
         let longest = match done.outages {
             0 => String::new(),
-            _ => format!(", the longest for {}", done.longest_outage),
+            _ => format!(", the longest {}", done.longest_outage),
         };
         rows.push((
             "trouble",
             format!(
-                "the signer stood still {}{longest}; the parent took longer than Dreg {}",
-                times(u64::from(done.outages)),
-                times(u64::from(done.late_registrations))
+                "outages of the signer: {}{longest}; DS later than Dreg: {}",
+                done.outages, done.late_registrations
             ),
         ));
         let followers = match self.followers {
@@ -158,19 +155,18 @@ impl Told {
     }
 
     /// What the check says.
-    pub fn failure(&self, policy: &str, really: &[Really]) -> Option<Failure> {
-        let failure = match (self.bad, self.lives) {
+    pub fn failure(&self, policy: &str, remedies: &[String]) -> Option<Failure> {
+        let what = match (self.bad, self.lives) {
             (0, _) => return None,
-            (_, 1) => Failure::new(Exit::SaysNo, format!("{policy}: a resolver was without a chain")),
-            (bad, lives) => Failure::new(
-                Exit::SaysNo,
-                format!("{policy}: in {bad} of {lives} lives a resolver was without a chain"),
+            (_, 1) => format!("{policy}: a resolver was without a chain"),
+            (bad, _) => format!(
+                "{policy}: in {bad} of {} lives a resolver was without a chain",
+                self.told
             ),
         };
-        let remedies: Vec<_> = really.iter().map(Really::remedy).collect();
-        Some(failure.hint(match remedies.is_empty() {
-            false => format!("let the policy have what is so: {}", remedies.join(", ")),
-            true => format!("hold the policy against the equations: keyrite-rollover lint {policy}"),
+        Some(Failure::new(Exit::SaysNo, what).hint(match remedies {
+            [] => "all that led to it: the command after 'again', with --json".to_owned(),
+            remedies => format!("let the policy have what is so: {}", remedies.join(", ")),
         }))
     }
 }
@@ -234,7 +230,6 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 
 fn times(count: u64) -> String {
     match count {
-        0 => "never".to_owned(),
         1 => "once".to_owned(),
         2 => "twice".to_owned(),
         count => format!("{count} times"),
