@@ -231,6 +231,21 @@ fn what_is_published_when_the_ksk_is_lost_waits_for_its_successor() {
     assert_eq!(waited.seconds(), (2 + 1 + 1 + 1) * 3600);
 }
 
+/// A ZSK takes over in the second in which a KSK is published that was made within the minute before.
+#[test]
+fn what_is_done_in_one_second_is_not_taken_apart() {
+    let (mut keys, _, old) = signed();
+    let policy = small_tld();
+    let zsk = make(&mut keys, Role::Zsk, 3, at(0));
+    take(&mut keys, zsk, Step::Publish, at(10));
+    let then = 10 * 3600;
+    let ksk = make(&mut keys, Role::Ksk, 4, at(then));
+    take(&mut keys, ksk, Step::Publish, at(then + 56));
+    take(&mut keys, zsk, Step::Activate, at(then + 56));
+    take(&mut keys, old, Step::Retire, at(then + 56));
+    planned(&policy, &keys, at(then + 57), Vec::new());
+}
+
 /// After a change of the algorithm the policy may name the old one still, and whoever means to change it may have written the new one before.
 #[test]
 fn a_rollover_keeps_the_algorithm_of_its_key_whatever_the_policy_names() {

@@ -168,6 +168,12 @@ fn changes(
             })
         };
         let length = (1..).find(|place| !is_of_it(*place)).map_or(1, |length| length);
+        // What was done at one time is not taken apart: it may be two halves of one step.
+        let at = |place: usize| events.get(place).map(|(at, ..)| *at);
+        let length = match at(length) {
+            Some(next) if next > *began => events.iter().take_while(|(at, ..)| *at < next).count(),
+            Some(_) | None => length,
+        };
         let (change, rest) = events.split_at(length);
         events = rest;
         Some(change)

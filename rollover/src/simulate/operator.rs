@@ -143,30 +143,45 @@ fn begin(led: &mut Led<'_>, world: &mut World, (plan, step): (&Plan, &PlannedSte
     begun.extend(keys);
 }
 
-/// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted.
+/// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted, and with it what else is seen of the same rollover.
 fn observe(led: &mut Led<'_>, world: &mut World, (plan, step): (&Plan, &PlannedStep), now: Time) -> bool {
-    let labels = step.keys.iter().map(|key| plan.schedule.key_label(*key));
-    let seen: Vec<_> = labels
-        .filter_map(|label| {
-            let key = led.records.labelled(label)?;
-            let place = led.records.place(key)?;
-            let given = world
-                .authority
-                .given(RrsetName::Ds, place, world.clock.moment(now));
-            let stage = match (step.act, given) {
-                (Act::SeeDs, Given::Everywhere) => Stage::Registered,
-                (Act::SeeNoDs, Given::Nowhere) => Stage::DsGone,
-                (_, Given::Everywhere | Given::Here | Given::Nowhere) => return None,
-            };
-            Some(Evidence { key, stage, at: now })
-        })
+    let Some(seen) = look(led, world, (plan, step), now) else {
+        return false;
+    };
+    let others = plan.steps.iter();
+    let others = others.filter(|other| other.rollover == step.rollover && other.act == step.act);
+    let also = others.filter(|other| other.number != step.number);
+    let also: Vec<_> = also
+        .filter_map(|other| look(led, world, (plan, other), now))
+        .flatten()
         .collect();
-    let is_seen = seen.len() == step.keys.len();
-    if is_seen {
-        led.evidence.extend(seen);
-        world.done().observation();
-    }
-    is_seen
+    led.evidence.extend(seen.into_iter().chain(also));
+    world.done().observation();
+    true
+}
+
+/// What a step waits to see, where all of it is so.
+fn look(
+    led: &Led<'_>,
+    world: &World,
+    (plan, step): (&Plan, &PlannedStep),
+    now: Time,
+) -> Option<Vec<Evidence>> {
+    let labels = step.keys.iter().map(|key| plan.schedule.key_label(*key));
+    let seen = labels.map(|label| {
+        let key = led.records.labelled(label)?;
+        let place = led.records.place(key)?;
+        let given = world
+            .authority
+            .given(RrsetName::Ds, place, world.clock.moment(now));
+        let stage = match (step.act, given) {
+            (Act::SeeDs, Given::Everywhere) => Stage::Registered,
+            (Act::SeeNoDs, Given::Nowhere) => Stage::DsGone,
+            (_, Given::Everywhere | Given::Here | Given::Nowhere) => return None,
+        };
+        Some(Evidence { key, stage, at: now })
+    });
+    seen.collect()
 }
 
 /// Does what a step says; the zone and the parent come to it in their time.
