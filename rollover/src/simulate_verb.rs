@@ -25,22 +25,22 @@ pub struct Arguments {
     /// The policy: the site's or a shipped one by its name, or a file, with a / or .yaml in its name; - is standard input
     #[arg(long, value_name = "NAME|FILE")]
     policy: String,
-    /// How long the zone lives, in years of 365 days
+    /// How long the zone lives, in years of 365 days; 50 at most
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
     years: u32,
     /// What chance begins with: all comes again with the same number
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// How many lives, one after the other, each with the next seed
+    /// How many lives, one after the other, each with the next seed; 1000000 at most
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lives: u32,
-    /// How many resolvers ask
+    /// How many resolvers ask; 500 at most
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     resolvers: u32,
     /// How late each step is taken, at most; 365d at most
     #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = really::up_to_a_year)]
     delays: Span,
-    /// How often the signer stands still in that time, on average, each time no longer than its signatures can bear
+    /// How often the signer stands still in that time, on average, each time no longer than its signatures can bear; 200 at most
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=200))]
     outages: u32,
     /// What is really so, whatever the policy has that plans go by: TTLds, TTLkey, TTLsig, Dprp, DprpP, Dreg or Dsgn, each 365d at most
@@ -50,9 +50,9 @@ pub struct Arguments {
     #[arg(long)]
     rfc5011: bool,
     #[command(flatten)]
-    wishes: Wishes,
-    #[command(flatten)]
     report: ReportArguments,
+    #[command(flatten, next_help_heading = "Wanted in the middle of the time")]
+    wishes: Wishes,
 }
 
 /// A life with what it is called again by, as `--json` prints it.

@@ -58,8 +58,16 @@ impl<'a> Led<'a> {
         }
     }
 
-    /// The plan as of now. It reaches as far as two rollovers take, so that the next step is in it.
+    /// The plan as of now. What has to wait until something else has ended is asked for again then, as the hint says.
     pub fn plan(&self, now: Time) -> Result<Plan, PlanError> {
+        match self.planned(now, self.wishes.goals()) {
+            Err(PlanError::UnderWay { .. }) => self.planned(now, Vec::new()),
+            planned => planned,
+        }
+    }
+
+    /// It reaches as far as two rollovers take, so that the next step is in it.
+    fn planned(&self, now: Time, goals: Vec<Goal>) -> Result<Plan, PlanError> {
         let life = self.life;
         plan(&Request {
             zone: life.zone,
@@ -71,7 +79,7 @@ impl<'a> Led<'a> {
             expires: None,
             now,
             until: now.after(self.reach()).after(self.reach()),
-            goals: self.wishes.goals(),
+            goals,
             outages: self.outages.clone(),
         })
     }
