@@ -398,9 +398,7 @@ impl Run<'_, '_> {
                 && !(key.is(Stage::Removed) && key.is(Stage::Destroyed))
         });
         for old in left {
-            let leaves = [Stage::Retired, Stage::DsWithdrawn, Stage::PostActive]
-                .map(|stage| self.draft.key(old).at(stage));
-            let Some(after) = leaves.into_iter().flatten().min() else {
+            let Some(after) = left_at(self.draft.key(old)) else {
                 continue;
             };
             let followed = self
@@ -454,7 +452,11 @@ impl Run<'_, '_> {
         // One that leaves for another of the same algorithm leaves by itself.
         let left = |key: &PlannedKey| {
             let followed = |other: &PlannedKey| {
-                stays(other) && other.role == key.role && other.algorithm == key.algorithm
+                let took_over = other.at(Stage::Active) >= left_at(key);
+                other.label != key.label
+                    && (stays(other) || took_over)
+                    && other.role == key.role
+                    && other.algorithm == key.algorithm
             };
             is_old(key) && !(is_leaving(key) && self.draft.keys.iter().any(followed))
         };
@@ -463,6 +465,10 @@ impl Run<'_, '_> {
             signers: self.draft.keys_where(|key| left(key) && key.role.signs_zone()),
         };
         if old.anchors.is_empty() && old.signers.is_empty() {
+            // Those that are there leave without it.
+            if self.draft.keys.iter().any(is_old) {
+                return Ok(());
+            }
             return Err(PlanError::SameAlgorithm {
                 zone: self.request.zone.clone(),
                 algorithm: number.to_string(),
@@ -548,6 +554,12 @@ pub fn coming(keys: &[PlannedKey]) -> Vec<KeyIndex> {
     };
     let places = keys.iter().enumerate().filter(|(_, key)| is_coming(key));
     places.map(|(place, _)| KeyIndex(place)).collect()
+}
+
+/// When another key took over from it.
+fn left_at(key: &PlannedKey) -> Option<Time> {
+    let leaves = [Stage::Retired, Stage::DsWithdrawn, Stage::PostActive].map(|stage| key.at(stage));
+    leaves.into_iter().flatten().min()
 }
 
 /// The algorithm that the zone goes over to: its own DS leads into the zone, and that of another algorithm is not to, any more or soon.

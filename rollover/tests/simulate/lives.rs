@@ -1,7 +1,7 @@
 //! Zones that live for years.
 
 use key_metadata::timing::Figures;
-use key_metadata::{Policy, Role, Span, Time, ZoneKeys, ZoneName};
+use key_metadata::{Algorithm, KeySpec, Policy, Role, RolloverMethod, Span, Time, ZoneKeys, ZoneName};
 use rollover::chain::Validators;
 use rollover::planner::Goal;
 use rollover::simulate::{Followed, Life, LifeError, Report, Setting, simulate_life, taken_over};
@@ -203,5 +203,35 @@ fn who_follows_the_keys_follows_them_where_the_policy_is_for_that() {
         let report = lived(&life, 1);
         assert_eq!(report.incidents.is_empty(), is_safe, "{name}");
         assert_eq!(report.followers, 3);
+    }
+}
+
+/// A KSK that had left for another of its algorithm, and waited to be destroyed, was to be retired with that one: and was in the zone again.
+#[test]
+fn a_key_that_has_left_does_not_come_back_with_an_algorithm() {
+    let zone = example();
+    let mut policy = policy("small-tld");
+    for (key, rollover) in [
+        (&mut policy.keys.ksk, RolloverMethod::DoubleDs),
+        (&mut policy.keys.zsk, RolloverMethod::PrePublication),
+    ] {
+        let key = key.as_mut().unwrap();
+        (key.rollover, key.standby) = (Some(rollover), 1);
+    }
+    policy.keys.ksk.as_mut().unwrap().lifetime = days(23);
+    policy.dnskey_ttl = "6h".parse().unwrap();
+    policy.signatures.resign = days(0);
+    policy.parent.registration_delay = days(0);
+    policy.safety.publish = days(0);
+    policy.safety.retire = "6h".parse().unwrap();
+    let algorithm = Goal::Algorithm(KeySpec::new(Algorithm::Ed25519, None).unwrap());
+    for seed in [2, 46] {
+        let life = Life {
+            wishes: vec![(time("2026-03-20T00:00:00Z"), algorithm)],
+            delays: days(7),
+            ..quiet(&zone, &policy, 120)
+        };
+        let report = lived(&life, seed);
+        assert_eq!(report.incidents, [], "seed {seed}");
     }
 }
