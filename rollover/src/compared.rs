@@ -120,7 +120,7 @@ impl WhatIfArguments {
         let until = now.after(self.span);
         let as_it_is = zone.plan(&[], &Trials::default(), now, until).map_err(no_plan)?;
         let what_if = zone
-            .plan(&self.wishes.goals(), &self.trials, now, until)
+            .plan(&self.wishes.goals()?, &self.trials, now, until)
             .map_err(|error| no_plan(error).within("what is asked for is not safe"))?;
         let differences = Outline::of(&as_it_is).differences(&Outline::of(&what_if));
         told(&[(zone.name.to_string(), differences)], &self.report, output)?;

@@ -1,18 +1,16 @@
 //! `lint`: whether zones can be run by policies.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
-use key_metadata::policy::{PolicyError, SHIPPED};
-use key_metadata::store::{LARGEST_FILE, StoreError};
+use key_metadata::policy::PolicyError;
 use key_metadata::timing::Wait;
-use key_metadata::{Policy, PolicyName, Role, RolloverMethod, SiteFolder, Span};
+use key_metadata::{Policy, Role, RolloverMethod, Span};
 use rollover::lint::{Finding, Severity, absolute, least_lifetime, lint};
 use serde::Serialize;
+
+use crate::named_policy::{named, site_for};
 
 /// The options of `lint`.
 #[derive(Args)]
@@ -85,11 +83,9 @@ impl Arguments {
     }
 
     fn linted(&self, arguments: &SiteArguments) -> Outcome<Vec<Linted>> {
-        // Shipped policies and files can be looked at where no site is.
-        let site = if self.policies.is_empty() || arguments.site.join("site.yaml").exists() {
-            Some(arguments.open()?)
-        } else {
-            None
+        let site = match self.policies.is_empty() {
+            true => Some(arguments.open()?),
+            false => site_for(arguments)?,
         };
         let of_zones = || -> BTreeSet<String> {
             let zones = site.iter().flat_map(|site| site.site().zones.values());
@@ -99,56 +95,12 @@ impl Arguments {
             [] => of_zones().into_iter().collect(),
             named => named.to_vec(),
         };
-        names.into_iter().map(|name| one(name, site.as_ref())).collect()
+        let linted = names.into_iter().map(|name| {
+            let policy = named(&name, site.as_ref())?;
+            Ok(Linted::new(name, policy))
+        });
+        linted.collect()
     }
-}
-
-/// A policy by its name, or by the path of a file.
-fn one(name: String, site: Option<&SiteFolder>) -> Outcome<Linted> {
-    let is_file = name == "-" || name.contains('/') || name.ends_with(".yaml");
-    let policy = if is_file {
-        let text = read(Path::new(&name))
-            .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("cannot read {name}")))?;
-        Policy::from_yaml(&text)
-    } else {
-        let word: PolicyName = name
-            .parse()
-            .map_err(|error| Failure::of(Exit::Usage, &error).within(format!("'{name}' is no policy")))?;
-        match site.map(|site| site.policy(&word)) {
-            Some(Ok(policy)) => Ok(policy),
-            Some(Err(StoreError::Policy { source, .. })) => Err(source),
-            Some(Err(other)) => return Err(other.into()),
-            None => shipped(word)?,
-        }
-    };
-    Ok(Linted::new(name, policy))
-}
-
-fn shipped(name: PolicyName) -> Outcome<Result<Policy, PolicyError>> {
-    let text = SHIPPED.iter().find(|(shipped, _)| *shipped == name.to_string());
-    match text {
-        Some((_, text)) => Ok(Policy::from_yaml(text)),
-        None => {
-            let path = PathBuf::from(format!("policies/{name}.yaml"));
-            Err(StoreError::NoPolicy { name, path }.into())
-        }
-    }
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let most = LARGEST_FILE + 1;
-    let length = if path == Path::new("-") {
-        io::stdin().lock().take(most).read_to_string(&mut text)?
-    } else {
-        File::open(path)?.take(most).read_to_string(&mut text)?
-    };
-    if length as u64 > LARGEST_FILE {
-        return Err(io::Error::other(format!(
-            "it is larger than {LARGEST_FILE} bytes"
-        )));
-    }
-    Ok(text)
 }
 
 impl Linted {

@@ -4,9 +4,11 @@ mod compared;
 mod drawn;
 mod keep;
 mod lint_verb;
+mod named_policy;
 mod observe;
 mod plan_verb;
 mod prove_verb;
+mod simulate_verb;
 mod status_verb;
 mod step_verb;
 mod zone_of_site;
@@ -50,6 +52,8 @@ enum Verb {
     ///
     /// What is looked at, what is taken for granted and what is not looked at is told in docs/rollover-proof.md.
     Prove(Box<prove_verb::Arguments>),
+    /// Let a zone live by a policy for years in a simulated world, and tell which resolver was ever without a chain
+    Simulate(simulate_verb::Arguments),
     #[command(flatten)]
     Document(DocumentVerb),
 }
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
             Verb::Lint(verb) => verb.run(&arguments.site, output),
             Verb::Observe(observe) => observe.run(&arguments.site, output),
             Verb::Prove(verb) => verb.run(&arguments.site, output),
+            Verb::Simulate(verb) => verb.run(&arguments.site, output),
             Verb::Document(verb) => verb.run(Arguments::command(), output),
         }
     })

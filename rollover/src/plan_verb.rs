@@ -36,7 +36,7 @@ impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
         let zones = self.zones.zones(&folder)?;
-        let wishes = self.wishes.goals();
+        let wishes = self.wishes.goals()?;
         self.pictures.check(zones.len())?;
         if self.keep.keep && wishes.is_empty() {
             return Err(Failure::new(Exit::Usage, "there is nothing to keep")

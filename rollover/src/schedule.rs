@@ -209,6 +209,24 @@ impl KeyLanes {
 }
 
 impl Schedule {
+    /// From when until when nothing of that is signed. Silences that overlap or follow each other at once are one: nobody signs between them.
+    pub fn unsigned(&self, of: Silenced) -> Vec<(Time, Option<Time>)> {
+        let silences = self.silences.iter();
+        let silences = silences.filter(|silence| silence.of == Silenced::All || silence.of == of);
+        let mut silences: Vec<_> = silences.map(|silence| (silence.from, silence.until)).collect();
+        silences.sort();
+        let mut merged: Vec<(Time, Option<Time>)> = Vec::new();
+        for (from, until) in silences {
+            match merged.last_mut() {
+                Some((_, last)) if last.is_none_or(|last| from <= last) => {
+                    *last = last.zip(until).map(|(last, until)| last.max(until));
+                }
+                Some(_) | None => merged.push((from, until)),
+            }
+        }
+        merged
+    }
+
     /// Names a cause.
     pub fn cause(&mut self, what: impl Into<String>) -> CauseIndex {
         self.causes.push(what.into());

@@ -7,7 +7,8 @@ use key_metadata::observed::DsAnswer;
 use key_metadata::store::read_bytes_if_there;
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
-    Algorithm, Intentions, KeptGoal, Observations, Policy, Role, SiteFolder, Span, Time, ZoneKeys, ZoneName,
+    Advice, Algorithm, Intentions, KeptGoal, KeySpec, Observations, Policy, Role, SiteFolder, Span, Time,
+    ZoneKeys, ZoneName,
 };
 use rollover::decided::{decided, goal, is_reached};
 use rollover::margin::margins;
@@ -18,7 +19,7 @@ use rollover::schedule::Schedule;
 /// What is wanted beside the policy's rollovers, or tried.
 #[derive(Args, Debug, Default, Clone)]
 pub struct Wishes {
-    /// Replace the key of this role now, whatever its lifetime
+    /// Replace the key of this role, whatever its lifetime
     #[arg(long, value_name = "ROLE")]
     roll: Vec<Role>,
     /// Replace the key of this role: somebody else has it
@@ -63,18 +64,38 @@ fn outage(text: &str) -> Result<(Time, Time), String> {
 
 impl Wishes {
     /// What is wanted, as it is kept.
-    pub fn goals(&self) -> Vec<KeptGoal> {
+    pub fn goals(&self) -> Outcome<Vec<KeptGoal>> {
         let of =
             |roles: &[Role], goal: fn(Role) -> KeptGoal| roles.iter().copied().map(goal).collect::<Vec<_>>();
         let mut goals = of(&self.roll, |role| KeptGoal::Roll { role });
         goals.extend(of(&self.compromise, |role| KeptGoal::Compromised { role }));
         goals.extend(of(&self.lose, |role| KeptGoal::Lost { role }));
-        goals.extend(self.algorithm.map(|algorithm| KeptGoal::Algorithm {
-            algorithm,
-            bits: self.bits,
-        }));
+        if let Some(algorithm) = self.algorithm {
+            KeySpec::new(algorithm, self.bits).map_err(|error| Failure::of(Exit::Usage, &error))?;
+            let bits = self.bits;
+            goals.push(KeptGoal::Algorithm { algorithm, bits });
+        }
         goals.extend(self.insecure.then_some(KeptGoal::Insecure));
-        goals
+        Ok(goals)
+    }
+
+    /// The options that say the same.
+    pub fn options(&self) -> Vec<String> {
+        let of = |option: &str, roles: &[Role]| -> Vec<String> {
+            let option = |role: &Role| [option.to_owned(), role.to_string().to_lowercase()];
+            roles.iter().flat_map(option).collect()
+        };
+        let mut options = of("--roll", &self.roll);
+        options.extend(of("--compromise", &self.compromise));
+        options.extend(of("--lose", &self.lose));
+        if let Some(algorithm) = self.algorithm {
+            options.extend(["--algorithm".to_owned(), algorithm.to_string()]);
+        }
+        if let Some(bits) = self.bits {
+            options.extend(["--bits".to_owned(), bits.to_string()]);
+        }
+        options.extend(self.insecure.then(|| "--insecure".to_owned()));
+        options
     }
 }
 
@@ -257,6 +278,7 @@ pub fn no_plan(error: PlanError) -> Failure {
                 .take(4)
                 .fold(failure, |failure, more| failure.because(more.tell(schedule)))
         }
+        PlanError::NobodySigns { .. } => Failure::of(Exit::SaysNo, &error).hint(error.hint()),
         PlanError::Infeasible { .. }
         | PlanError::NoKeys
         | PlanError::NotActive { .. }

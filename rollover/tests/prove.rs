@@ -198,6 +198,20 @@ fn signatures_must_outlive_caches() {
     };
     schedule.silences = vec![silence(75)];
     assert!(prove(&schedule, &claim()).unwrap().is_ok());
+    // What follows at once, or overlaps, is one silence; an hour of signing between them is enough.
+    let later = |from: u32, hours: u32| rollover::schedule::Silence {
+        from: time(from),
+        until: Some(time(from + hours)),
+        ..silence(0)
+    };
+    for (second, is_safe) in [
+        (later(80, 6), false),
+        (later(85, 1), false),
+        (later(86, 75), true),
+    ] {
+        schedule.silences = vec![silence(75), second];
+        assert_eq!(prove(&schedule, &claim()).unwrap().is_ok(), is_safe, "{second:?}");
+    }
     schedule.silences = vec![silence(76)];
     let found = prove(&schedule, &claim()).unwrap().unwrap_err();
     assert_eq!(

@@ -8,7 +8,7 @@ use key_metadata::{
     PublicKey, Role, Span, Step, Time, ZoneKeys,
 };
 use rollover::plan::{Act, Plan};
-use rollover::planner::{Request, plan};
+use rollover::planner::{Goal, Request, plan};
 
 /// Resign 2 h, Dprp 1 h, TTLkey 1 h, TTLsig 1 d, DprpP 1 h, TTLds 1 d, Dreg 2 d, Psafe and Rsafe 1 h.
 fn small_tld() -> Policy {
@@ -89,6 +89,15 @@ fn signed() -> (ZoneKeys, KeyId, KeyId) {
 
 fn planned(policy: &Policy, keys: &ZoneKeys, now: Time, outages: Vec<(Time, Time)>) -> Plan {
     plan(&Request {
+        outages,
+        ..request(policy, keys, now)
+    })
+    .unwrap()
+}
+
+/// For a day.
+fn request<'a>(policy: &'a Policy, keys: &'a ZoneKeys, now: Time) -> Request<'a> {
+    Request {
         zone: keys.zone(),
         policy_name: "test",
         policy,
@@ -99,9 +108,8 @@ fn planned(policy: &Policy, keys: &ZoneKeys, now: Time, outages: Vec<(Time, Time
         now,
         until: now.after(Span::from_seconds(86_400)),
         goals: Vec::new(),
-        outages,
-    })
-    .unwrap()
+        outages: Vec::new(),
+    }
 }
 
 /// When that is done first.
@@ -198,4 +206,71 @@ fn a_csk_is_not_active_before_its_ds_may_be_there() {
         begins(&csk.ds).since(begins(&csk.dnskey)).seconds(),
         (2 + 1 + 24) * 3600
     );
+}
+
+/// Nobody signs the DNSKEY RRset any more until the successor of a lost KSK does: a ZSK that was published just before is in it only then.
+#[test]
+fn what_is_published_when_the_ksk_is_lost_waits_for_its_successor() {
+    let (mut keys, ..) = signed();
+    let policy = small_tld();
+    let zsk = make(&mut keys, Role::Zsk, 3, at(0));
+    take(&mut keys, zsk, Step::Publish, at(10));
+    let lost = Goal::Lost(Role::Ksk, at(3600));
+    let plan = plan(&Request {
+        goals: vec![lost, Goal::Roll(Role::Zsk)],
+        ..request(&policy, &keys, at(3601))
+    })
+    .unwrap();
+    let activated = |role: Role| {
+        let mut steps = plan.steps.iter().filter(|step| step.act == Act::Activate);
+        let is_of = |key: &rollover::schedule::KeyIndex| plan.schedule.keys[key.0].role == role;
+        steps.find(|step| step.keys.iter().any(is_of)).unwrap().at
+    };
+    // Dsgn + Dprp + TTLkey + Psafe after the KSK.
+    let waited = activated(Role::Zsk).since(activated(Role::Ksk));
+    assert_eq!(waited.seconds(), (2 + 1 + 1 + 1) * 3600);
+}
+
+/// A ZSK takes over in the second in which a KSK is published that was made within the minute before.
+#[test]
+fn what_is_done_in_one_second_is_not_taken_apart() {
+    let (mut keys, _, old) = signed();
+    let policy = small_tld();
+    let zsk = make(&mut keys, Role::Zsk, 3, at(0));
+    take(&mut keys, zsk, Step::Publish, at(10));
+    let then = 10 * 3600;
+    let ksk = make(&mut keys, Role::Ksk, 4, at(then));
+    take(&mut keys, ksk, Step::Publish, at(then + 56));
+    take(&mut keys, zsk, Step::Activate, at(then + 56));
+    take(&mut keys, old, Step::Retire, at(then + 56));
+    planned(&policy, &keys, at(then + 57), Vec::new());
+}
+
+/// After a change of the algorithm the policy may name the old one still, and whoever means to change it may have written the new one before.
+#[test]
+fn a_rollover_keeps_the_algorithm_of_its_key_whatever_the_policy_names() {
+    let (keys, ..) = signed();
+    let mut policy = small_tld();
+    for key in [&mut policy.keys.ksk, &mut policy.keys.zsk].into_iter().flatten() {
+        key.algorithm = Algorithm::RsaSha256;
+        key.bits = Some(3072);
+    }
+    let plan = plan(&Request {
+        until: at(200 * 86_400),
+        ..request(&policy, &keys, at(0))
+    })
+    .unwrap();
+    let made: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| step.act == Act::Generate)
+        .collect();
+    assert_eq!(made.len(), 2);
+    for step in made {
+        let command = step.command.as_deref().unwrap();
+        assert_eq!(
+            command,
+            "keyrite-keyctl generate --zone example --role zsk --algorithm ECDSAP256SHA256"
+        );
+    }
 }

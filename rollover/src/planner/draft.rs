@@ -17,6 +17,8 @@ pub struct Draft<'a> {
     pub now: Time,
     /// When nothing can be done.
     pub outages: Vec<(Time, Time)>,
+    /// When the DNSKEY RRset cannot be signed, its key being lost.
+    pub unsigned: Option<(Time, Time)>,
     /// The keys.
     pub keys: Vec<PlannedKey>,
     /// What makes the changes.
@@ -195,6 +197,10 @@ impl Draft<'_> {
                 by,
                 cause,
             };
+            let stamp = match self.unsigned {
+                Some(unsigned) if stage.is_of_dnskey() => stamp.unsigned(self.figures, unsigned),
+                Some(_) | None => stamp,
+            };
             self.keys[key.0].set(*stage, stamp);
         }
         self.steps.push(PlannedStep {
@@ -219,6 +225,22 @@ impl Draft<'_> {
         let text = format!("{act} {}", labels.join(", "));
         self.causes.push(text);
         CauseIndex(self.causes.len() - 1)
+    }
+
+    /// The DNSKEY RRset stays as it is from one time until the other: nobody has the old key, and only then the new one signs it. What happened to
+    /// others shortly before, or is planned meanwhile, is in it after that.
+    pub fn unsigned(&mut self, (old, new): (KeyIndex, KeyIndex), unsigned: (Time, Time)) {
+        self.unsigned = Some(unsigned);
+        for (place, key) in self.keys.iter_mut().enumerate() {
+            if [old, new].contains(&KeyIndex(place)) {
+                continue;
+            }
+            for stage in Stage::ALL.into_iter().filter(|stage| stage.is_of_dnskey()) {
+                if let Some(stamp) = key.stamp(stage) {
+                    key.set(stage, stamp.unsigned(self.figures, unsigned));
+                }
+            }
+        }
     }
 
     fn past_outages(&self, at: Time) -> Time {

@@ -127,6 +127,22 @@ impl Stage {
         }
     }
 
+    /// Whether it is a change of the DNSKEY RRset.
+    pub const fn is_of_dnskey(self) -> bool {
+        match self {
+            Self::Published | Self::PostActive | Self::Revoked | Self::Removed => true,
+            Self::PreActive
+            | Self::Active
+            | Self::Retired
+            | Self::Generated
+            | Self::Submitted
+            | Self::Registered
+            | Self::DsWithdrawn
+            | Self::DsGone
+            | Self::Destroyed => false,
+        }
+    }
+
     /// When the zone is signed with a change of that time, if nothing is signed for longer than `Dsgn` allows; nothing, where it is.
     pub fn signed_late(self, at: Time, figures: &Figures, outages: &[(Time, Time)]) -> Option<Time> {
         let regular = at.after(figures.dsgn.span);
@@ -179,6 +195,26 @@ impl Stage {
     }
 }
 
+impl Stamp {
+    /// When its effect in the zone was complete, or is to be.
+    pub fn by(self, figures: &Figures) -> Time {
+        self.by.map_or(self.at.after(figures.dsgn.span), |by| by)
+    }
+
+    /// The same where nothing could be signed from one time until the other.
+    #[must_use]
+    pub fn unsigned(self, figures: &Figures, (from, until): (Time, Time)) -> Self {
+        let by = self.by(figures);
+        match from <= by && self.at <= until && by < until {
+            true => Self {
+                by: Some(until),
+                ..self
+            },
+            false => self,
+        }
+    }
+}
+
 impl PlannedKey {
     /// A key that nothing happened to.
     pub const fn new(label: String, role: Role, algorithm: AlgorithmNumber) -> Self {
@@ -225,7 +261,7 @@ impl PlannedKey {
         let in_zone = |stage| {
             self.stamp(stage).map(|stamp: Stamp| Event {
                 from: stamp.from,
-                by: stamp.by.map_or(stamp.at.after(figures.dsgn.span), |by| by),
+                by: stamp.by(figures),
                 cause: stamp.cause,
             })
         };

@@ -90,7 +90,7 @@ pub enum Goal {
 #[non_exhaustive]
 pub enum PlanError {
     /// A lifetime that is shorter than a rollover.
-    #[error("keys.{role}.lifetime: {lifetime} is shorter than a rollover takes: {least}")]
+    #[error("keys.{}.lifetime: {lifetime} is shorter than a rollover takes: {least}", role.to_string().to_lowercase())]
     Infeasible {
         /// Whose.
         role: Role,
@@ -133,6 +133,16 @@ pub enum PlanError {
         zone: ZoneName,
         /// The algorithm.
         algorithm: String,
+    },
+    /// A key that did everything is lost, and no other one was there to follow it.
+    #[error(
+        "{key} of {zone} is lost, and nobody can sign the zone with another key in it before validators ask for that one"
+    )]
+    NobodySigns {
+        /// The zone.
+        zone: ZoneName,
+        /// The key.
+        key: String,
     },
     /// Nothing could be proved.
     #[error(transparent)]
@@ -332,7 +342,8 @@ impl Advice for PlanError {
         Some(match self {
             Self::Infeasible { role, least, .. } => {
                 format!(
-                    "make keys.{role}.lifetime {} at least, or its waits shorter ({})",
+                    "make keys.{}.lifetime {} at least, or its waits shorter ({})",
+                    role.to_string().to_lowercase(),
                     least.total(),
                     Equation::X1
                 )
@@ -346,6 +357,10 @@ impl Advice for PlanError {
             ),
             Self::UnderWay { zone, .. } => format!(
                 "go on (keyrite-rollover step --zone {zone}), or back (keyrite-rollover undo --zone {zone}), and then ask again"
+            ),
+            Self::NobodySigns { zone, .. } => format!(
+                "have the key restored from its backup; or let the zone be insecure before its signatures expire, and sign it anew: \
+                 keyrite-rollover plan --zone {zone} --insecure. With a standby key in the policy there is another way the next time"
             ),
             Self::SameAlgorithm { .. } => "name another algorithm".to_owned(),
             Self::Versions(error) => return error.hint(),
@@ -390,6 +405,7 @@ pub fn coming(keys: &ZoneKeys, now: Time) -> Vec<KeyId> {
 fn past(request: &Request<'_>) -> Past {
     let mut past = Past::of(request.keys, records::one_change(&request.figures), request.now);
     past.sign_late(&request.figures, &request.outages);
+    past.sign_anew(&request.figures, request.now);
     for evidence in &request.evidence {
         let cause = crate::schedule::CauseIndex(past.causes.len());
         let Some(key) = past.keys.iter_mut().find(|key| key.id == Some(evidence.key)) else {

@@ -85,6 +85,28 @@ impl Past {
         }
     }
 
+    /// When a KSK has just ceased to sign, it may have been lost before: what was published meanwhile, and waits, is in the DNSKEY RRset only since its
+    /// successor signs that.
+    pub fn sign_anew(&mut self, figures: &Figures, now: Time) {
+        let ceased = self.keys.iter().filter(|key| key.role.signs_dnskey());
+        let ceased =
+            ceased.filter_map(|key| key.stamp(Stage::PostActive).or_else(|| key.stamp(Stage::Retired)));
+        let Some(last) = ceased.max_by_key(|stamp| stamp.at) else {
+            return;
+        };
+        let signed = last.by(figures);
+        if now >= signed.after(figures.dprp.span).after(figures.ttl_key.span) {
+            return;
+        }
+        for key in self.keys.iter_mut().filter(|key| !key.is(Stage::Active)) {
+            let stamp = key.stamp(Stage::Published).filter(|stamp| stamp.at < last.at);
+            if let Some(stamp) = stamp {
+                let by = Some(stamp.by(figures).max(signed));
+                key.set(Stage::Published, Stamp { by, ..stamp });
+            }
+        }
+    }
+
     /// Enters what happened in one change.
     fn enter(&mut self, change: &[(Time, usize, Stage)], imported: &BTreeSet<usize>) {
         let (Some((from, ..)), Some((at, ..))) = (change.first(), change.last()) else {
@@ -146,6 +168,12 @@ fn changes(
             })
         };
         let length = (1..).find(|place| !is_of_it(*place)).map_or(1, |length| length);
+        // What was done at one time is not taken apart: it may be two halves of one step.
+        let at = |place: usize| events.get(place).map(|(at, ..)| *at);
+        let length = match at(length) {
+            Some(next) if next > *began => events.iter().take_while(|(at, ..)| *at < next).count(),
+            Some(_) | None => length,
+        };
         let (change, rest) = events.split_at(length);
         events = rest;
         Some(change)

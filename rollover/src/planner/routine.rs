@@ -1,10 +1,10 @@
 //! What the policy asks for, role by role, and what is wanted beside it.
 
-use key_metadata::{KeySpec, Role, RolloverMethod, Time};
+use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Time};
 
 use super::algorithm::KeySet;
 use super::draft::Draft;
-use super::key::{PlannedKey, Stage};
+use super::key::{PlannedKey, Stage, Stamp};
 use super::{Goal, PlanError, Request, followers, past, silences, validators};
 use crate::chain::Validators;
 use crate::schedule::{AlgorithmNumber, CauseIndex, KeyIndex, Silence, Silenced};
@@ -35,6 +35,7 @@ pub fn begin<'a>(request: &'a Request<'a>) -> (Draft<'a>, Time, Vec<Silence>) {
         figures: &request.figures,
         now: request.now,
         outages: request.outages.clone(),
+        unsigned: None,
         keys: past.keys,
         causes,
         rollovers: Vec::new(),
@@ -199,6 +200,21 @@ impl Run<'_, '_> {
         Ok(KeyIndex(self.draft.keys.len() - 1))
     }
 
+    /// What the successor of a key is made as, where that is not what the policy says: a rollover within an algorithm keeps it, also where the policy
+    /// names another one, which is gone over to when somebody wants it.
+    fn algorithm_of(&self, role: Role, old: KeyIndex) -> Option<KeySpec> {
+        let old = self.draft.key(old);
+        let of_policy = self.request.policy.key(role)?.algorithm;
+        if AlgorithmNumber(of_policy.number()) == old.algorithm {
+            return None;
+        }
+        let algorithm = Algorithm::from_number(old.algorithm.0).ok()?;
+        let record = old.id.and_then(|id| self.request.keys.key(id));
+        let bits = record.map(|record| record.public_key.bits());
+        let as_it_is = KeySpec::new(algorithm, bits).or_else(|_| KeySpec::new(algorithm, None));
+        old.spec.or(as_it_is.ok())
+    }
+
     /// A role's rollovers, one after the other until the plan's end.
     ///
     /// What goes over to another algorithm is replaced by that.
@@ -257,12 +273,30 @@ impl Run<'_, '_> {
             }
             let new = match successor {
                 Some(key) => key,
-                None => self.new_key(role, None)?,
+                None => self.new_key(role, self.algorithm_of(role, old))?,
             };
-            self.roll(role, (old, new), (target, early), lost.filter(|_| urgent));
+            let lost = lost.filter(|_| urgent);
+            if let Some(since) = lost {
+                self.can_follow(role, (old, new), since)?;
+            }
+            self.roll(role, (old, new), (target, early), lost);
             urgent = false;
         }
         Ok(())
+    }
+
+    /// Whether a key can follow one that nobody has any more. Where that signs everything, nobody can put its successor into the DNSKEY RRset before
+    /// validators go by it: it must have been there.
+    fn can_follow(&self, role: Role, (old, new): (KeyIndex, KeyIndex), since: Time) -> Result<(), PlanError> {
+        let published = self.draft.key(new).stamp(Stage::Published);
+        let signed = |stamp: Stamp| stamp.by(self.draft.figures) <= since;
+        match role {
+            Role::Csk if !published.is_some_and(signed) => Err(PlanError::NobodySigns {
+                zone: self.request.zone.clone(),
+                key: self.draft.key(old).label.clone(),
+            }),
+            Role::Csk | Role::Ksk | Role::Zsk => Ok(()),
+        }
     }
 
     /// When a rollover to `target` has its first step.
@@ -325,6 +359,9 @@ impl Run<'_, '_> {
                 .draft
                 .at(new, Stage::Active)
                 .after(self.request.figures.dsgn.span);
+            if role.signs_dnskey() {
+                self.draft.unsigned((old, new), (since, until));
+            }
             let label = self.draft.key(old).label.clone();
             self.draft.causes.push(format!("{label} is lost"));
             self.silences.push(Silence {
@@ -361,17 +398,20 @@ impl Run<'_, '_> {
                 && !(key.is(Stage::Removed) && key.is(Stage::Destroyed))
         });
         for old in left {
-            let leaves = [Stage::Retired, Stage::DsWithdrawn, Stage::PostActive]
-                .map(|stage| self.draft.key(old).at(stage));
-            let Some(after) = leaves.into_iter().flatten().min() else {
+            let Some(after) = left_at(self.draft.key(old)) else {
                 continue;
             };
             let followed = self
                 .draft
                 .keys_where(|key| key.role == role && key.at(Stage::Active).is_some_and(|at| at >= after));
+            // What is out of the zone has gone with its algorithm: it is to be destroyed, and nothing else.
+            let same = |new: &KeyIndex| {
+                let (old, new) = (self.draft.key(old), self.draft.key(*new));
+                old.algorithm == new.algorithm || !old.is(Stage::Removed)
+            };
             let next = followed
                 .into_iter()
-                .filter(|new| *new != old)
+                .filter(|new| *new != old && same(new))
                 .min_by_key(|key| self.draft.at(*key, Stage::Active));
             if let Some(new) = next {
                 self.roll(role, (old, new), (after, None), None);
@@ -412,7 +452,11 @@ impl Run<'_, '_> {
         // One that leaves for another of the same algorithm leaves by itself.
         let left = |key: &PlannedKey| {
             let followed = |other: &PlannedKey| {
-                stays(other) && other.role == key.role && other.algorithm == key.algorithm
+                let took_over = other.at(Stage::Active) >= left_at(key);
+                other.label != key.label
+                    && (stays(other) || took_over)
+                    && other.role == key.role
+                    && other.algorithm == key.algorithm
             };
             is_old(key) && !(is_leaving(key) && self.draft.keys.iter().any(followed))
         };
@@ -421,6 +465,10 @@ impl Run<'_, '_> {
             signers: self.draft.keys_where(|key| left(key) && key.role.signs_zone()),
         };
         if old.anchors.is_empty() && old.signers.is_empty() {
+            // Those that are there leave without it.
+            if self.draft.keys.iter().any(is_old) {
+                return Ok(());
+            }
             return Err(PlanError::SameAlgorithm {
                 zone: self.request.zone.clone(),
                 algorithm: number.to_string(),
@@ -508,9 +556,17 @@ pub fn coming(keys: &[PlannedKey]) -> Vec<KeyIndex> {
     places.map(|(place, _)| KeyIndex(place)).collect()
 }
 
-/// The algorithm that the zone goes over to: its own DS leads into the zone, and that of another algorithm is not to any more.
+/// When another key took over from it.
+fn left_at(key: &PlannedKey) -> Option<Time> {
+    let leaves = [Stage::Retired, Stage::DsWithdrawn, Stage::PostActive].map(|stage| key.at(stage));
+    leaves.into_iter().flatten().min()
+}
+
+/// The algorithm that the zone goes over to: its own DS leads into the zone, and that of another algorithm is not to, any more or soon.
 fn algorithm_under_way(keys: &[PlannedKey]) -> Option<AlgorithmNumber> {
-    let leads = |key: &&PlannedKey| is_anchored(key) && key.is_in_use() && !is_leaving(key);
+    let leads = |key: &&PlannedKey| {
+        (is_anchored(key) || key.is(Stage::Submitted)) && key.is_in_use() && !is_leaving(key)
+    };
     let mut new = keys.iter().filter(leads).map(|key| key.algorithm);
     let number = new.next().filter(|number| new.all(|other| other == *number))?;
     let stays = |key: &&PlannedKey| key.algorithm != number && key.is(Stage::Active) && key.is_in_use();

@@ -151,15 +151,11 @@ impl<'a> Search<'a> {
                 signed,
             )
         });
-        for silence in &self.schedule.silences {
-            for (held, ttl, signed) in &signed {
-                match (silence.of, signed.rrset) {
-                    (Silenced::Dnskey, Rrset::Zone) | (Silenced::Zone, Rrset::Dnskey) => continue,
-                    (Silenced::All | Silenced::Dnskey | Silenced::Zone, _) => {}
-                }
-                let expires = silence.from.after(signed.left);
-                let until = silence.until.map(|until| until.after(propagation).after(*ttl));
-                if held.is_at(silence.from) && until.is_none_or(|until| until > expires) {
+        for (held, ttl, signed) in &signed {
+            for (from, until) in self.schedule.unsigned(signed.of) {
+                let expires = from.after(signed.left);
+                let until = until.map(|until| until.after(propagation).after(*ttl));
+                if held.is_at(from) && until.is_none_or(|until| until > expires) {
                     self.found.push(Counterexample {
                         at: expires,
                         until,
@@ -184,12 +180,14 @@ impl<'a> Search<'a> {
         [
             Signed {
                 rrset: Rrset::Dnskey,
+                of: Silenced::Dnskey,
                 left: signatures.dnskey,
                 ttls: &caching.dnskey,
                 versions: &versions.dnskey,
             },
             Signed {
                 rrset: Rrset::Zone,
+                of: Silenced::Zone,
                 left: signatures.zone,
                 ttls: &caching.zone,
                 versions: &versions.zone,
@@ -201,6 +199,8 @@ impl<'a> Search<'a> {
 /// An RRset that the zone signs.
 struct Signed<'v> {
     rrset: Rrset,
+    /// What is silent when it is not signed.
+    of: Silenced,
     /// What its RRSIGs have left at least, as long as the signer runs.
     left: Span,
     ttls: &'v [(Time, Span)],

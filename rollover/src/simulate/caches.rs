@@ -2,7 +2,7 @@
 
 use super::authority::{Authority, Choice, Held, RrsetName};
 use super::chance::Chance;
-use super::clock::{Lapse, Moment};
+use super::clock::Moment;
 
 /// The place of a cache among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Caches {
             }
         };
         if let (Keeping::UntilExpiration, Some(expires)) = (keeping, answer.expires) {
-            answer.until = answer.until.min(expires.max(at + Lapse::NONE));
+            answer.until = answer.until.min(expires.max(at));
         }
         if let Some(place) = self
             .caches

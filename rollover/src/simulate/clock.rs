@@ -64,9 +64,7 @@ impl Lapse {
     pub const fn whole_seconds(self) -> Self {
         Self(self.0 - self.0.rem_euclid(1000))
     }
-}
 
-impl Lapse {
     /// Its whole seconds.
     pub fn span(self) -> Span {
         Span::from_seconds(u32::try_from(self.0.max(0) / 1000).map_or(u32::MAX, |seconds| seconds))

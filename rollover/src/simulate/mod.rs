@@ -8,7 +8,9 @@ mod authority;
 mod caches;
 mod chance;
 mod clock;
+mod done;
 mod follower;
+mod led;
 mod life;
 mod of_schedule;
 mod operator;
@@ -21,14 +23,16 @@ mod servers;
 mod signing;
 mod story;
 mod validator;
+mod wishes;
 mod world;
 
 pub use authority::RrsetName;
+pub use done::Done;
 pub use life::{Followed, Life, LifeError, simulate_life};
 pub use of_schedule::simulate_schedule;
 pub use records::{ObeyError, taken_over};
 pub use reenact::{NotPlayed, Reenactment, reenact};
-pub use report::{Happened, HeldChain, Incident, Report};
+pub use report::{Happened, HeldChain, Incident, MOST_INCIDENTS, Report};
 pub use validator::Why;
 
 /// How a simulation is set up.

@@ -1,12 +1,13 @@
 //! Whoever keeps a zone: looks at the plan, does what is due, or waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use key_metadata::{Span, Time};
+use key_metadata::{KeyId, Span, Time};
 
 use super::authority::{Given, RrsetName};
 use super::clock::Lapse;
-use super::life::{Led, LifeError};
+use super::led::Led;
+use super::life::LifeError;
 use super::story::RRSETS;
 use super::world::{Intent, World};
 use crate::plan::{Act, Actor, Plan, PlannedStep};
@@ -20,6 +21,41 @@ const MUCH: i64 = 400;
 
 /// Two commands, or steps, that follow each other.
 const SOON: Lapse = Lapse(90_000);
+
+/// Who was refused a plan asks again so much later, and nobody looks at the parent more often than every hour.
+const REFUSED: Span = Span::from_seconds(12 * 3600);
+const HOUR: Span = Span::from_seconds(3600);
+
+/// When the next steps could be taken, by what they are called. A plan has what is due and was not done as of now.
+#[derive(Debug, Default)]
+pub struct Due(BTreeMap<String, Time>);
+
+impl Due {
+    fn keep(&mut self, plan: &Plan) {
+        let names: BTreeSet<_> = plan.steps.iter().map(|step| name(plan, step)).collect();
+        self.0.retain(|known, _| names.contains(known.as_str()));
+    }
+
+    fn at(&mut self, plan: &Plan, step: &PlannedStep) {
+        self.0.insert(name(plan, step).to_owned(), step.at);
+    }
+
+    fn late(&mut self, plan: &Plan, step: &PlannedStep, now: Time) -> Span {
+        let due = self.0.remove(name(plan, step));
+        now.since(due.map_or(now, |due| due))
+    }
+}
+
+/// The keys of rollovers that were begun: those that come, and those that leave without others.
+#[derive(Debug, Default)]
+pub struct Begun {
+    coming: BTreeSet<KeyId>,
+    leaving: BTreeSet<KeyId>,
+}
+
+fn name<'p>(plan: &'p Plan, step: &PlannedStep) -> &'p str {
+    plan.schedule.cause_name(step.cause)
+}
 
 /// Whoever keeps a zone.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +80,10 @@ impl Operator {
             Ok(plan) => plan,
             Err(error) => {
                 world.refuse(error.to_string());
-                return Ok(Turn::Nothing(self.later(led, world, now)));
+                return Ok(Turn::Nothing(now.after(REFUSED)));
             }
         };
+        led.due.keep(&plan);
         let mut waiting = BTreeSet::new();
         let mut next = plan.until;
         for step in &plan.steps {
@@ -67,7 +104,10 @@ impl Operator {
             waiting.insert(step.rollover);
             next = next.min(match step.actor {
                 Actor::Observation => self.later(led, world, now),
-                Actor::Tool | Actor::Person => step.at.after(world.chance.up_to(self.delays.into()).span()),
+                Actor::Tool | Actor::Person => {
+                    led.due.at(&plan, step);
+                    step.at.after(world.chance.up_to(self.delays.into()).span())
+                }
             });
         }
         Ok(Turn::Nothing(next.max(now.after(Span::from_seconds(1)))))
@@ -75,36 +115,73 @@ impl Operator {
 
     /// When somebody looks again who waits for others.
     fn later(self, led: &Led<'_>, world: &mut World, now: Time) -> Time {
-        let figures = &led.figures;
-        let most = figures.dreg.span.max(figures.dprp_parent.span);
+        let truth = &led.truth;
+        let most = truth.dreg.span.max(truth.dprp_parent.span).max(HOUR);
         let wait = world.chance.up_to(Lapse::from(most).percent(50)).span();
         now.after(wait).after(Span::from_seconds(1))
     }
 }
 
-/// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted.
-fn observe(led: &mut Led<'_>, world: &World, (plan, step): (&Plan, &PlannedStep), now: Time) -> bool {
-    let labels = step.keys.iter().map(|key| plan.schedule.key_label(*key));
-    let seen: Vec<_> = labels
-        .filter_map(|label| {
-            let key = led.records.labelled(label)?;
-            let place = led.records.place(key)?;
-            let given = world
-                .authority
-                .given(RrsetName::Ds, place, world.clock.moment(now));
-            let stage = match (step.act, given) {
-                (Act::SeeDs, Given::Everywhere) => Stage::Registered,
-                (Act::SeeNoDs, Given::Nowhere) => Stage::DsGone,
-                (_, Given::Everywhere | Given::Here | Given::Nowhere) => return None,
-            };
-            Some(Evidence { key, stage, at: now })
-        })
-        .collect();
-    let is_seen = seen.len() == step.keys.len();
-    if is_seen {
-        led.evidence.extend(seen);
+/// Counts a rollover with the first step of its keys after they were made: what is left of it may be called otherwise in later plans.
+fn begin(led: &mut Led<'_>, world: &mut World, (plan, step): (&Plan, &PlannedStep)) {
+    let rollover = plan
+        .rollovers
+        .iter()
+        .find(|rollover| rollover.number == step.rollover);
+    let (Some(rollover), false) = (rollover, matches!(step.act, Act::Generate | Act::Destroy)) else {
+        return;
+    };
+    let (keys, begun) = match rollover.to.is_empty() {
+        true => (&rollover.from, &mut led.begun.leaving),
+        false => (&rollover.to, &mut led.begun.coming),
+    };
+    let labels = keys.iter().map(|key| plan.schedule.key_label(*key));
+    let keys: BTreeSet<_> = labels.filter_map(|label| led.records.labelled(label)).collect();
+    if !keys.is_empty() && keys.is_disjoint(begun) {
+        world.done().rollover(&rollover.title);
     }
-    is_seen
+    begun.extend(keys);
+}
+
+/// Whether what a step waits to see is so, on every server of the parent; if it is, it is noted, and with it what else is seen of the same rollover.
+fn observe(led: &mut Led<'_>, world: &mut World, (plan, step): (&Plan, &PlannedStep), now: Time) -> bool {
+    let Some(seen) = look(led, world, (plan, step), now) else {
+        return false;
+    };
+    let others = plan.steps.iter();
+    let others = others.filter(|other| other.rollover == step.rollover && other.act == step.act);
+    let also = others.filter(|other| other.number != step.number);
+    let also: Vec<_> = also
+        .filter_map(|other| look(led, world, (plan, other), now))
+        .flatten()
+        .collect();
+    led.evidence.extend(seen.into_iter().chain(also));
+    world.done().observation();
+    true
+}
+
+/// What a step waits to see, where all of it is so.
+fn look(
+    led: &Led<'_>,
+    world: &World,
+    (plan, step): (&Plan, &PlannedStep),
+    now: Time,
+) -> Option<Vec<Evidence>> {
+    let labels = step.keys.iter().map(|key| plan.schedule.key_label(*key));
+    let seen = labels.map(|label| {
+        let key = led.records.labelled(label)?;
+        let place = led.records.place(key)?;
+        let given = world
+            .authority
+            .given(RrsetName::Ds, place, world.clock.moment(now));
+        let stage = match (step.act, given) {
+            (Act::SeeDs, Given::Everywhere) => Stage::Registered,
+            (Act::SeeNoDs, Given::Nowhere) => Stage::DsGone,
+            (_, Given::Everywhere | Given::Here | Given::Nowhere) => return None,
+        };
+        Some(Evidence { key, stage, at: now })
+    });
+    seen.collect()
 }
 
 /// Does what a step says; the zone and the parent come to it in their time.
@@ -117,6 +194,8 @@ fn take(
     let moment = world.clock.moment(now);
     let made = led.records.obey((plan, step), now, &mut world.chance)?;
     world.keys.extend(made);
+    world.done().step(led.due.late(plan, step, now));
+    begin(led, world, (plan, step));
     world.tell(moment, plan.schedule.cause_name(step.cause));
     for name in RrsetName::all(RRSETS) {
         let records = led.records.wanted(name);
@@ -125,11 +204,14 @@ fn take(
             continue;
         }
         let window = match name {
-            RrsetName::Ds if world.chance.percent(LATE) => Lapse::from(led.figures.dreg.span).percent(MUCH),
-            RrsetName::Ds => led.figures.dreg.span.into(),
-            RrsetName::Dnskey | RrsetName::Data(_) => led.figures.dsgn.span.into(),
+            RrsetName::Ds if world.chance.percent(LATE) => Lapse::from(led.truth.dreg.span).percent(MUCH),
+            RrsetName::Ds => led.truth.dreg.span.into(),
+            RrsetName::Dnskey | RrsetName::Data(_) => led.truth.dsgn.span.into(),
         };
         let at = world.chance.between(moment, moment + window);
+        if name == RrsetName::Ds && at - moment > led.dreg() {
+            world.done().late_registration();
+        }
         world.renew_at(at, name);
     }
     Ok(())

@@ -5,7 +5,11 @@ use std::fmt;
 use key_metadata::Time;
 use serde::Serialize;
 
+use super::done::Done;
 use super::validator::Why;
+
+/// So many incidents are told of, and no more are counted: more of them tell nothing more.
+pub const MOST_INCIDENTS: usize = 200;
 
 /// What happened in a simulation, and what went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +31,8 @@ pub struct Report {
     pub validations: u64,
     /// How many of them were of a zone that was insecure to the validator.
     pub insecure: u64,
+    /// What was done.
+    pub done: Done,
     /// What happened, in the order of time.
     pub happened: Vec<Happened>,
     /// When the planner gave out no plan, and why.

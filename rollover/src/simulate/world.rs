@@ -8,15 +8,13 @@ use super::authority::{Authority, Held, Key, RrsetName};
 use super::caches::Caches;
 use super::chance::Chance;
 use super::clock::{Clock, Lapse, Moment};
+use super::done::Done;
 use super::follower::{AnchorState, Anchors, Looked, query_interval, retry_time};
-use super::report::{Happened, HeldChain, Incident, Report};
+use super::report::{Happened, HeldChain, Incident, MOST_INCIDENTS, Report};
 use super::resolver::{Occasion, Resolver, Trust};
 use super::servers::Records;
 use super::validator::{Chain, Security, Why, judge_by_anchors};
 use crate::schedule::KeyIndex;
-
-/// More of them tell nothing more.
-const MOST_INCIDENTS: usize = 200;
 
 /// Of a hundred resolvers, those that ask when something changes.
 const LOOKERS: u64 = 50;
@@ -83,20 +81,11 @@ enum Event {
     },
 }
 
-/// What comes first of what comes in one instant: a change that is there by then is there for all who ask then.
+/// At one moment, all that changes has changed before anybody asks: nobody sees one RRset of that moment and another one of the moment before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     Change,
     Question,
-}
-
-impl Event {
-    const fn turn(&self) -> Turn {
-        match self {
-            Self::Publish { .. } | Self::Renew { .. } => Turn::Change,
-            Self::Ask { .. } | Self::Look { .. } => Turn::Question,
-        }
-    }
 }
 
 /// Whether something is intended already.
@@ -150,6 +139,7 @@ impl World {
                 queries: 0,
                 validations: 0,
                 insecure: 0,
+                done: Done::nothing(),
                 happened: Vec::new(),
                 refusals: Vec::new(),
                 incidents: Vec::new(),
@@ -159,7 +149,10 @@ impl World {
 
     fn push(&mut self, at: Moment, event: Event) {
         self.count += 1;
-        let turn = event.turn();
+        let turn = match event {
+            Event::Publish { .. } | Event::Renew { .. } => Turn::Change,
+            Event::Ask { .. } | Event::Look { .. } => Turn::Question,
+        };
         self.queue
             .push(Reverse((at.max(self.now), turn, self.count, event)));
     }
@@ -262,6 +255,11 @@ impl World {
             at,
             what: what.into(),
         });
+    }
+
+    /// What is done, to be counted.
+    pub const fn done(&mut self) -> &mut Done {
+        &mut self.report.done
     }
 
     /// No plan was given out.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
 
+mod any_policy;
 mod lives;
 mod random;
 mod refute;

@@ -12,7 +12,7 @@ use rollover::schedule::Schedule;
 use rollover::simulate::{Setting, reenact, simulate_schedule};
 
 use crate::cases;
-use crate::random::{chaos, followed, initial_anchors, rollovers, since};
+use crate::random::{Method, at_once, chaos, followed, initial_anchors, rollovers, since};
 
 fn claim(validators: Validators) -> Claim {
     Claim {
@@ -93,6 +93,18 @@ fn the_prover_and_the_world_agree_on_rollovers() {
         tally.met.get(),
         tally.played.get()
     );
+}
+
+/// What changes at one instant changes for everybody at once, where nothing is kept and no server lags.
+#[test]
+fn the_prover_and_the_world_agree_on_what_comes_at_once() {
+    let tally = Tally::default();
+    for method in Method::ALL {
+        for seed in 0..20 {
+            both(&tally, &at_once(method), Validators::Strict, seed).unwrap();
+        }
+    }
+    assert_eq!((tally.proved.get(), tally.refuted.get()), (200, 0));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use key_metadata::{Span, Time};
 use rollover::chain::incomplete;
 use rollover::prove::Fault;
 use rollover::rrsets::{Rrset, Version, Versions};
-use rollover::schedule::{CauseIndex, Event, KeyIndex, Lane, Schedule, Silenced};
+use rollover::schedule::{CauseIndex, Event, KeyIndex, Lane, Schedule, Silence, Silenced};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
@@ -243,19 +243,36 @@ pub fn faults(schedule: &Schedule, versions: &Versions) -> Vec<String> {
             }
         }
         let longest = ttls.iter().map(|(_, ttl)| ttl.seconds()).max().unwrap();
-        for silence in &schedule.silences {
-            let concerns = match (silence.of, rrset) {
-                (Silenced::All, _) | (Silenced::Dnskey, Rrset::Dnskey) | (Silenced::Zone, Rrset::Zone) => {
-                    true
+        let concerns = |silence: &&Silence| {
+            matches!(
+                (silence.of, rrset),
+                (Silenced::All, _) | (Silenced::Dnskey, Rrset::Dnskey) | (Silenced::Zone, Rrset::Zone)
+            )
+        };
+        let silences: Vec<_> = schedule.silences.iter().filter(concerns).collect();
+        let reaches = |end: Option<Time>, at: Time| end.is_none_or(|end| at <= end);
+        for (place, silence) in silences.iter().enumerate() {
+            let from = silence.from;
+            // One that another one goes on into is that one's.
+            let before = silences
+                .iter()
+                .enumerate()
+                .any(|(other, before)| (before.from, other) < (from, place) && reaches(before.until, from));
+            if before {
+                continue;
+            }
+            let mut end = silence.until;
+            for _ in &silences {
+                for next in &silences {
+                    if next.from >= from && reaches(end, next.from) {
+                        end = end.zip(next.until).map(|(end, until)| end.max(until));
+                    }
                 }
-                (Silenced::Dnskey | Silenced::Zone, _) => false,
-            };
-            let expires = silence.from.after(left);
-            let again = silence
-                .until
-                .map(|until| until.after(Span::from_seconds(propagation + longest)));
+            }
+            let expires = from.after(left);
+            let again = end.map(|end| end.after(Span::from_seconds(propagation + longest)));
             let late = again.is_none_or(|again| again > expires);
-            if concerns && late && signed().any(|version| version.is_held(silence.from)) {
+            if late && signed().any(|version| version.is_held(from)) {
                 lines.push(format!(
                     "{expires} {again:?} {:?} {none:?}",
                     Fault::Outage { rrset, expires }

@@ -1,9 +1,9 @@
 //! `pcr digest`: what the authority signs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use cli::{Outcome, Output, ReportArguments};
+use cli::{Outcome, Output, ReportArguments, shell_word};
 use key_metadata::SiteFolder;
 use key_metadata::store::replace;
 use serde::Serialize;
@@ -50,7 +50,7 @@ impl Arguments {
         if !self.dry_run {
             replace(&self.out, |out| out.write_all(&bytes))?;
         }
-        let file = quoted(&self.out);
+        let file = shell_word(&self.out.display().to_string());
         let report = Report {
             version: 1,
             tpm: name.to_string(),
@@ -74,14 +74,4 @@ impl Arguments {
         ))?;
         output.line(format!("  {}", report.sign))
     }
-}
-
-/// A path as a shell takes it for one word.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-    if text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
