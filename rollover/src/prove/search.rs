@@ -122,7 +122,7 @@ impl<'a> Search<'a> {
                 let needs = Span::from_seconds(propagation.seconds().saturating_add(ttl.seconds()));
                 if signed.left < needs && served.first_in((*from, until)).is_some() {
                     self.found.push(Counterexample {
-                        at: (*from).max(self.schedule.since),
+                        at: (*from).max(self.schedule.since).max(self.claim.since),
                         until,
                         fault: Fault::Expiry {
                             rrset: signed.rrset,
