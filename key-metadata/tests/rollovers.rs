@@ -11,7 +11,7 @@ use key_metadata::{
 };
 
 use Rule::{
-    Algorithm as OfAlgorithm, FirstDs, Order, PublicationInterval, RegistrationDelay, RetireInterval,
+    Algorithm as OfAlgorithm, Clock, FirstDs, Order, PublicationInterval, RegistrationDelay, RetireInterval,
     Successor,
 };
 
@@ -190,12 +190,14 @@ fn zsk_double_signature_with_a_long_dnskey_ttl() {
     walk.takes(Step::Introduce, NEW, 10);
     walk.waits(Step::Activate, NEW, 10 + 52, &[PublicationInterval]);
     let early = walk.ask(Step::Remove, ZSK, at(10 + 51));
+    // Its successor was activated an hour later than that.
+    assert_eq!(rules(&early), [Clock, RetireInterval]);
     assert!(
-        early[0]
+        early[1]
             .why
             .starts_with("Iret = Dsgn 2h + Dprp 1h + TTLkey 2d + Rsafe 1h = 2d4h (RFC 7583 3.2.2) since ZSK"),
         "{}",
-        early[0]
+        early[1]
     );
     walk.takes(Step::Remove, ZSK, 10 + 52);
 }

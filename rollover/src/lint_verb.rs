@@ -1,18 +1,18 @@
 //! `lint`: whether zones can be run by policies.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, table};
 use key_metadata::policy::{PolicyError, SHIPPED};
-use key_metadata::store::{LARGEST_FILE, StoreError};
+use key_metadata::store::StoreError;
 use key_metadata::timing::Wait;
 use key_metadata::{Policy, PolicyName, Role, RolloverMethod, SiteFolder, Span};
 use rollover::lint::{Finding, Severity, absolute, least_lifetime, lint};
 use serde::Serialize;
+
+use crate::document::Document;
 
 /// The options of `lint`.
 #[derive(Args)]
@@ -107,9 +107,7 @@ impl Arguments {
 fn one(name: String, site: Option<&SiteFolder>) -> Outcome<Linted> {
     let is_file = name == "-" || name.contains('/') || name.ends_with(".yaml");
     let policy = if is_file {
-        let text = read(Path::new(&name))
-            .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("cannot read {name}")))?;
-        Policy::from_yaml(&text)
+        Policy::from_yaml(&Document::read(Path::new(&name))?.text)
     } else {
         let word: PolicyName = name
             .parse()
@@ -133,22 +131,6 @@ fn shipped(name: PolicyName) -> Outcome<Result<Policy, PolicyError>> {
             Err(StoreError::NoPolicy { name, path }.into())
         }
     }
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let most = LARGEST_FILE + 1;
-    let length = if path == Path::new("-") {
-        io::stdin().lock().take(most).read_to_string(&mut text)?
-    } else {
-        File::open(path)?.take(most).read_to_string(&mut text)?
-    };
-    if length as u64 > LARGEST_FILE {
-        return Err(io::Error::other(format!(
-            "it is larger than {LARGEST_FILE} bytes"
-        )));
-    }
-    Ok(text)
 }
 
 impl Linted {

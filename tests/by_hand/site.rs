@@ -1,9 +1,9 @@
 //! A site that makes bundles, and is gone then.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, ffi::OsStr};
 
 use keyrite_tests::{Rig, Stack, TpmState};
 use tempfile::TempDir;

@@ -1,8 +1,8 @@
 //! Where a ceremony is held: a site with its tokens, and people with keys.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
 use keyrite_tests::{Rig, Stack, TpmState};
 use tempfile::TempDir;

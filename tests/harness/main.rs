@@ -20,8 +20,8 @@ mod secrets;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::ExitCode;
 
 use keyrite_tests::{Rig, Stack, TpmState};
 use libtest_mimic::{Arguments, Trial};

@@ -90,7 +90,7 @@ pub enum Goal {
 #[non_exhaustive]
 pub enum PlanError {
     /// A lifetime that is shorter than a rollover.
-    #[error("keys.{role}.lifetime: {lifetime} is shorter than a rollover takes: {least}")]
+    #[error("keys.{}.lifetime: {lifetime} is shorter than a rollover takes: {least}", role.field())]
     Infeasible {
         /// Whose.
         role: Role,
@@ -332,7 +332,8 @@ impl Advice for PlanError {
         Some(match self {
             Self::Infeasible { role, least, .. } => {
                 format!(
-                    "make keys.{role}.lifetime {} at least, or its waits shorter ({})",
+                    "make keys.{}.lifetime {} at least, or its waits shorter ({})",
+                    role.field(),
                     least.total(),
                     Equation::X1
                 )
