@@ -7,7 +7,7 @@ CHART ?= target/pictures/two-years.svg
 ROLLOVER ?= target/pictures/under-way.svg
 SHEET ?= target/pictures/ksk.html
 # The packages that the suite and its tests run with, by Debian's names.
-PACKAGES = age asciinema bind9 bind9-dnsutils bind9-utils dbus-daemon faketime gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libclang-dev libsqlite3-dev libssl-dev libtpm2-pkcs11-1 libtss2-dev \
+PACKAGES = age asciinema bind9 bind9-dnsutils bind9-utils dbus-daemon gcc iproute2 knot knot-dnssecutils ldnsutils libc6-dev libclang-dev libsqlite3-dev libssl-dev libtpm2-pkcs11-1 libtss2-dev \
 	libtss2-tcti-device0 libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 libxml2-utils opencryptoki opendnssec-common \
 	opendnssec-enforcer-sqlite3 opensc openssh-client openssl pkg-config python3 python3-venv softhsm2 sqlite3 strace swtpm swtpm-tools \
 	tpm-tools tpm2-abrmd tpm2-tools trousers

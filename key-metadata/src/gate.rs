@@ -180,7 +180,10 @@ pub fn refusals(
         Step::Destroy => vec![gate.ds_out()],
         Step::Register | Step::Deregister => Vec::new(),
     };
-    [gate.clock()].into_iter().chain(found).flatten().collect()
+    let mut found: Vec<_> = [gate.clock()].into_iter().chain(found).flatten().collect();
+    // A CSK is asked as what it is to the DNSKEY RRset, and to the rest of the zone.
+    found.dedup();
+    found
 }
 
 /// Whether no key of the zone did the part of that role before, so that no cache has an answer that a first one must fit. A zone with

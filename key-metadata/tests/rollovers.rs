@@ -470,12 +470,7 @@ fn algorithm_of_a_csk() {
     let mut walk = Walk::new(&[Role::Csk], &[(10, Role::Csk)]);
     walk.overrides(Step::Activate, 10, 10);
     walk.takes(Step::RetireActive, 1, 50);
-    walk.waits(
-        Step::Remove,
-        1,
-        50 + DREG + DS_GONE,
-        &[RetireInterval, RetireInterval],
-    );
+    walk.waits(Step::Remove, 1, 50 + DREG + DS_GONE, &[RetireInterval]);
 }
 
 /// An algorithm that is given up before its DS was submitted goes as it came, backwards.
@@ -520,9 +515,9 @@ fn insecure() {
     walk.waits(Step::Remove, ZSK, 20 + DS_GONE, &[RetireInterval]);
     let mut walk = Walk::new(&[Role::Csk], &[]);
     walk.takes(Step::GoInsecure, 1, 10);
-    walk.refused(Step::Remove, 1, 9999, &[RetireInterval, RetireInterval]);
+    walk.refused(Step::Remove, 1, 9999, &[RetireInterval]);
     walk.sees(Sighting::Deregistered, 1, 20);
-    walk.waits(Step::Remove, 1, 20 + DS_GONE, &[RetireInterval, RetireInterval]);
+    walk.waits(Step::Remove, 1, 20 + DS_GONE, &[RetireInterval]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::store::read_text;
-use key_metadata::{KeptGoal, Span, ZoneName};
+use key_metadata::{Advice, KeptGoal, Span, ZoneName};
 use rollover::outline::{Difference, Outline};
 use rollover::text;
 use serde_json::json;
@@ -146,7 +146,9 @@ impl UndoArguments {
             .alone()
             .plan(&goals, &Trials::default(), now, now)
             .map_err(|error| match error {
-                rollover::planner::PlanError::NothingToAbandon { .. } => Failure::of(Exit::SaysNo, &error),
+                rollover::planner::PlanError::NothingToAbandon { .. } => {
+                    Failure::of(Exit::SaysNo, &error).hint(error.hint())
+                }
                 error => no_plan(&zone, error),
             })?;
         self.keep

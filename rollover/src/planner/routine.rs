@@ -64,7 +64,10 @@ impl Run<'_, '_> {
                 .iter()
                 .any(|key| key.times.active.is_some())
             {
-                return Err(self.not_active(Role::Ksk));
+                return Err(self.not_active(match self.request.policy.key(Role::Csk) {
+                    Some(_) => Role::Csk,
+                    None => Role::Ksk,
+                }));
             }
             self.leave(PlannedKey::is_in_use);
             return Ok(());
@@ -199,6 +202,21 @@ impl Run<'_, '_> {
         Ok(KeyIndex(self.draft.keys.len() - 1))
     }
 
+    /// What a successor of `old` is to be made as, where that is not what the policy says: whoever replaces a key keeps its algorithm. To go over
+    /// to another one is a rollover of its own, of all keys together.
+    fn unlike_policy(&self, role: Role, old: KeyIndex) -> Option<KeySpec> {
+        let old = self.draft.key(old);
+        let of_policy = self.request.policy.key(role).and_then(|key| key.spec().ok());
+        if of_policy.is_some_and(|spec| AlgorithmNumber(spec.algorithm().number()) == old.algorithm) {
+            return None;
+        }
+        let recorded = || {
+            let key = &self.request.keys.key(old.id?)?.public_key;
+            KeySpec::new(key.algorithm().made()?, Some(key.bits())).ok()
+        };
+        old.spec.or_else(recorded)
+    }
+
     /// A role's rollovers, one after the other until the plan's end.
     ///
     /// What goes over to another algorithm is replaced by that.
@@ -257,7 +275,7 @@ impl Run<'_, '_> {
             }
             let new = match successor {
                 Some(key) => key,
-                None => self.new_key(role, None)?,
+                None => self.new_key(role, self.unlike_policy(role, old))?,
             };
             self.roll(role, (old, new), (target, early), lost.filter(|_| urgent));
             urgent = false;
