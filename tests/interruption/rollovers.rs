@@ -13,22 +13,24 @@ use serde_json::json;
 
 use crate::bench::{Bench, KEYCTL, ZONE};
 use crate::kill::{Outcome, Sample, each_of, expect, settled, states};
+use crate::secrets;
 use crate::series::Series;
 
 /// Every series, by its stack and name.
-pub const ALL: [(Stack, &str, Series); 6] = [
+pub const ALL: [(Stack, &str, Series); 7] = [
     (Stack::SoftHsm, "rollover step, publishing", publish),
     (Stack::SoftHsm, "rollover step, making a key", roll),
     (Stack::SoftHsm, "rollover step, recording evidence", evidence),
     (Stack::SoftHsm, "rollover plan --keep", keep),
     (Stack::SoftHsm, "rollover undo --keep", undo),
     (Stack::SoftHsm, "rollover observe", observe),
+    (Stack::SoftHsm, "rollover secrets", secrets::of_rollovers),
 ];
 
 const ROLLOVER: &str = "keyrite-rollover";
-const STEP: [&str; 4] = [ROLLOVER, "step", "--zone", ZONE];
-const OBSERVE: [&str; 6] = [ROLLOVER, "observe", "--zone", ZONE, "--from", "seen.json"];
-const KEEP: [&str; 9] = [
+pub const STEP: [&str; 4] = [ROLLOVER, "step", "--zone", ZONE];
+pub const OBSERVE: [&str; 6] = [ROLLOVER, "observe", "--zone", ZONE, "--from", "seen.json"];
+pub const KEEP: [&str; 9] = [
     ROLLOVER,
     "plan",
     "--zone",
@@ -39,7 +41,7 @@ const KEEP: [&str; 9] = [
     "--reason",
     "a rehearsal",
 ];
-const UNDO: [&str; 7] = [ROLLOVER, "undo", "--zone", ZONE, "--keep", "--reason", "no more"];
+pub const UNDO: [&str; 7] = [ROLLOVER, "undo", "--zone", ZONE, "--keep", "--reason", "no more"];
 const SAMPLE: Sample = Sample::Few(5);
 const START: &str = "start";
 /// More steps than any of these rollovers has.
@@ -57,7 +59,7 @@ const WAITS: [&str; 8] = [
 ];
 
 /// A zone whose KSK and ZSK are made, under a policy without waits.
-fn new(stack: Stack, tools: &Path) -> Outcome<Bench> {
+pub fn new(stack: Stack, tools: &Path) -> Outcome<Bench> {
     let bench = Bench::new(stack, tools);
     let policy = include_str!("../../policies/small-tld.yaml");
     let quick = policy.lines().map(|line| match line.split_once(':') {
@@ -233,7 +235,7 @@ fn decided(bench: &Bench) -> Outcome<Vec<KeptGoal>> {
 }
 
 /// Writes down that the parent's server has the KSK's DS.
-fn see(bench: &Bench) -> Outcome {
+pub fn see(bench: &Bench) -> Outcome {
     let ds = bench.said(&[KEYCTL, "ds", "--zone", ZONE])?;
     let fields: Vec<&str> = ds.lines().next().ok_or("no DS")?.split_whitespace().collect();
     let [_, _, _, _, tag, algorithm, digest_type, digest @ ..] = fields.as_slice() else {
