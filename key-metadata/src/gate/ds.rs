@@ -236,7 +236,8 @@ impl Gate<'_> {
         };
         let wait = ds_forgotten(self.policy, gone);
         let gone = self.too_early(Rule::RetireInterval, &wait, &since, gone.since());
-        last(gone.into_iter().chain(self.ds_on_its_way(key, &its)))
+        // Of two that end together, as in the same second, what happened last is told.
+        last(self.ds_on_its_way(key, &its).into_iter().chain(gone))
     }
 
     /// Of a DS that was given to the parent and not seen there: it may have come after it was seen missing.
