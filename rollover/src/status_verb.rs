@@ -56,8 +56,9 @@ pub fn plan_of(folder: &SiteFolder, zone: &ZoneName) -> Outcome<(ZoneOfSite, Pla
         &zone.policy.keys.zsk,
         &zone.policy.keys.csk,
     ];
-    let longest = lifetimes.into_iter().flatten().map(|key| key.lifetime).max();
-    let until = longest.map_or(now, |longest| now.after(longest));
+    // Whatever was rolled last, one of the others is rolled before this is over; to prove the years after it takes ten times as long.
+    let shortest = lifetimes.into_iter().flatten().map(|key| key.lifetime).min();
+    let until = shortest.map_or(now, |shortest| now.after(shortest));
     let plan = zone
         .plan(&[], &Trials::default(), now, until)
         .map_err(|error| no_plan(&zone, error))?;
