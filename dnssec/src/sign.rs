@@ -76,6 +76,9 @@ pub enum SignError {
     /// Nothing to sign it with.
     #[error("zone {0} has no active keys")]
     NoKeys(ZoneName),
+    /// It went insecure.
+    #[error("zone {0} is signed no more: its keys are out of it")]
+    SignedNoMore(ZoneName),
     /// A validator that follows one algorithm would find part of the zone unsigned (RFC 6840 5.11).
     #[error(
         "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm"
@@ -153,6 +156,12 @@ impl Advice for SignError {
             Self::NoKeys(zone) => Some(format!(
                 "keyrite-keyctl generate --zone {zone} --role ksk --role zsk --activate"
             )),
+            Self::SignedNoMore(zone) => {
+                let file = zone.file_stem();
+                Some(format!(
+                    "publish zones/{file}.zone as it is, and remove signed/{file}.zone"
+                ))
+            }
             Self::Incomplete { remedy, .. } => Some(remedy.clone()),
             Self::Token { source, .. } => source.hint(),
             Self::Key { .. } | Self::NotAtHand { .. } | Self::Legacy { .. } | Self::Records { .. } => None,
@@ -162,7 +171,11 @@ impl Advice for SignError {
     fn is_credential(&self) -> bool {
         match self {
             Self::Token { source, .. } => source.is_credential(),
-            Self::NoKeys(_) | Self::Incomplete { .. } | Self::Key { .. } | Self::NotAtHand { .. } => false,
+            Self::NoKeys(_)
+            | Self::SignedNoMore(_)
+            | Self::Incomplete { .. }
+            | Self::Key { .. }
+            | Self::NotAtHand { .. } => false,
             Self::Legacy { .. } | Self::Records { .. } => false,
         }
     }
@@ -209,9 +222,18 @@ pub fn sign(
 
 /// Every algorithm of the DNSKEY RRset signs that RRset and the rest of the zone.
 fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
-    let in_use = |key: &ZoneKey| matches!(key.record.state, KeyState::Active | KeyState::RetireActive);
+    // One that came into the zone together with its signatures does its part before it takes over, as a zone's first CSK.
+    let in_use = |key: &ZoneKey| match key.record.state {
+        KeyState::Active | KeyState::RetireActive => true,
+        state => state.in_zone() && key.record.signs_zone(),
+    };
     if !keys.iter().any(in_use) {
-        return Err(SignError::NoKeys(zone.clone()));
+        let was_signed = keys.iter().any(|key| key.record.times.active.is_some());
+        let is_left = keys.iter().any(|key| key.record.state.in_zone());
+        return Err(match was_signed && !is_left {
+            true => SignError::SignedNoMore(zone.clone()),
+            false => SignError::NoKeys(zone.clone()),
+        });
     }
     let in_zone = keys.iter().filter(|key| key.record.state.in_zone());
     let algorithms: BTreeSet<KeyAlgorithm> = in_zone.map(|key| key.record.algorithm()).collect();

@@ -18,6 +18,7 @@ use crate::key_record::KeyRecord;
 use crate::life::KeyState;
 use crate::policy::Policy;
 use crate::role::Role;
+use crate::span::Span;
 use crate::step::Step;
 use crate::time::Time;
 use crate::timing::{Figures, Wait, publication_interval, remove_hold_down};
@@ -31,6 +32,8 @@ pub use order::out_of_order;
 pub enum Rule {
     /// A key takes the steps of its life in their order.
     Order,
+    /// Nothing is done at a time before what was done last: the waits that follow would be over too soon.
+    Clock,
     /// No two keys of a zone share a tag, revoked tags included.
     KeyTag,
     /// A key signs before anybody relies on it, and the signature verifies with the DNSKEY that is to be published.
@@ -56,6 +59,9 @@ pub enum Rule {
     /// A key is destroyed only when nothing that is published or recorded refers to it.
     Referenced,
 }
+
+/// By how much the clocks of hosts that work on one site may differ; our choice, as Kerberos has it (RFC 4120 1.6).
+pub const CLOCK_SKEW: Span = Span::from_seconds(5 * 60);
 
 /// A rule that says no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +104,8 @@ impl Rule {
     /// Whether a person may answer for going on against it. The others would make a zone that cannot be, or destroy what is in use.
     pub const fn can_be_overridden(self) -> bool {
         match self {
-            Self::PublicationInterval
+            Self::Clock
+            | Self::PublicationInterval
             | Self::FirstDs
             | Self::Algorithm
             | Self::RegistrationDelay
@@ -173,7 +180,10 @@ pub fn refusals(
         Step::Destroy => vec![gate.ds_out()],
         Step::Register | Step::Deregister => Vec::new(),
     };
-    found.into_iter().flatten().collect()
+    let mut found: Vec<_> = [gate.clock()].into_iter().chain(found).flatten().collect();
+    // A CSK is asked as what it is to the DNSKEY RRset, and to the rest of the zone.
+    found.dedup();
+    found
 }
 
 /// Whether no key of the zone did the part of that role before, so that no cache has an answer that a first one must fit. A zone with
@@ -210,6 +220,21 @@ impl<'a> Gate<'a> {
             clash.to_string(),
             "make another key: it has another tag",
         ))
+    }
+
+    fn clock(&self) -> Option<Refusal> {
+        let last = self.keys.history().last()?;
+        let is_behind = last.at > self.now.after(CLOCK_SKEW);
+        is_behind.then(|| {
+            Refusal::new(
+                Rule::Clock,
+                format!(
+                    "the clock says {}, and the last change of the zone's keys ({}) is of {}",
+                    self.now, last.action, last.at
+                ),
+                "set the clock",
+            )
+        })
     }
 
     /// The zone's other keys.
@@ -266,6 +291,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Order => "order",
+            Self::Clock => "clock",
             Self::KeyTag => "key-tag",
             Self::TrialSignature => "trial-signature",
             Self::PublicationInterval => "publication-interval",

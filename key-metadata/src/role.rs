@@ -29,6 +29,15 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 3] = [Self::Ksk, Self::Zsk, Self::Csk];
 
+    /// Its field in a policy, under `keys`.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Ksk => "ksk",
+            Self::Zsk => "zsk",
+            Self::Csk => "csk",
+        }
+    }
+
     /// The DNSKEY flags field (RFC 4034 2.1.1): 257 with the SEP bit, else 256.
     pub const fn flags(self) -> u16 {
         match self {

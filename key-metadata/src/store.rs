@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
@@ -127,6 +128,19 @@ pub enum StoreError {
     },
 }
 
+/// What to do where a file cannot be written; nothing is changed, so the same command does it later.
+const fn write_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Some("make room, then run this again")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("this user must be able to write there")
+        }
+        _ => None,
+    }
+}
+
 fn shipped_names() -> String {
     SHIPPED.map(|(name, _)| name).join(", ")
 }
@@ -150,8 +164,28 @@ impl Advice for StoreError {
                 "it was changed by other means: 'keyrite-keyctl history' tells all that differs, and how to go on"
                     .to_owned(),
             ),
-            Self::Io { .. } | Self::TooLarge { .. } | Self::Site { .. } | Self::Keys { .. } => None,
-            Self::Observations { .. } | Self::Intentions { .. } | Self::Policy { .. } | Self::NoPolicy { .. } | Self::Render { .. } | Self::Identity { .. } => None,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+                Some("is it the file that was meant?".to_owned())
+            }
+            Self::TooLarge { .. } => Some("is it the file that was meant?".to_owned()),
+            Self::Site { .. } => Some("docs/formats/site.md has its fields".to_owned()),
+            Self::Policy { .. } => Some("docs/formats/policy.md has its fields".to_owned()),
+            Self::NoPolicy { path, .. } => Some(format!("write {}, or name another one", path.display())),
+            Self::Observations { .. } => Some(
+                "put back its last good copy; where there is none, remove it and look again: keyrite-rollover observe --zone ZONE"
+                    .to_owned(),
+            ),
+            Self::Intentions { .. } => Some(
+                "put back its last good copy; where there is none, remove it and decide again: keyrite-rollover plan --zone ZONE --keep"
+                    .to_owned(),
+            ),
+            Self::Keys { .. } | Self::Identity { .. } => Some("put back its last good copy".to_owned()),
+            Self::Io {
+                action: "write" | "lock",
+                source,
+                ..
+            } => write_hint(source.kind()).map(str::to_owned),
+            Self::Io { .. } | Self::Render { .. } => None,
         }
     }
 
@@ -433,7 +467,14 @@ fn within(folder: &Path, relative: &Path) -> PathBuf {
 /// Held while a file is changed.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl AsFd for Lock {
+    /// Who inherits this holds the lock too.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 /// Takes the lock of `path`, which is the file `.<name>.lock` beside it (the file itself is replaced, so it cannot carry its lock).
@@ -458,7 +499,7 @@ fn lock_beside(path: &Path) -> Result<Lock, StoreError> {
     match file.try_lock() {
         Ok(()) => {
             clear_unfinished(path)?;
-            Ok(Lock { _file: file })
+            Ok(Lock { file })
         }
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
             path: path.to_owned(),

@@ -142,6 +142,12 @@ impl ZoneKeys {
         self.keys.iter().find(|key| key.id == id)
     }
 
+    /// Whether the zone was signed, and is signed no more: all its keys are out of it.
+    pub fn is_signed_no_more(&self) -> bool {
+        let is_there = |key: &KeyRecord| key.state.in_zone() || key.signs_zone();
+        self.keys.iter().any(|key| key.times.active.is_some()) && !self.keys.iter().any(is_there)
+    }
+
     /// Adds a new key, as `change` made it.
     pub fn add(&mut self, key: KeyRecord, change: Change) {
         self.enter(&key, change);

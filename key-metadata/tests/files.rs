@@ -303,7 +303,7 @@ fn a_policy_is_checked() {
         (
             "ksk:\n",
             "ksk:\n    bits: 1024\n",
-            "keys.KSK: ECDSAP256SHA256 has one key size",
+            "keys.ksk: ECDSAP256SHA256 has one key size",
         ),
         ("denial: nsec3", "denial: nsec4", "unknown variant `nsec4`"),
         (

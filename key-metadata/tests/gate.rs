@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and lacks is a failure")]
 
 use key_metadata::backup::{BundleEntry, Drill, DrillLevel};
-use key_metadata::gate::{Refusal, Rule, refusals};
+use key_metadata::gate::{CLOCK_SKEW, Refusal, Rule, refusals};
 use key_metadata::step::{Step, next_step};
 use key_metadata::timing::{Figures, publication_interval, retire_interval};
 use key_metadata::{
@@ -350,6 +350,26 @@ fn a_tag_that_is_taken_is_not_published() {
         assert_eq!(rules(&found), [Rule::KeyTag]);
         assert!(!found[0].rule.can_be_overridden());
     }
+}
+
+/// What is recorded as done long ago has no wait after it: by a clock that was set back nothing is done.
+#[test]
+fn a_clock_that_was_set_back_is_refused() {
+    let mut keys = ZoneKeys::new("cr".parse().unwrap());
+    let change = Change::new(at(4), Action::Generate, "test", "test");
+    keys.add(key(1, Role::Zsk, KeyState::Generated), change);
+    assert_eq!(
+        rules(&ask(Step::Publish, 0, &keys, &policy(&[]), at(3))),
+        [Rule::Clock]
+    );
+    let told = &ask(Step::Publish, 0, &keys, &policy(&[]), at(0))[0];
+    assert!(
+        told.rule.can_be_overridden() && told.why.contains("(generate)"),
+        "{told}"
+    );
+    // The clocks of two hosts may differ so much.
+    let behind = at(4).before(CLOCK_SKEW);
+    assert_eq!(ask(Step::Publish, 0, &keys, &policy(&[]), behind), []);
 }
 
 /// From every state, the steps that a key can take are those of the order, and one of them leads on until it is destroyed.

@@ -20,6 +20,7 @@ use crate::choose_one::OneKeyEach;
 use crate::gated::{GateArguments, not_done};
 use crate::open::open;
 use crate::reconcile::{Ending, Mended, Mender};
+use crate::step::sign_again;
 
 /// The options of `destroy`.
 #[derive(Args)]
@@ -223,13 +224,15 @@ fn references(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<
         .filter(|other| zone.is_below(other))
         .max_by_key(|other| other.as_str().len());
     let mut found = Vec::new();
+    let keys = folder.keys(zone)?;
     for of in [Some(zone), parent].into_iter().flatten() {
         for path in [folder.unsigned_path(of), folder.signed_path(of)] {
             let Some(text) = read(&path)? else { continue };
             let mentions = Mentions::count(&text, &path, of, zone, key)?;
             if !mentions.is_none() {
                 let remedy = match of == zone {
-                    true => format!("sign the zone without it: keyrite-signer sign --zone {zone}"),
+                    true if keys.is_signed_no_more() => sign_again(&keys),
+                    true => format!("sign the zone without it: {}", sign_again(&keys)),
                     false => format!("take its DS out of {of}, and sign that zone"),
                 };
                 let why = format!("{} has records of it: {mentions}", path.display());

@@ -5,7 +5,7 @@ use cli::{Exit, Outcome, Output, ReportArguments, SiteArguments};
 use dnssec::SiteTokens;
 use key_metadata::gate::{Refusal, Rule, out_of_order, refusals};
 use key_metadata::step::{Step, is_usual, next_step};
-use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneName};
+use key_metadata::{Digest, KeyId, KeyRecord, KeyState, Role, SiteFolder, Time, ZoneKeys, ZoneName};
 use serde::Serialize;
 
 use crate::choose_one::OneKeyEach;
@@ -168,7 +168,7 @@ impl Run<'_> {
         if let Some(lock) = &lock {
             folder.write_keys(&keys, lock)?;
         }
-        let next = next(zone, &key, |step| {
+        let next = next(&keys, &key, |step| {
             refusals(step, &key, &keys, &policy, foreign, now)
         });
         Ok(Line {
@@ -220,13 +220,23 @@ impl Run<'_> {
     }
 }
 
+/// What brings the zone to what its keys' records say.
+pub fn sign_again(keys: &ZoneKeys) -> String {
+    let (zone, file) = (keys.zone(), keys.zone().file_stem());
+    match keys.is_signed_no_more() {
+        true => format!("publish zones/{file}.zone as it is, and remove signed/{file}.zone"),
+        false => format!("keyrite-signer sign --zone {zone}"),
+    }
+}
+
 /// What is to be done with the key next, and when.
-pub fn next(zone: &ZoneName, key: &KeyRecord, ask: impl FnOnce(Step) -> Vec<Refusal>) -> Option<String> {
+pub fn next(keys: &ZoneKeys, key: &KeyRecord, ask: impl FnOnce(Step) -> Vec<Refusal>) -> Option<String> {
     let step = next_step(key)?;
+    let zone = keys.zone();
     let refusals = ask(step);
     let from = refusals.iter().filter_map(|refusal| refusal.not_before).max();
     let command = format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
-    let sign = || format!("keyrite-signer sign --zone {zone}; then ");
+    let sign = || format!("{}; then ", sign_again(keys));
     let first = match key.state {
         // The parent acts on what the zone signals, or on what it is told.
         KeyState::PreActive if key.wants_ds() => {

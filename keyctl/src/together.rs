@@ -15,6 +15,7 @@ use crate::choose::is_named;
 use crate::gated::{GateArguments, not_done};
 use crate::open::open;
 use crate::random::random;
+use crate::step::sign_again;
 
 /// The options of `together`.
 #[derive(Args)]
@@ -117,7 +118,7 @@ impl Arguments {
         for line in &report.steps {
             output.line(line.text(&report))?;
         }
-        output.say(format!("next: keyrite-signer sign --zone {zone}"));
+        output.say(format!("next: {}", sign_again(&keys)));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::store::read_text;
-use key_metadata::{KeptGoal, Span, ZoneName};
+use key_metadata::{Advice, KeptGoal, Span, ZoneName};
 use rollover::outline::{Difference, Outline};
 use rollover::text;
 use serde_json::json;
@@ -115,13 +115,15 @@ impl DiffArguments {
 impl WhatIfArguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
-        let zone = ZoneOfSite::read(&folder, &self.zone)?;
         let now = cli::now();
+        let zone = ZoneOfSite::read(&folder, &self.zone, now)?;
         let until = now.after(self.span);
-        let as_it_is = zone.plan(&[], &Trials::default(), now, until).map_err(no_plan)?;
+        let as_it_is = zone
+            .plan(&[], &Trials::default(), now, until)
+            .map_err(|error| no_plan(&zone, error))?;
         let what_if = zone
             .plan(&self.wishes.goals()?, &self.trials, now, until)
-            .map_err(|error| no_plan(error).within("what is asked for is not safe"))?;
+            .map_err(|error| no_plan(&zone, error).within("what is asked for is not safe"))?;
         let differences = Outline::of(&as_it_is).differences(&Outline::of(&what_if));
         told(&[(zone.name.to_string(), differences)], &self.report, output)?;
         let proof = &what_if.proof;
@@ -136,21 +138,24 @@ impl WhatIfArguments {
 impl UndoArguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
-        let zone = ZoneOfSite::read(&folder, &self.zone)?;
         let now = cli::now();
+        let lock = self.keep.lock(&folder, &self.zone)?;
+        let zone = ZoneOfSite::read(&folder, &self.zone, now)?;
         let goals = [KeptGoal::Abandon];
         let plan = zone
             .alone()
             .plan(&goals, &Trials::default(), now, now)
             .map_err(|error| match error {
-                rollover::planner::PlanError::NothingToAbandon { .. } => Failure::of(Exit::SaysNo, &error),
-                error => no_plan(error),
+                rollover::planner::PlanError::NothingToAbandon { .. } => {
+                    Failure::of(Exit::SaysNo, &error).hint(error.hint())
+                }
+                error => no_plan(&zone, error),
             })?;
+        self.keep
+            .instead(&folder, &zone, &goals, &plan, site, (&lock, output))?;
         if self.report.json {
-            output.json(&json!({ "version": 1, "plans": [plan] }))?;
-        } else {
-            output.result(text::plan(&plan))?;
+            return output.json(&json!({ "version": 1, "plans": [plan] }));
         }
-        self.keep.instead(&folder, &zone, &goals, &plan, site, output)
+        output.result(text::plan(&plan))
     }
 }

@@ -1,25 +1,38 @@
 //! What was decided for a zone, and is not done yet.
 
-use key_metadata::{Intentions, KeptGoal, KeyId, KeyRecord, KeySpec, KeyState, Role, Time, ZoneKeys};
+use key_metadata::{
+    Intention, Intentions, KeptGoal, KeyId, KeyRecord, KeySpec, KeyState, Role, Time, ZoneKeys,
+};
 
 use crate::planner::{Goal, coming};
 
-/// What was decided and is not done yet.
+/// What was decided and is not done yet, for a planner; the same twice is one.
 pub fn decided(kept: &Intentions, keys: &ZoneKeys, now: Time) -> Vec<Goal> {
+    let mut goals = Vec::new();
+    for intention in open(kept, keys, now) {
+        if let Some(goal) = goal(intention.goal, intention.at).filter(|goal| !goals.contains(goal)) {
+            goals.push(goal);
+        }
+    }
+    goals
+}
+
+/// The decisions that are not done yet.
+pub fn open<'a>(kept: &'a Intentions, keys: &ZoneKeys, now: Time) -> Vec<&'a Intention> {
     let coming = coming(keys, now);
-    let open = kept.intentions.iter().filter(|intention| {
+    let is_open = |intention: &&Intention| {
         let mut about = intention.keys.iter().filter_map(|id| keys.key(*id));
         match intention.goal {
             KeptGoal::Roll { .. } | KeptGoal::Compromised { .. } | KeptGoal::Lost { .. } => {
                 about.any(is_in_use)
             }
             KeptGoal::Abandon => about.any(|key| coming.contains(&key.id)),
-            KeptGoal::Algorithm { .. } | KeptGoal::Insecure => true,
+            KeptGoal::Algorithm { .. } | KeptGoal::Insecure => {
+                goal(intention.goal, intention.at).is_some_and(|goal| !is_reached(&goal, keys))
+            }
         }
-    });
-    open.filter_map(|intention| goal(intention.goal, intention.at))
-        .filter(|goal| !is_reached(goal, keys))
-        .collect()
+    };
+    kept.intentions.iter().filter(is_open).collect()
 }
 
 /// What was decided at a time, for a planner; none, where it names keys that cannot be.

@@ -1,6 +1,8 @@
 //! `keyrite-rollover`: plans that are proved safe.
 
+mod clock;
 mod compared;
+mod document;
 mod drawn;
 mod keep;
 mod lint_verb;

@@ -1,13 +1,13 @@
 //! A policy that somebody names: the site's or a shipped one by its name, or a file.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use cli::{Exit, Failure, Outcome, SiteArguments};
 use key_metadata::policy::{PolicyError, SHIPPED};
-use key_metadata::store::{LARGEST_FILE, StoreError};
+use key_metadata::store::StoreError;
 use key_metadata::{Policy, PolicyName, SiteFolder};
+
+use crate::document::Document;
 
 /// The site, where there is one: shipped policies and files can be looked at without.
 pub fn site_for(arguments: &SiteArguments) -> Outcome<Option<SiteFolder>> {
@@ -25,9 +25,7 @@ pub fn is_file(name: &str) -> bool {
 /// The policy, or why it is none.
 pub fn named(name: &str, site: Option<&SiteFolder>) -> Outcome<Result<Policy, PolicyError>> {
     if is_file(name) {
-        let text = read(Path::new(name))
-            .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("cannot read {name}")))?;
-        return Ok(Policy::from_yaml(&text));
+        return Ok(Policy::from_yaml(&Document::read(Path::new(name))?.text));
     }
     let word: PolicyName = name
         .parse()
@@ -49,20 +47,4 @@ fn shipped(name: PolicyName) -> Outcome<Result<Policy, PolicyError>> {
             Err(StoreError::NoPolicy { name, path }.into())
         }
     }
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let most = LARGEST_FILE + 1;
-    let length = if path == Path::new("-") {
-        io::stdin().lock().take(most).read_to_string(&mut text)?
-    } else {
-        File::open(path)?.take(most).read_to_string(&mut text)?
-    };
-    if length as u64 > LARGEST_FILE {
-        return Err(io::Error::other(format!(
-            "it is larger than {LARGEST_FILE} bytes"
-        )));
-    }
-    Ok(text)
 }

@@ -47,7 +47,6 @@ impl Arguments {
         for zone in &zones {
             match self.zone(&folder, zone, &wishes, site, output) {
                 Ok((zone, plan)) => {
-                    self.pictures.write(&plan, &zone)?;
                     if !self.report.json {
                         progress.without(|| self.pictures.show(&plan, &zone, output))?;
                     }
@@ -78,11 +77,19 @@ impl Arguments {
         if self.forget {
             self.keep.forget(folder, name, output)?;
         }
-        let zone = ZoneOfSite::read(folder, name)?;
+        let lock = self.keep.lock(folder, name)?;
+        let mut zone = ZoneOfSite::read(folder, name, now)?;
+        if self.forget {
+            // A dry run has forgotten nothing.
+            zone = zone.alone();
+        }
         let plan = zone
             .plan(wishes, &self.trials, now, now.after(self.span))
-            .map_err(no_plan)?;
-        self.keep.beside(folder, &zone, wishes, &plan, site, output)?;
+            .map_err(|error| no_plan(&zone, error))?;
+        // The decision comes last: what is wanted with it is there, or nothing is decided.
+        self.pictures.write(&plan, &zone)?;
+        self.keep
+            .beside(folder, &zone, wishes, &plan, site, (&lock, output))?;
         Ok((zone, plan))
     }
 }

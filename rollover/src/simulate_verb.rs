@@ -15,7 +15,7 @@ use rollover::simulate::{Followed, Life, LifeError, Report, Setting, simulate_li
 use serde::Serialize;
 
 use crate::named_policy::{named, site_for};
-use crate::zone_of_site::{Wishes, no_plan};
+use crate::zone_of_site::{Wishes, unplanned};
 use really::Really;
 use told::Told;
 
@@ -99,7 +99,7 @@ impl Arguments {
         for seed in self.seed..=last {
             if life.followed == Followed::BySome {
                 life.keys =
-                    taken_over(&zone, &policy, since, seed).ok_or_else(|| no_plan(PlanError::NoKeys))?;
+                    taken_over(&zone, &policy, since, seed).ok_or_else(|| unplanned(PlanError::NoKeys))?;
             }
             let report =
                 simulate_life(&life, &self.setting(seed), &mut || progress.step()).map_err(no_life)?;
@@ -250,7 +250,7 @@ impl Arguments {
 
 fn no_life(error: LifeError) -> Failure {
     match error {
-        LifeError::Plan(error) => no_plan(error),
+        LifeError::Plan(error) => unplanned(error),
         error => Failure::from(error),
     }
 }

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use cli::{Exit, Failure, Outcome, Output, ReportArguments, SiteArguments, ZoneChoice};
 use key_metadata::{KeyRecord, SiteFolder, Span, ZoneName};
+use rollover::decided::open;
 use rollover::plan::{Actor, Plan, PlannedStep};
 use rollover::status::{Alarm, Limits, Measured, Status};
 use rollover::text::{self, distance};
@@ -48,16 +49,19 @@ pub struct NextArguments {
 
 /// The plan of a zone as it is now, far enough ahead that its next step is in it.
 pub fn plan_of(folder: &SiteFolder, zone: &ZoneName) -> Outcome<(ZoneOfSite, Plan)> {
-    let zone = ZoneOfSite::read(folder, zone)?;
     let now = cli::now();
+    let zone = ZoneOfSite::read(folder, zone, now)?;
     let lifetimes = [
         &zone.policy.keys.ksk,
         &zone.policy.keys.zsk,
         &zone.policy.keys.csk,
     ];
-    let longest = lifetimes.into_iter().flatten().map(|key| key.lifetime).max();
-    let until = longest.map_or(now, |longest| now.after(longest));
-    let plan = zone.plan(&[], &Trials::default(), now, until).map_err(no_plan)?;
+    // Whatever was rolled last, one of the others is rolled before this is over; to prove the years after it takes ten times as long.
+    let shortest = lifetimes.into_iter().flatten().map(|key| key.lifetime).min();
+    let until = shortest.map_or(now, |shortest| now.after(shortest));
+    let plan = zone
+        .plan(&[], &Trials::default(), now, until)
+        .map_err(|error| no_plan(&zone, error))?;
     Ok((zone, plan))
 }
 
@@ -143,7 +147,7 @@ fn hint(alarms: &[Alarm], zone: &ZoneName) -> String {
 fn screen(zone: &ZoneOfSite, plan: &Plan, status: &Status<'_>) -> String {
     let mut lines = vec![format!("{} at {}, policy {}", plan.zone, plan.now, plan.policy)];
     let mut line = |name: &str, text: String| lines.push(format!("  {name:<16}{text}"));
-    for intention in &zone.intentions.intentions {
+    for intention in open(&zone.intentions, &zone.keys, plan.now) {
         line(
             "decided",
             format!(

@@ -1,20 +1,24 @@
 //! `step`: the next step of a zone, taken or refused.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
 use key_metadata::evidence::{Evidence as Text, Sighting};
+use key_metadata::store::Lock;
 use key_metadata::{Action, KeyRecord, SiteFolder, ZoneName};
 use rollover::plan::{Act, Actor, Plan, PlannedStep};
 use rollover::planner::{Evidence, Stage};
 use rollover::text::distance;
 use rollover::wording::{names, who_and_what};
+use rustix::io::FdFlags;
 use serde_json::json;
 
 use crate::status_verb::{plan_of, step_report};
-use crate::zone_of_site::ZoneOfSite;
+use crate::zone_of_site::{ZoneOfSite, no_zone};
 
 /// The options of `step`.
 #[derive(Args)]
@@ -37,11 +41,46 @@ pub struct Arguments {
 impl Arguments {
     pub fn run(&self, site: &SiteArguments, output: &mut Output) -> Outcome {
         let folder = site.open()?;
+        // From here on nobody else takes a step of the zone, or decides about it: each goes by what the one before has left.
+        let _lock = self.lock(&folder)?;
         let recorded = self.record(&folder, site, output)?;
-        let (_, plan) = plan_of(&folder, &self.zone)?;
+        let taken = self.go_on(&folder, &recorded, site, output);
+        match recorded.is_empty() {
+            true => taken,
+            false => taken.map_err(Failure::part_way),
+        }
+    }
+
+    fn lock(&self, folder: &SiteFolder) -> Outcome<Option<Lock>> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let keyctl = keyctl()?;
+        if !keyctl.is_file() {
+            let problem = format!("there is no {}", keyctl.display());
+            return Err(Failure::new(Exit::Failed, problem)
+                .hint("it does the steps, and must be beside keyrite-rollover: install both".to_owned()));
+        }
+        folder.zone(&self.zone).map_err(no_zone)?;
+        let lock = folder.lock_intentions(&self.zone)?;
+        // keyctl inherits it: should this process be killed, the next one waits for what that still does.
+        rustix::io::fcntl_setfd(&lock, FdFlags::empty())
+            .map_err(|error| Failure::of(Exit::Failed, &error).within("the lock cannot be handed on"))?;
+        Ok(Some(lock))
+    }
+
+    /// Takes the step, or says why not.
+    fn go_on(
+        &self,
+        folder: &SiteFolder,
+        recorded: &[String],
+        site: &SiteArguments,
+        output: &mut Output,
+    ) -> Outcome {
+        let (_, plan) = plan_of(folder, &self.zone)?;
         let due: Vec<_> = next_of_each(&plan).collect();
         let Some(first) = due.first() else {
-            return self.nothing(&plan, &recorded, output);
+            return self.nothing(&plan, recorded, output);
         };
         // What nobody waits for goes first: one zone's rollovers do not hold each other up.
         let step = due.iter().find(|step| match step.actor {
@@ -62,10 +101,18 @@ impl Arguments {
                 "step": step_report(&plan, step),
             }));
         }
-        if !self.dry_run {
-            self.next(&folder, &plan, step, output)?;
+        if self.dry_run {
+            return Ok(());
         }
-        Ok(())
+        let next = self.next(folder, &plan, step, output);
+        next.map_err(|failure| {
+            failure
+                .within(format!(
+                    "{}: the step was taken, and what comes next is not known",
+                    self.zone
+                ))
+                .part_way()
+        })
     }
 
     /// Why a step is not taken.
@@ -115,7 +162,8 @@ impl Arguments {
             true => None,
             false => Some(folder.lock_keys(&self.zone)?),
         };
-        let zone = ZoneOfSite::read(folder, &self.zone)?;
+        let now = cli::now();
+        let zone = ZoneOfSite::read(folder, &self.zone, now)?;
         let mut keys = zone.keys.clone();
         let mut recorded = Vec::new();
         for evidence in zone.evidence() {
@@ -126,7 +174,7 @@ impl Arguments {
                 continue;
             };
             let text = describe(&zone, &key, evidence)?;
-            let change = self.change.change(Action::Accept, cli::now(), cli::tool!(), site);
+            let change = self.change.change(Action::Accept, now, cli::tool!(), site);
             keys.enter_sighting(key.id, sighting, evidence.at, &text, change)?;
             let would = if self.dry_run { "would record" } else { "recorded" };
             output.say(format!(
@@ -155,8 +203,11 @@ impl Arguments {
         let (Some(tool), false) = (words.next(), self.dry_run) else {
             return Ok(());
         };
-        let folder_of_tools = cli::siblings()?;
-        let mut process = Command::new(folder_of_tools.join(tool));
+        let mut process = Command::new(keyctl()?);
+        if self.report.json {
+            // What we print is JSON alone.
+            process.stdout(io::stderr());
+        }
         process.args(words).arg("--site").arg(&site.site);
         if let Some(operator) = &site.operator {
             process.arg("--operator").arg(operator);
@@ -174,10 +225,7 @@ impl Arguments {
         let status = process.status().map_err(|error| {
             Failure::of(Exit::Failed, &error)
                 .within(format!("{tool} cannot be run"))
-                .hint(format!(
-                    "it must be beside keyrite-rollover, in {}",
-                    folder_of_tools.display()
-                ))
+                .hint("it must be the one that was installed with keyrite-rollover".to_owned())
         })?;
         match status.success() {
             true => Ok(()),
@@ -287,13 +335,18 @@ fn describe(zone: &ZoneOfSite, key: &KeyRecord, evidence: Evidence) -> Outcome<T
         .map_err(|error| Failure::of(Exit::Failed, &error))
 }
 
-/// The exit code of a sibling, as our own.
+/// What does the steps.
+fn keyctl() -> Outcome<PathBuf> {
+    Ok(cli::siblings()?.join("keyrite-keyctl"))
+}
+
+/// The exit code of a sibling, as our own; one that was killed may have done something.
 const fn exit_of(code: Option<i32>) -> Exit {
     match code {
         Some(2) => Exit::Usage,
         Some(3) => Exit::SaysNo,
         Some(4) => Exit::Credential,
-        Some(5) => Exit::PartWay,
-        Some(_) | None => Exit::Failed,
+        Some(5) | None => Exit::PartWay,
+        Some(_) => Exit::Failed,
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use cli::{Exit, Failure, Outcome};
 use dnssec::first_expiration;
 use key_metadata::observed::DsAnswer;
-use key_metadata::store::read_bytes_if_there;
+use key_metadata::store::{StoreError, read_bytes_if_there};
 use key_metadata::timing::{Figure, Figures};
 use key_metadata::{
     Advice, Algorithm, Intentions, KeptGoal, KeySpec, Observations, Policy, Role, SiteFolder, Span, Time,
@@ -15,6 +15,8 @@ use rollover::margin::margins;
 use rollover::plan::Plan;
 use rollover::planner::{Evidence, Goal, PlanError, Request, Stage, claim, plan, recorded};
 use rollover::schedule::Schedule;
+
+use crate::clock;
 
 /// What is wanted beside the policy's rollovers, or tried.
 #[derive(Args, Debug, Default, Clone)]
@@ -121,18 +123,40 @@ pub struct ZoneOfSite {
 const LOOK_BACK: Span = Span::from_seconds(14 * 86_400);
 
 impl ZoneOfSite {
-    /// Reads it.
-    pub fn read(folder: &SiteFolder, name: &ZoneName) -> Outcome<Self> {
-        let (entry, policy) = folder.zone(name)?;
-        Ok(Self {
+    /// Reads it, at a time that is not before what its files tell.
+    pub fn read(folder: &SiteFolder, name: &ZoneName, now: Time) -> Outcome<Self> {
+        let (entry, policy) = folder.zone(name).map_err(no_zone)?;
+        let zone = Self {
             name: name.clone(),
             policy_name: entry.policy.to_string(),
             policy,
             keys: folder.keys(name)?,
             observations: folder.observations(name)?,
             intentions: folder.intentions(name)?,
-            expires: expires(folder, name)?,
-        })
+            expires: expires(folder, name, now)?,
+        };
+        zone.is_past(folder, now)?;
+        Ok(zone)
+    }
+
+    /// Whether all that is recorded is of the past.
+    fn is_past(&self, folder: &SiteFolder, now: Time) -> Outcome {
+        let name = &self.name;
+        let last = [
+            (
+                folder.keys_path(name),
+                self.keys.history().last().map(|entry| entry.at),
+            ),
+            (
+                folder.observations_path(name),
+                self.observations.newest().map(|seen| seen.at),
+            ),
+            (
+                folder.intentions_path(name),
+                self.intentions.intentions.iter().map(|decided| decided.at).max(),
+            ),
+        ];
+        clock::is_after(last, now)
     }
 
     /// The zone as if nothing had been decided for it.
@@ -226,7 +250,11 @@ impl ZoneOfSite {
         until: Time,
     ) -> Result<Plan, PlanError> {
         let mut goals = decided(&self.intentions, &self.keys, now);
-        goals.extend(wishes.iter().filter_map(|wish| goal(*wish, now)));
+        for wanted in wishes.iter().filter_map(|wish| goal(*wish, now)) {
+            if !goals.contains(&wanted) {
+                goals.push(wanted);
+            }
+        }
         goals.retain(|goal| !is_reached(goal, &self.keys));
         let request = self.request(goals, trials, now, until);
         let mut made = plan(&request)?;
@@ -258,17 +286,38 @@ impl ZoneOfSite {
 }
 
 /// What the signed zone has left.
-fn expires(folder: &SiteFolder, name: &ZoneName) -> Outcome<Option<(Time, String)>> {
+fn expires(folder: &SiteFolder, name: &ZoneName, now: Time) -> Outcome<Option<(Time, String)>> {
     let path = folder.signed_path(name);
     let Some(text) = read_bytes_if_there(&path)? else {
         return Ok(None);
     };
-    let first = first_expiration(&text, &path, name, cli::now())?;
+    let first = first_expiration(&text, &path, name, now)?;
     Ok(first.map(|first| (first, path.display().to_string())))
 }
 
+/// A zone that cannot be read, as a failure: that there is none is a matter of the command line.
+pub fn no_zone(error: StoreError) -> Failure {
+    match &error {
+        StoreError::NoZone { .. } => Failure::of(Exit::Usage, &error).hint(error.hint()),
+        _ => error.into(),
+    }
+}
+
+/// A plan that there is not of a zone of the site, as a failure: where it lies with the policy, that is named.
+pub fn no_plan(zone: &ZoneOfSite, error: PlanError) -> Failure {
+    let of_policy = matches!(error, PlanError::Infeasible { .. } | PlanError::NoKeys);
+    let failure = unplanned(error);
+    match of_policy {
+        true => failure.within(format!(
+            "{}: policy '{}' has no plan",
+            zone.name, zone.policy_name
+        )),
+        false => failure,
+    }
+}
+
 /// A plan that there is not, as a failure: what is wrong is told whole, and the exit code says that the check said no.
-pub fn no_plan(error: PlanError) -> Failure {
+pub fn unplanned(error: PlanError) -> Failure {
     match &error {
         PlanError::Unsafe { found, schedule, .. } => {
             let failure = Failure::of(Exit::SaysNo, &error);

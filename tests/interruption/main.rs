@@ -14,11 +14,13 @@
 //! anything, every bundle that is there verifies, is in the records and is opened by its shares, and of one that never was there is nothing, no
 //! share either. A token's log key is whole, or not there.
 //!
+//! After a kill of `keyrite-rollover`, or of the `keyrite-keyctl` that it runs, its own next run comes to the end that it comes to without one.
+//!
 //! With `KILLS=all` that is every point, looked at in every way. Otherwise a sample, looked at in turns: every write, link and rename of the site's
 //! files; of calls in a row on one file of the token's store the first of each kind, the middle, the last, and of a long row what the file is at its
 //! last writes; and the first of calls in a row that speak to the TPM, since the files are the same at each. What the next program cannot see is left
 //! out: fsync, files without a name. `reconcile` is then killed after two interruptions, not four. Of
-//! `keyrite-backup` eight of these points of each command.
+//! `keyrite-backup` eight of these points of each command, of `keyrite-rollover` five.
 //!
 //! One point is left out, SoftHSM's own: C_Login empties token.object and writes it anew, and a kill between the two leaves no token
 //! (SoftHSM 2.6.1; the calls on both sides of the write are taken). What it leaves of a kill besides, and nothing can remove through PKCS#11, are
@@ -40,6 +42,7 @@ mod kill;
 mod memory;
 mod needles;
 mod points;
+mod rollovers;
 mod secrets;
 mod series;
 mod watched;
@@ -70,7 +73,7 @@ fn main() -> ExitCode {
             trials.push(Trial::test(format!("{stack}: {name}"), trial));
         }
     }
-    for (stack, name, run) in backups::ALL {
+    for (stack, name, run) in backups::ALL.into_iter().chain(rollovers::ALL) {
         let trial = move || run(stack, tools).map_err(Into::into);
         trials.push(Trial::test(format!("{stack}: {name}"), trial));
     }

@@ -55,7 +55,7 @@ pub fn of(command: &Command, folder: &Path) -> Vec<Point> {
     let calls: Vec<String> = CALLS.split_whitespace().map(|call| format!("?{call}")).collect();
     let status = traced(command, &log, &calls.join(","), None);
     assert!(
-        status.success(),
+        has_ended(status),
         "the command that is to be killed fails by itself: {command:?}: {status}"
     );
     let text = fs::read_to_string(&log).unwrap();
@@ -96,8 +96,13 @@ pub fn killed_at(point: &Point, command: &Command, folder: &Path) -> bool {
     let text = fs::read_to_string(&log).unwrap();
     let killed = text.contains("+++ killed by SIGKILL +++");
     // strace ends as its program did.
-    assert!(killed || status.success(), "{point}: {status}");
+    assert!(killed || has_ended(status), "{point}: {status}");
     killed
+}
+
+/// Whether a program came to its end: it did what it was to do, or that and says no (3).
+fn has_ended(status: ExitStatus) -> bool {
+    status.success() || status.code() == Some(3)
 }
 
 /// A program that is stopped, and ends when this is dropped.

@@ -1,7 +1,8 @@
 //! No secret of a backup is in anything that was written, printed or started.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -12,12 +13,16 @@ use crate::bench::{BACKUP, Bench, CUSTODIANS, KEYCTL, SPARE, ZONE};
 use crate::bundles::{found, parents, restore};
 use crate::kill::{Outcome, expect};
 use crate::needles::{Needle, of_bundle};
+use crate::rollovers;
 use crate::series::Series;
 use crate::watched::{Stdout, Watched};
 
 /// Every trial, run on SoftHSM and with native keys of a TPM.
 pub const ALL: [(&str, Series); 1] = [("secrets", secrets)];
 
+/// Where the user PIN of the bench's token is sealed.
+const PIN: &str = "0x81020000";
+const PIN_SOURCE: &str = "tpm:0x81020000";
 /// The chip's own memory, what only custodians have, and what this test keeps.
 const ELSEWHERE: [&str; 3] = ["tpm", "people", "kept"];
 
@@ -30,12 +35,7 @@ fn secrets(stack: Stack, tools: &Path) -> Outcome {
     for (folder, id) in &bundles {
         needles.extend(of_bundle(&bench, folder, id)?);
     }
-    let tool = |name: &str, arguments: &[&str]| printed(&bench, name, arguments);
-    let (sealed, skipped) = sealed_secrets(&tool).map_err(|error| error.to_string())?;
-    expect(
-        !sealed.is_empty() && skipped.is_empty(),
-        &format!("of what is sealed, not looked for: {skipped:?}"),
-    )?;
+    let sealed = sealed(&bench)?;
     let files = files(bench.folder());
     expect(files.len() > 50, "there is next to nothing to look into")?;
     for file in &files {
@@ -52,6 +52,72 @@ fn secrets(stack: Stack, tools: &Path) -> Outcome {
     }
     found_where_planted(&bench, &needles, &sealed)?;
     seen_where_told(&watched)
+}
+
+/// The steps of a rollover, with a PIN that is sealed and with one from a file, and everything that plans are written to: no PIN is in any file, in
+/// what is printed, or in the arguments or the environment of the `keyrite-keyctl` that does the steps.
+pub fn of_rollovers(stack: Stack, tools: &Path) -> Outcome {
+    let bench = rollovers::new(stack, tools)?;
+    let watched = Watched::new(&bench);
+    let sealed = sealed(&bench)?;
+    fs::create_dir_all(bench.folder().join("kept")).unwrap();
+    let pin = printed(&bench, "tpm2_unseal", &["-c", PIN]).map_err(|error| error.to_string())?;
+    let file = bench.folder().join("kept/pin");
+    fs::write(&file, &pin.stdout).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let run = |command: &[&str]| watched.run(command, Stdout::Kept);
+    let pictures = [
+        "--svg", "p.svg", "--ics", "p.ics", "--out", "p.json", "--sheet", "p.html",
+    ];
+    run(&[&rollovers::STEP[..], &["--pin", "file:../kept/pin", "--json"]].concat())?;
+    run(&[&rollovers::KEEP[..], &pictures].concat())?;
+    run(&rollovers::STEP)?;
+    run(&[&rollovers::STEP[..], &["--pin", PIN_SOURCE]].concat())?;
+    run(&rollovers::UNDO)?;
+    rollovers::see(&bench)?;
+    // It ends with 3: where the keys are, no DS is wanted.
+    expect(run(&rollovers::OBSERVE).is_err(), "nothing was observed")?;
+    let files = files(bench.folder());
+    let has = |end: &str| files.iter().any(|file| file.ends_with(end));
+    expect(
+        [
+            "p.svg",
+            "p.ics",
+            "p.json",
+            "p.html",
+            "observations/fi.cr.yaml",
+            "watched/0.calls",
+        ]
+        .into_iter()
+        .all(has),
+        "something was not written",
+    )?;
+    let calls = fs::read(bench.folder().join("watched/0.calls")).unwrap();
+    let calls = String::from_utf8_lossy(&calls);
+    let started = calls.contains("keyrite-keyctl\", [\"") && calls.contains("SOFTHSM2_CONF=");
+    expect(
+        started,
+        "the arguments and the environment of keyrite-keyctl are not among what is watched",
+    )?;
+    for file in &files {
+        let bytes = fs::read(file).unwrap();
+        if let Some((pin, form)) = sealed.iter().find_map(|pin| Some((pin, pin.form_in(&bytes)?))) {
+            return Err(format!("{} has {} in it, {form}", file.display(), pin.kept));
+        }
+    }
+    found_where_planted(&bench, &[], &sealed)?;
+    seen_where_told(&watched)
+}
+
+/// What is sealed in the bench's TPM.
+fn sealed(bench: &Bench) -> Outcome<Vec<Secret>> {
+    let tool = |name: &str, arguments: &[&str]| printed(bench, name, arguments);
+    let (sealed, skipped) = sealed_secrets(&tool).map_err(|error| error.to_string())?;
+    expect(
+        !sealed.is_empty() && skipped.is_empty(),
+        &format!("of what is sealed, not looked for: {skipped:?}"),
+    )?;
+    Ok(sealed)
 }
 
 /// Everything that has to do with secrets, once; gives the bundles.

@@ -15,7 +15,7 @@ pub enum PolicyError {
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// A key of a size that the algorithm does not have.
-    #[error("keys.{role}: {source}")]
+    #[error("keys.{}: {source}", role.field())]
     Key {
         /// The role.
         role: Role,
@@ -23,7 +23,7 @@ pub enum PolicyError {
         source: KeySpecError,
     },
     /// A rollover that keys of the role cannot have.
-    #[error("keys.{}.rollover: a {role} is not rolled by {method}, but by {}", role_field(*role), methods(*role))]
+    #[error("keys.{}.rollover: a {role} is not rolled by {method}, but by {}", role.field(), methods(*role))]
     Rollover {
         /// The role.
         role: Role,
@@ -31,7 +31,7 @@ pub enum PolicyError {
         method: RolloverMethod,
     },
     /// More standby keys than anybody needs.
-    #[error("keys.{}.standby: {number} is not between 0 and {MOST_STANDBY}", role_field(*role))]
+    #[error("keys.{}.standby: {number} is not between 0 and {MOST_STANDBY}", role.field())]
     Standby {
         /// The role.
         role: Role,
@@ -57,14 +57,6 @@ const MOST_STANDBY: u8 = 2;
 
 const HOUR: Span = Span::from_seconds(3600);
 const YEAR: Span = Span::from_seconds(365 * 86_400);
-
-fn role_field(role: Role) -> &'static str {
-    match role {
-        Role::Ksk => "ksk",
-        Role::Zsk => "zsk",
-        Role::Csk => "csk",
-    }
-}
 
 fn methods(role: Role) -> String {
     let methods: Vec<_> = RolloverMethod::of(role).iter().map(ToString::to_string).collect();

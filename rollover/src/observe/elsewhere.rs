@@ -1,16 +1,15 @@
 //! What was observed elsewhere, from a file.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
 use cli::{Exit, Failure, Outcome};
 use dnssec::{DigText, Servers};
-use key_metadata::store::LARGEST_FILE;
 use key_metadata::version::Version1;
 use key_metadata::{Observation, Source, Time, ZoneName, yaml};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use crate::document::Document;
 
 /// What `--json` prints, read.
 #[derive(Deserialize)]
@@ -34,37 +33,13 @@ struct GivenLine {
     _recorded: IgnoredAny,
 }
 
-/// The text of a file of observations.
-pub struct Elsewhere {
-    name: String,
-    text: String,
-}
+/// A file of observations.
+pub struct Elsewhere(Document);
 
 impl Elsewhere {
     /// Reads the file, or standard input where it is `-`.
     pub fn read(path: &Path) -> Outcome<Self> {
-        let attempt = || {
-            let mut text = String::new();
-            let limit = LARGEST_FILE + 1;
-            match path == Path::new("-") {
-                true => io::stdin().lock().take(limit).read_to_string(&mut text)?,
-                false => fs::File::open(path)?.take(limit).read_to_string(&mut text)?,
-            };
-            match text.len() as u64 > LARGEST_FILE {
-                true => Err(io::Error::other(format!(
-                    "it is larger than {LARGEST_FILE} bytes"
-                ))),
-                false => Ok(text),
-            }
-        };
-        let name = match path == Path::new("-") {
-            true => "standard input".to_owned(),
-            false => path.display().to_string(),
-        };
-        match attempt() {
-            Ok(text) => Ok(Self { name, text }),
-            Err(error) => Err(Failure::of(Exit::Failed, &error).within(format!("cannot read {name}"))),
-        }
+        Document::read(path).map(Self)
     }
 
     /// What it has of a zone. `servers` are those that the user says there are, and `who` is operator and tool, of what `dig` printed.
@@ -75,8 +50,8 @@ impl Elsewhere {
         who: (String, String),
         now: Time,
     ) -> Outcome<Vec<Observation>> {
-        let name = &self.name;
-        let observations = match self.text.trim_start().starts_with('{') {
+        let name = &self.0.name;
+        let observations = match self.0.text.trim_start().starts_with('{') {
             true => self.json(zone, servers)?,
             false => self.dig(zone, servers, who)?,
         };
@@ -102,14 +77,14 @@ impl Elsewhere {
     }
 
     fn json(&self, zone: &ZoneName, servers: &Servers) -> Outcome<Vec<Observation>> {
-        let name = &self.name;
+        let name = &self.0.name;
         if servers.parent.is_some() || servers.child.is_some() {
             let problem = format!("{name} says itself which servers were asked");
             let hint = "leave out --parent-server and --child-server".to_owned();
             return Err(Failure::new(Exit::Usage, problem).hint(hint));
         }
         // JSON is YAML, and this reader tells line, column and field.
-        let given: Given = yaml::parse(&self.text)
+        let given: Given = yaml::parse(&self.0.text)
             .map_err(|error| Failure::of(Exit::Failed, &error).within(format!("{name} is no observation")))?;
         let of_zone = given.observations.into_iter().filter(|line| line.zone == *zone);
         Ok(of_zone.map(|line| line.observation).collect())
@@ -121,8 +96,9 @@ impl Elsewhere {
         servers: &Servers,
         (operator, tool): (String, String),
     ) -> Outcome<Vec<Observation>> {
-        let problem = || format!("{} is nothing that dig printed of {zone}", self.name);
-        let dig = DigText::parse(zone, &self.text).map_err(|error| Failure::from(error).within(problem()))?;
+        let problem = || format!("{} is nothing that dig printed of {zone}", self.0.name);
+        let dig =
+            DigText::parse(zone, &self.0.text).map_err(|error| Failure::from(error).within(problem()))?;
         let answers = dig.answers(servers);
         let observation = dig.times().map(|(began, at)| Observation {
             at,

@@ -16,6 +16,7 @@ use key_metadata::{Observation, Server, ServerAddress, SiteFolder, Source, Span,
 use rollover::compare::{Finding, Severity, compare};
 use serde::Serialize;
 
+use crate::clock;
 use elsewhere::Elsewhere;
 use tables::{joined, said, shown};
 
@@ -94,7 +95,7 @@ impl Arguments {
         let (mut list, mut failures) = (JsonList::new("observations"), Vec::new());
         for zone in &zones {
             let observations = match &elsewhere {
-                None => self.ask(zone, site).map(|observation| vec![observation]),
+                None => self.ask(zone, &folder, site).map(|observation| vec![observation]),
                 Some(elsewhere) => elsewhere.of(zone, &self.given(), who(site), cli::now()),
             };
             let seen = observations.and_then(|observations| {
@@ -118,7 +119,9 @@ impl Arguments {
     }
 
     /// Asks every server.
-    fn ask(&self, zone: &ZoneName, site: &SiteArguments) -> Outcome<Observation> {
+    fn ask(&self, zone: &ZoneName, folder: &SiteFolder, site: &SiteArguments) -> Outcome<Observation> {
+        let last = folder.observations(zone)?.newest().map(|seen| seen.at);
+        clock::is_after([(folder.observations_path(zone), last)], cli::now())?;
         let asking = Asking {
             tries: self.tries,
             wait: Duration::from_secs(u64::from(self.timeout.seconds()).max(1)),

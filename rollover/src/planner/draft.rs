@@ -270,7 +270,7 @@ impl Draft<'_> {
             [] => None,
             [(key, "generate")] => {
                 let key = self.key(*key);
-                let role = key.role.to_string().to_lowercase();
+                let role = key.role.field();
                 let specification = Self::specification(key);
                 Some(format!(
                     "keyrite-keyctl generate --zone {zone} --role {role}{specification}"

@@ -90,7 +90,7 @@ pub enum Goal {
 #[non_exhaustive]
 pub enum PlanError {
     /// A lifetime that is shorter than a rollover.
-    #[error("keys.{}.lifetime: {lifetime} is shorter than a rollover takes: {least}", role.to_string().to_lowercase())]
+    #[error("keys.{}.lifetime: {lifetime} is shorter than a rollover takes: {least}", role.field())]
     Infeasible {
         /// Whose.
         role: Role,
@@ -343,7 +343,7 @@ impl Advice for PlanError {
             Self::Infeasible { role, least, .. } => {
                 format!(
                     "make keys.{}.lifetime {} at least, or its waits shorter ({})",
-                    role.to_string().to_lowercase(),
+                    role.field(),
                     least.total(),
                     Equation::X1
                 )

@@ -1,6 +1,6 @@
 //! What the policy asks for, role by role, and what is wanted beside it.
 
-use key_metadata::{Algorithm, KeySpec, Role, RolloverMethod, Time};
+use key_metadata::{KeySpec, Role, RolloverMethod, Time};
 
 use super::algorithm::KeySet;
 use super::draft::Draft;
@@ -65,7 +65,10 @@ impl Run<'_, '_> {
                 .iter()
                 .any(|key| key.times.active.is_some())
             {
-                return Err(self.not_active(Role::Ksk));
+                return Err(self.not_active(match self.request.policy.key(Role::Csk) {
+                    Some(_) => Role::Csk,
+                    None => Role::Ksk,
+                }));
             }
             self.leave(PlannedKey::is_in_use);
             return Ok(());
@@ -200,19 +203,19 @@ impl Run<'_, '_> {
         Ok(KeyIndex(self.draft.keys.len() - 1))
     }
 
-    /// What the successor of a key is made as, where that is not what the policy says: a rollover within an algorithm keeps it, also where the policy
-    /// names another one, which is gone over to when somebody wants it.
-    fn algorithm_of(&self, role: Role, old: KeyIndex) -> Option<KeySpec> {
+    /// What a successor of `old` is to be made as, where that is not what the policy says: whoever replaces a key keeps its algorithm. To go over
+    /// to another one is a rollover of its own, of all keys together.
+    fn unlike_policy(&self, role: Role, old: KeyIndex) -> Option<KeySpec> {
         let old = self.draft.key(old);
-        let of_policy = self.request.policy.key(role)?.algorithm;
-        if AlgorithmNumber(of_policy.number()) == old.algorithm {
+        let of_policy = self.request.policy.key(role).and_then(|key| key.spec().ok());
+        if of_policy.is_some_and(|spec| AlgorithmNumber(spec.algorithm().number()) == old.algorithm) {
             return None;
         }
-        let algorithm = Algorithm::from_number(old.algorithm.0).ok()?;
-        let record = old.id.and_then(|id| self.request.keys.key(id));
-        let bits = record.map(|record| record.public_key.bits());
-        let as_it_is = KeySpec::new(algorithm, bits).or_else(|_| KeySpec::new(algorithm, None));
-        old.spec.or(as_it_is.ok())
+        let recorded = || {
+            let key = &self.request.keys.key(old.id?)?.public_key;
+            KeySpec::new(key.algorithm().made()?, Some(key.bits())).ok()
+        };
+        old.spec.or_else(recorded)
     }
 
     /// A role's rollovers, one after the other until the plan's end.
@@ -273,7 +276,7 @@ impl Run<'_, '_> {
             }
             let new = match successor {
                 Some(key) => key,
-                None => self.new_key(role, self.algorithm_of(role, old))?,
+                None => self.new_key(role, self.unlike_policy(role, old))?,
             };
             let lost = lost.filter(|_| urgent);
             if let Some(since) = lost {

@@ -147,7 +147,7 @@ impl Source {
             let (around, figures) = around(Software::Dnst, told.as_ref())?;
             (histories::dnst::schedule(&set, &around, now)?, figures)
         } else if let Some(zone) = &self.zone {
-            return Ok(of_site(&ZoneOfSite::read(&site.open()?, zone)?, now));
+            return Ok(of_site(&ZoneOfSite::read(&site.open()?, zone, now)?, now));
         } else {
             let failure = Failure::new(Exit::Usage, "nothing was named to be proved");
             return Err(failure.hint(

@@ -64,7 +64,7 @@ pub enum LifeError {
     /// Keys that live so short that there is no end of it.
     #[error(
         "keys.{}.lifetime: {lifetime} makes {rollovers} rollovers in that time; {MOST_ROLLOVERS} at most are simulated",
-        role.to_string().to_lowercase()
+        role.field()
     )]
     Busy {
         /// Whose lifetime.

@@ -88,6 +88,28 @@ fn every_goal_has_a_safe_plan() {
     is_tight(&plan);
 }
 
+/// A zone that goes over to another algorithm than its policy's keeps it: the rollovers that follow make no key of the old one.
+#[test]
+fn the_rollovers_after_an_algorithm_rollover_are_of_the_new_algorithm() {
+    let rsa = KeySpec::new(Algorithm::RsaSha256, Some(3072)).unwrap();
+    let mut double_signature = policy("small-tld");
+    double_signature.keys.zsk.as_mut().unwrap().rollover = Some(RolloverMethod::DoubleSignature);
+    for policy in [policy("small-tld"), policy("csk"), double_signature] {
+        let plan = Zone::signed(policy)
+            .plan(730, vec![Goal::Algorithm(rsa)])
+            .unwrap();
+        let made = plan.steps.iter().filter(|step| step.act == Act::Generate);
+        let made: Vec<_> = made.filter_map(|step| step.command.clone()).collect();
+        assert!(made.len() > 2, "{made:?}");
+        for command in made {
+            assert!(
+                command.ends_with("--algorithm RSASHA256 --bits 3072"),
+                "{command}"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_shipped_policy_has_a_safe_plan() {
     for (name, _) in key_metadata::policy::SHIPPED {
