@@ -13,12 +13,14 @@ use domain::dnssec::sign::error::SigningError;
 use domain::dnssec::sign::keys::signingkey::SigningKey as DomainKey;
 use domain::dnssec::sign::records::{DefaultSorter, RecordsIter};
 use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
+use domain::rdata::ZoneRecordData;
 use domain::rdata::dnssec::Timestamp;
 use domain::rdata::nsec3::{Nsec3Salt, Nsec3param};
 use key_metadata::policy::{Denial, ParentSignal};
 use key_metadata::{Advice, KeyAlgorithm, KeyRecord, KeyState, Policy, Role, Time, ZoneName};
 
 use crate::apex::{key_records, set_serial};
+use crate::kept::{Covered, Kept, KeptSignatures, Signing};
 use crate::signing_key::{KeySignError, Seam, ZoneKey};
 use crate::zone::{Owner, Zone, ZoneRecord, ZoneRrset};
 
@@ -31,9 +33,24 @@ pub struct Valid {
     pub expiration: u32,
 }
 
+/// When signatures are made again that are still good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// What has so much left or less is, in seconds.
+    pub refresh: u32,
+    /// By how much new expirations are strewn, at most, in seconds.
+    pub jitter: u32,
+}
+
 /// The figures of one signing.
 #[derive(Clone, Debug)]
 pub struct SignPlan {
+    /// When it is, in seconds modulo 2^32.
+    pub now: u32,
+    /// When signatures of DNSKEY, CDS and CDNSKEY are renewed; each time, where there is nothing.
+    pub dnskey_renewal: Option<Renewal>,
+    /// When all others are.
+    pub renewal: Option<Renewal>,
     /// The serial that the signed zone has.
     pub serial: u32,
     /// When the signatures of DNSKEY, CDS and CDNSKEY are valid.
@@ -52,7 +69,18 @@ impl SignPlan {
     /// The figures that a policy gives for a signing at `now`.
     pub fn new(policy: &Policy, serial: u32, now: Time) -> Self {
         let now = now.unix_seconds() as u32;
+        let refresh = policy.signatures.refresh.map(|refresh| refresh.seconds());
+        let own_refresh = policy.dnskey_signatures.as_ref().map(|own| own.refresh.seconds());
         Self {
+            now,
+            // Strewn they are at the cost of what they have left, which only the zone's reckon with.
+            dnskey_renewal: own_refresh
+                .or(refresh)
+                .map(|refresh| Renewal { refresh, jitter: 0 }),
+            renewal: refresh.map(|refresh| Renewal {
+                refresh,
+                jitter: policy.signatures.jitter.seconds(),
+            }),
             serial,
             dnskey_signatures: Valid {
                 inception: now.wrapping_sub(policy.dnskey_inception_offset().seconds()),
@@ -188,16 +216,22 @@ pub struct SignedZone {
     pub text: String,
     /// How many signatures were made.
     pub signatures: usize,
+    /// How many are of a run before.
+    pub kept: usize,
+    /// Those that a later run may keep.
+    pub keepable: KeptSignatures,
 }
 
 type Signer<'a> = DomainKey<bytes::Bytes, Seam<'a>>;
 
-/// Signs `zone` with the keys that do. `progress` is called after each signature.
+/// Signs `zone` with the keys that do. A signature of `last`, the run before, is kept where it is over the same data by the same key, and the plan does
+/// not renew it yet. `progress` is called after each signature.
 pub fn sign(
     mut zone: Zone,
     name: &ZoneName,
     keys: &[ZoneKey],
     plan: &SignPlan,
+    last: &KeptSignatures,
     mut progress: impl FnMut(),
 ) -> Result<SignedZone, SignError> {
     check_complete(name, keys)?;
@@ -210,13 +244,15 @@ pub fn sign(
     records.sort_by(CanonicalOrd::canonical_cmp);
     add_denial(&apex, &mut records, plan.denial)?;
     let signers = Signers::new(&apex, keys)?;
-    let rrsigs = signers.sign_records(&apex, &records, plan, &mut progress)?;
-    let signatures = rrsigs.len();
-    records.extend(rrsigs);
+    let made = signers.sign_records(&apex, &records, (plan, last), &mut progress)?;
+    let (signatures, kept) = (made.rrsigs.len() - made.kept, made.kept);
+    records.extend(made.rrsigs);
     records.sort_by(CanonicalOrd::canonical_cmp);
     Ok(SignedZone {
         text: render(&apex, &records),
         signatures,
+        kept,
+        keepable: made.keepable,
     })
 }
 
@@ -370,10 +406,14 @@ impl<'a> Signers<'a> {
         &self,
         apex: &Owner,
         records: &[ZoneRecord],
-        plan: &SignPlan,
+        (plan, last): (&SignPlan, &KeptSignatures),
         progress: &mut impl FnMut(),
-    ) -> Result<Vec<ZoneRecord>, SignError> {
-        let mut rrsigs = Vec::with_capacity(records.len());
+    ) -> Result<Made, SignError> {
+        let mut made = Made {
+            rrsigs: Vec::with_capacity(records.len()),
+            kept: 0,
+            keepable: KeptSignatures::default(),
+        };
         let mut scratch = Vec::new();
         let mut cut: Option<Owner> = None;
         for name in RecordsIter::new_from_owned(records) {
@@ -385,25 +425,109 @@ impl<'a> Signers<'a> {
                 if cut.is_some() && !matches!(rrset.rtype(), Rtype::DS | Rtype::NSEC) {
                     continue;
                 }
-                let (signers, valid) = self.of(&rrset, apex, plan);
+                let (signers, term) = self.of(&rrset, apex, plan);
                 for signer in signers.into_iter().flatten() {
-                    rrsigs.push(sign_rrset(signer, &rrset, valid, &mut scratch)?);
+                    made.add(signer, &rrset, (plan.now, term, last), &mut scratch)?;
                     progress();
                 }
             }
         }
-        Ok(rrsigs)
+        Ok(made)
     }
 
     /// The keys that sign an RRset, and for when: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1). With an algorithm that comes or goes
     /// all is signed but the DNSKEY RRset (RFC 6781 4.1.4).
-    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner, plan: &SignPlan) -> ([&[Signer<'a>]; 2], Valid) {
+    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner, plan: &SignPlan) -> ([&[Signer<'a>]; 2], Term) {
+        let of_dnskey = (plan.dnskey_signatures, plan.dnskey_renewal);
         match rrset.rtype() {
-            Rtype::DNSKEY if rrset.owner() == apex => ([&self.dnskey, &[]], plan.dnskey_signatures),
+            Rtype::DNSKEY if rrset.owner() == apex => ([&self.dnskey, &[]], of_dnskey),
             Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => {
-                ([&self.dnskey, &self.unpublished], plan.dnskey_signatures)
+                ([&self.dnskey, &self.unpublished], of_dnskey)
             }
-            _ => ([&self.zone, &self.unpublished], plan.signatures),
+            _ => ([&self.zone, &self.unpublished], (plan.signatures, plan.renewal)),
+        }
+    }
+}
+
+/// When a new signature is valid, and when one is renewed.
+type Term = (Valid, Option<Renewal>);
+
+/// The signatures of a zone.
+struct Made {
+    rrsigs: Vec<ZoneRecord>,
+    kept: usize,
+    keepable: KeptSignatures,
+}
+
+impl Made {
+    /// Adds the signature of an RRset, of the last run or a new one.
+    fn add(
+        &mut self,
+        signer: &Signer<'_>,
+        rrset: &ZoneRrset<'_>,
+        (now, (valid, renewal), last): (u32, Term, &KeptSignatures),
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), SignError> {
+        let Some(renewal) = renewal else {
+            self.rrsigs.push(sign_rrset(signer, rrset, valid, scratch)?);
+            return Ok(());
+        };
+        let dnskey = signer.dnskey();
+        let signing = Signing {
+            apex: signer.owner(),
+            algorithm: dnskey.algorithm(),
+            key_tag: dnskey.key_tag(),
+            public_key: dnskey.public_key(),
+        };
+        let unfit = || SignError::Records {
+            what: format!("the {} records of {}", rrset.rtype(), rrset.owner()),
+            reason: "they make no RRSIG".to_owned(),
+        };
+        let covered = signing.covered(rrset).ok_or_else(unfit)?;
+        if let Some(kept) = last.get(&covered).filter(|kept| renewal.keeps(kept, now)) {
+            let rrsig = signing
+                .rrsig(rrset, kept.inception, kept.expiration, kept.signature.clone())
+                .ok_or_else(unfit)?;
+            let owner = rrset.owner().clone();
+            self.rrsigs
+                .push(Record::new(owner, rrset.class(), rrset.ttl(), rrsig.into()));
+            self.keepable.insert(covered, kept.clone());
+            self.kept += 1;
+            return Ok(());
+        }
+        let valid = renewal.strewn(valid, &covered);
+        let record = sign_rrset(signer, rrset, valid, scratch)?;
+        if let ZoneRecordData::Rrsig(rrsig) = record.data() {
+            self.keepable.insert(
+                covered,
+                Kept {
+                    inception: valid.inception,
+                    expiration: valid.expiration,
+                    signature: rrsig.signature().to_vec(),
+                },
+            );
+        }
+        self.rrsigs.push(record);
+        Ok(())
+    }
+}
+
+impl Renewal {
+    /// Whether a signature is left as it is: valid, and for longer than the refresh (RFC 1982 arithmetic).
+    fn keeps(self, kept: &Kept, now: u32) -> bool {
+        let age = now.wrapping_sub(kept.inception);
+        let left = kept.expiration.wrapping_sub(now);
+        age < 1 << 31 && left < 1 << 31 && left > self.refresh
+    }
+
+    /// When a new signature is valid: what is signed together does not all expire together.
+    fn strewn(self, valid: Valid, covered: &Covered) -> Valid {
+        let chance = u32::from_be_bytes([covered[0], covered[1], covered[2], covered[3]]);
+        let early = u64::from(chance) % (u64::from(self.jitter) + 1);
+        Valid {
+            // At most the jitter, which is 32 bits.
+            expiration: valid.expiration.wrapping_sub(early as u32),
+            ..valid
         }
     }
 }

@@ -243,6 +243,11 @@ impl SiteFolder {
         self.path(format!("signed/{}.zone", zone.file_stem()))
     }
 
+    /// `signed/<zone>.kept`: what the signatures of the last run are over.
+    pub fn kept_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("signed/{}.kept", zone.file_stem()))
+    }
+
     /// The keys of a zone; none if there is no file.
     pub fn keys(&self, zone: &ZoneName) -> Result<ZoneKeys, StoreError> {
         let path = self.keys_path(zone);

@@ -7,16 +7,23 @@ use std::time::Instant;
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use dnssec::{Checked, SignPlan, SiteTokens, Zone, ZoneKey, check, next_serial, serial_of, sign};
+use dnssec::{
+    Checked, KeptSignatures, SignPlan, SiteTokens, Zone, ZoneKey, check, next_serial, serial_of, sign,
+};
 use key_metadata::store::replace;
 use key_metadata::{KeyRecord, Policy, SiteFolder, ZoneName};
 use serde::Serialize;
+
+use crate::verify::count;
 
 /// The options of `sign`.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     zones: ZoneChoice,
+    /// Make every signature anew, also where the policy's refresh would keep one
+    #[arg(long)]
+    full: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -39,6 +46,8 @@ struct Signed {
     serial: u32,
     /// RRSIG records made; 0 where nothing was done.
     signatures: usize,
+    /// RRSIG records of a run before.
+    kept: usize,
     rrsets: usize,
     /// NSEC or NSEC3 records.
     denials: usize,
@@ -54,6 +63,7 @@ impl Arguments {
             folder: &folder,
             tokens: SiteTokens::new(&folder),
             dry_run: self.dry_run,
+            full: self.full,
         };
         let (mut signed, mut failed) = (Vec::new(), Vec::new());
         for zone in self.zones.zones(&folder)? {
@@ -118,9 +128,17 @@ impl Signed {
 
     fn text(&self) -> String {
         let keys = self.key_tags();
+        let kept = match self.kept {
+            0 => String::new(),
+            kept => format!(" and {kept} of before"),
+        };
         format!(
-            "{}: serial {}, {} signatures by {keys} over {} RRsets, {} denial records, checked",
-            self.zone, self.serial, self.signatures, self.rrsets, self.denials
+            "{}: serial {}, {} by {keys}{kept} over {} RRsets, {} denial records, checked",
+            self.zone,
+            self.serial,
+            count(self.signatures, "signature"),
+            self.rrsets,
+            self.denials
         )
     }
 }
@@ -131,6 +149,7 @@ struct Run<'a> {
     folder: &'a SiteFolder,
     tokens: SiteTokens<'a>,
     dry_run: bool,
+    full: bool,
 }
 
 impl Run<'_> {
@@ -157,6 +176,7 @@ impl Run<'_> {
             zone: name.clone(),
             serial,
             signatures: 0,
+            kept: 0,
             rrsets: 0,
             denials: 0,
             milliseconds: 0,
@@ -176,22 +196,81 @@ impl Run<'_> {
             .map(|key| self.zone_key(key))
             .collect::<Outcome<Vec<_>>>()?;
         let plan = SignPlan::new(&policy, serial, now);
-        let progress = Progress::new(&format!("signing {name}"), zone.len() as u64);
-        let made = sign(zone, name, &keys, &plan, || progress.step())?;
-        drop(progress);
         let unpublished: Vec<_> = records
             .keys()
             .iter()
             .filter(|key| key.signs_unpublished())
             .collect();
+        let last = self.last(name, output)?;
+        let attempt = |zone: Zone, last: &KeptSignatures| -> Outcome<_> {
+            let progress = Progress::new(&format!("signing {name}"), zone.len() as u64);
+            let made = sign(zone, name, &keys, &plan, last, || progress.step())?;
+            drop(progress);
+            let checked = check(&made.text, name, &unpublished, now);
+            Ok((made, checked))
+        };
+        let (mut made, mut checked) = attempt(zone, &last)?;
+        if made.kept > 0
+            && let Err(why) = &checked
+        {
+            output.warn(format!(
+                "zone {name} is signed anew, not with signatures that were kept: {why}"
+            ));
+            (made, checked) = attempt(self.read(name, output)?, &KeptSignatures::default())?;
+        }
         // The text that was checked is the text that is published.
-        let Checked { rrsets, denials, .. } = check(&made.text, name, &unpublished, now)?;
+        let Checked { rrsets, denials, .. } = checked?;
         replace(&signed_path, |out| out.write_all(made.text.as_bytes()))?;
+        self.keep(name, &made.keepable, output);
         signed.signatures = made.signatures;
+        signed.kept = made.kept;
         signed.rrsets = rrsets;
         signed.denials = denials;
         signed.milliseconds = start.elapsed().as_millis();
         Ok(signed)
+    }
+
+    /// The signatures of the last run, as far as they can be kept: that none can costs time, and nothing else.
+    fn last(&self, name: &ZoneName, output: &Output) -> Outcome<KeptSignatures> {
+        let path = self.folder.kept_path(name);
+        if self.full {
+            return Ok(KeptSignatures::default());
+        }
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(KeptSignatures::default()),
+            Err(error) => return Err(unreadable(&path, &error)),
+        };
+        Ok(KeptSignatures::of_bytes(&bytes).map_or_else(
+            |error| {
+                output.warn(format!(
+                    "{}: {error}; every signature is made anew",
+                    path.display()
+                ));
+                KeptSignatures::default()
+            },
+            |last| last,
+        ))
+    }
+
+    /// Keeps signatures for the next run, where the policy has any kept. The zone is published already: a failure is told, and no more.
+    fn keep(&self, name: &ZoneName, keepable: &KeptSignatures, output: &Output) {
+        let path = self.folder.kept_path(name);
+        let kept = match keepable.is_empty() {
+            true => match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
+                Ok(()) | Err(_) => Ok(()),
+            },
+            false => {
+                replace(&path, |out| out.write_all(&keepable.to_bytes())).map_err(|error| error.to_string())
+            }
+        };
+        if let Err(error) = kept {
+            output.warn(format!(
+                "{}: {error}; the next run makes every signature anew",
+                path.display()
+            ));
+        }
     }
 
     fn read(&self, name: &ZoneName, output: &Output) -> Outcome<Zone> {

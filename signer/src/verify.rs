@@ -226,7 +226,8 @@ impl Told {
     }
 }
 
-fn count(number: usize, what: &str) -> String {
+/// A number with its noun.
+pub fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),

@@ -3,6 +3,7 @@
 //! SoftHSM reads its store's place from the environment of its process, so each test runs in a process of its own: this program again,
 //! with `--child` and the test's name.
 
+mod resigning;
 mod signing;
 mod softhsm;
 mod tpm;
@@ -39,7 +40,11 @@ fn main() -> ExitCode {
 }
 
 fn tests() -> impl Iterator<Item = &'static (&'static str, Body)> {
-    softhsm::TESTS.iter().chain(signing::TESTS).chain(tpm::TESTS)
+    softhsm::TESTS
+        .iter()
+        .chain(signing::TESTS)
+        .chain(resigning::TESTS)
+        .chain(tpm::TESTS)
 }
 
 fn run(name: &str) -> Outcome {
