@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Keys of a kind, as many as the issue asks for.
+/// Keys of a kind.
 const COUNT: u8 = 100;
 /// Each figure is the best of so many.
 const RUNS: usize = 5;

@@ -56,10 +56,11 @@ pub fn nodes(records: &Records) -> Vec<Node> {
             Standing::Outside
         } else if cut.is_some_and(|cut| owner.is_within(cut)) {
             Standing::BelowCut
+        } else if is_nsec3(of_name()) {
+            // Also below a DNAME at the apex.
+            Standing::Nsec3
         } else if dname.is_some_and(|dname| owner.is_within(dname)) {
             Standing::BelowDname
-        } else if is_nsec3(of_name()) {
-            Standing::Nsec3
         } else if owner != records.apex() && has(Rtype::NS) {
             cut = Some(owner);
             Standing::Cut

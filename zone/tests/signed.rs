@@ -142,6 +142,19 @@ fn what_others_sign_is_good() {
     }
 }
 
+/// A DNAME at the apex stands for every name below, but not for those of the NSEC3 chain.
+#[test]
+fn a_dname_at_the_apex_hides_no_nsec3() {
+    let signers = Signers::new("ED25519");
+    let zone = "$TTL 60\n@ SOA ns.example. root.example. 1 2 3 4 5\n@ NS ns.example.\n@ DNAME example.\n";
+    fs::write(signers.folder.path().join("zone"), zone).unwrap();
+    for denial in [&[][..], &["-n", "-t", "0"]] {
+        let found = verdict(&signers.by_ldns(denial));
+        assert!(found.problems.is_empty(), "{:#?}", found.problems);
+        assert_eq!(found.denials, 1);
+    }
+}
+
 /// Under a digest of the zone no record can go unnoticed, be it signed or not.
 #[test]
 fn nothing_that_was_changed_is_good() {
