@@ -81,7 +81,7 @@ check: deps
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@./scripts/no-unwrap
-	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@$(CARGO_DENY)
+	@command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny@$(CARGO_DENY)
 	@./scripts/deny
 
 schema:
