@@ -7,16 +7,13 @@ use domain::base::iana::Rtype;
 
 /// RDATA with the names in it in lower case, for the types whose names are: no later type's.
 pub fn canonical_rdata(rtype: Rtype, rdata: &[u8]) -> Cow<'_, [u8]> {
-    let names = rdata.get(names(rtype, rdata)).map_or(&[][..], |names| names);
-    if !names.iter().any(u8::is_ascii_uppercase) {
+    let range = names(rtype, rdata);
+    if !rdata[range.clone()].iter().any(u8::is_ascii_uppercase) {
         return Cow::Borrowed(rdata);
     }
     let mut canonical = rdata.to_vec();
-    let range = self::names(rtype, rdata);
-    if let Some(names) = canonical.get_mut(range) {
-        // No octet that says how long a label is has the value of a letter: they are below 64.
-        names.make_ascii_lowercase();
-    }
+    // No octet that says how long a label is has the value of a letter: they are below 64.
+    canonical[range].make_ascii_lowercase();
     Cow::Owned(canonical)
 }
 

@@ -227,6 +227,18 @@ impl<'a> Record<'a> {
         canonical_rdata(self.rtype(), self.rdata())
     }
 
+    /// Appends the record in canonical form (RFC 4034 6.2), with that TTL.
+    pub(crate) fn write_canonical(self, ttl: u32, data: &mut Vec<u8>) {
+        data.extend(self.owner().octets().iter().map(u8::to_ascii_lowercase));
+        data.extend_from_slice(&self.entry.rtype.to_be_bytes());
+        // Class IN; no other is read.
+        data.extend_from_slice(&1u16.to_be_bytes());
+        data.extend_from_slice(&ttl.to_be_bytes());
+        let rdata = self.canonical_rdata();
+        data.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
+        data.extend_from_slice(&rdata);
+    }
+
     /// Whether it is of the zone.
     pub fn is_in_zone(self) -> bool {
         self.owner().is_within(self.records.apex())

@@ -74,16 +74,8 @@ impl<'a> Rrsig<'a> {
         data.clear();
         data.extend_from_slice(self.head);
         data.extend_from_slice(&self.signer.canonical());
-        let owner = set.owner().canonical();
         for record in set.records() {
-            data.extend_from_slice(&owner);
-            data.extend_from_slice(&record.rtype().to_int().to_be_bytes());
-            // Class IN; no other is read.
-            data.extend_from_slice(&1u16.to_be_bytes());
-            data.extend_from_slice(&self.original_ttl().to_be_bytes());
-            let rdata = record.canonical_rdata();
-            data.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
-            data.extend_from_slice(&rdata);
+            record.write_canonical(self.original_ttl(), data);
         }
     }
 }

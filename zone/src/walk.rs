@@ -24,6 +24,13 @@ pub enum Standing {
     Outside,
 }
 
+impl Standing {
+    /// Whether the name has an NSEC record, or an NSEC3 record of its hash.
+    pub(crate) const fn is_in_chain(self) -> bool {
+        matches!(self, Self::Authoritative | Self::Cut)
+    }
+}
+
 /// A name, with its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {

@@ -10,8 +10,7 @@ use crate::walk::{Node, Standing};
 
 /// Checks it; how many records close it.
 pub(super) fn check(records: &Records, nodes: &[Node], problems: &mut Vec<Problem>) -> usize {
-    let of_chain = |node: &&Node| matches!(node.standing, Standing::Authoritative | Standing::Cut);
-    let names: Vec<_> = nodes.iter().filter(of_chain).collect();
+    let names: Vec<_> = nodes.iter().filter(|node| node.standing.is_in_chain()).collect();
     let mut count = 0;
     for (place, node) in names.iter().enumerate() {
         let next = names

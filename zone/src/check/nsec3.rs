@@ -186,10 +186,9 @@ fn expected(records: &Records, nodes: &[Node], used: &Parameters) -> Vec<Expecte
     // The name, its types, whether it may be left out.
     let mut names: Vec<(Vec<u8>, Types, bool)> = Vec::new();
     let mut before: Option<WireName<'_>> = None;
-    let of_chain = |node: &&Node| matches!(node.standing, Standing::Authoritative | Standing::Cut);
     // Where each empty non-terminal stands in `names`.
     let mut empty: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-    for node in nodes.iter().filter(of_chain) {
+    for node in nodes.iter().filter(|node| node.standing.is_in_chain()) {
         let owner = records.at(node.records.start).owner();
         let mut types = Types::default();
         for set in records.sets(node) {

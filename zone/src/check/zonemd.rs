@@ -66,13 +66,7 @@ pub fn zone_digest(records: &Records, algorithm: &'static Algorithm) -> Digest {
             continue;
         }
         data.clear();
-        data.extend_from_slice(&record.owner().canonical());
-        data.extend_from_slice(&record.rtype().to_int().to_be_bytes());
-        data.extend_from_slice(&1u16.to_be_bytes());
-        data.extend_from_slice(&record.ttl().to_be_bytes());
-        let rdata = record.canonical_rdata();
-        data.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
-        data.extend_from_slice(&rdata);
+        record.write_canonical(record.ttl(), &mut data);
         context.update(&data);
     }
     context.finish()
