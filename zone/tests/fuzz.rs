@@ -12,13 +12,11 @@
 mod case;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use keyrite_zone::check::Question;
 use keyrite_zone::{ReadError, Records, check};
 
-use case::{Case, Corpus};
+use case::Corpus;
 
 /// 1 June 2026, when the signed zones of the corpus are valid.
 const NOW: u32 = 1_780_272_000;
@@ -60,20 +58,5 @@ fn zone_file() {
     };
     let problems: Vec<_> = corpus.files.iter().map(|file| zone(file)).collect();
     assert_eq!(problems, [Some(1), Some(0), Some(0)]);
-    let seconds = std::env::var("FUZZ_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
-    let (cases, read) = (AtomicU64::new(0), AtomicU64::new(0));
-    bolero::check!()
-        .with_test_time(Duration::from_secs(seconds))
-        .with_iterations(usize::MAX)
-        .with_max_len(4096)
-        .with_type::<Case>()
-        .for_each(|case| {
-            cases.fetch_add(1, Relaxed);
-            read.fetch_add(u64::from(zone(&case.apply(&corpus)).is_some()), Relaxed);
-        });
-    eprintln!(
-        "zone: {} cases in {seconds} s, {} read",
-        cases.load(Relaxed),
-        read.load(Relaxed)
-    );
+    corpus.fuzz("zone", |text| zone(text).is_some());
 }

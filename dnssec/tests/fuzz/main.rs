@@ -6,13 +6,10 @@
 #[path = "../../../interchange/tests/fuzz/case.rs"]
 mod case;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
-
 use key_metadata::{Observation, Observations, Server, Source, ZoneName, yaml};
 use keyrite_dnssec::{DigError, DigText, ServerList, Servers};
 
-use case::{Case, Corpus};
+use case::Corpus;
 
 fn zone() -> ZoneName {
     "fi.cr".parse().unwrap()
@@ -88,20 +85,5 @@ fn dig_text() {
     let accepted: Vec<_> = corpus.files.iter().map(|file| dig(file)).collect();
     // All but nodata, nxdomain and refused, which are of other names, and unreached, which has no answer.
     assert_eq!(accepted.iter().filter(|accepted| **accepted).count(), 8);
-    let seconds = std::env::var("FUZZ_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
-    let (cases, accepted) = (AtomicU64::new(0), AtomicU64::new(0));
-    bolero::check!()
-        .with_test_time(Duration::from_secs(seconds))
-        .with_iterations(usize::MAX)
-        .with_max_len(4096)
-        .with_type::<Case>()
-        .for_each(|case| {
-            cases.fetch_add(1, Relaxed);
-            accepted.fetch_add(u64::from(dig(&case.apply(&corpus))), Relaxed);
-        });
-    eprintln!(
-        "dig: {} cases in {seconds} s, {} accepted",
-        cases.load(Relaxed),
-        accepted.load(Relaxed)
-    );
+    corpus.fuzz("dig", dig);
 }

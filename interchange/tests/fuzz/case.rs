@@ -1,6 +1,9 @@
 //! A case: a file of the corpus, and edits to it.
 
+use std::panic::RefUnwindSafe;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use bolero::TypeGenerator;
 
@@ -24,6 +27,27 @@ impl Corpus {
                 .map(|path| std::fs::read_to_string(path).unwrap())
                 .collect(),
         }
+    }
+
+    /// Runs `target` on cases for `FUZZ_SECONDS`, or for one; it says whether the file was accepted.
+    #[expect(clippy::print_stderr, reason = "how far it came is what a run tells")]
+    pub fn fuzz(&self, name: &str, target: impl Fn(&str) -> bool + RefUnwindSafe) {
+        let seconds = std::env::var("FUZZ_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
+        let (cases, accepted) = (AtomicU64::new(0), AtomicU64::new(0));
+        bolero::check!()
+            .with_test_time(Duration::from_secs(seconds))
+            .with_iterations(usize::MAX)
+            .with_max_len(4096)
+            .with_type::<Case>()
+            .for_each(|case| {
+                cases.fetch_add(1, Relaxed);
+                accepted.fetch_add(u64::from(target(&case.apply(self))), Relaxed);
+            });
+        eprintln!(
+            "{name}: {} cases in {seconds} s, {} accepted",
+            cases.load(Relaxed),
+            accepted.load(Relaxed)
+        );
     }
 }
 
