@@ -1,71 +1,55 @@
 //! What signing puts at the apex: the new serial, DNSKEY, CDS and CDNSKEY.
 
-use domain::base::iana::Class;
-use domain::base::{Record, Serial, Ttl};
-use domain::rdata::{Soa, ZoneRecordData};
+use domain::base::iana::Rtype;
+use domain::base::rdata::ComposeRecordData;
 use key_metadata::ZoneName;
 use key_metadata::key_record::asks_for_no_ds;
 use key_metadata::policy::ParentSignal;
+use zone::Records;
 
 use crate::key_records::{DsDigest, KeyRecords};
-use crate::sign::{SignError, SignPlan};
+use crate::sign_error::SignError;
+use crate::sign_plan::SignPlan;
 use crate::signing_key::ZoneKey;
-use crate::zone::{Zone, ZoneRecord};
 
-/// Sets the SOA serial.
-pub(crate) fn set_serial(zone: &mut Zone, serial: u32) {
-    for record in &mut zone.records {
-        if let ZoneRecordData::Soa(soa) = record.data() {
-            let soa = Soa::new(
-                soa.mname().clone(),
-                soa.rname().clone(),
-                Serial::from(serial),
-                soa.refresh(),
-                soa.retry(),
-                soa.expire(),
-                soa.minimum(),
-            );
-            *record = Record::new(record.owner().clone(), record.class(), record.ttl(), soa.into());
-            return;
-        }
+/// Sets the SOA serial: the first of the five numbers at the end of the RDATA (RFC 1035 3.3.13).
+pub(crate) fn set_serial(records: &mut Records, serial: u32) {
+    let soa = records.soa();
+    let rdata = soa.and_then(|place| records.rdata_mut(place));
+    if let Some(numbers) = rdata.and_then(|rdata| rdata.last_chunk_mut::<20>()) {
+        numbers[..4].copy_from_slice(&serial.to_be_bytes());
     }
 }
 
-/// The DNSKEY of every key that is in the zone, and CDS and CDNSKEY of those that the parent's DS must name, or those that ask for none (RFC 8078
-/// section 4).
-pub(crate) fn key_records(
-    zone: &Zone,
+/// Adds the DNSKEY of every key that is in the zone, and CDS and CDNSKEY of those that the parent's DS must name, or those that ask for none
+/// (RFC 8078 section 4).
+pub(crate) fn add_key_records(
+    records: &mut Records,
     name: &ZoneName,
     keys: &[ZoneKey],
     plan: &SignPlan,
-) -> Result<Vec<ZoneRecord>, SignError> {
-    let mut records = Vec::new();
-    let mut add = |data: ZoneRecordData<_, _>| {
-        records.push(Record::new(
-            zone.apex.clone(),
-            Class::IN,
-            Ttl::from_secs(plan.dnskey_ttl),
-            data,
-        ));
+) -> Result<(), SignError> {
+    // The apex is the first name of all.
+    let mut add = |rtype, data: &dyn Fn(&mut Vec<u8>)| {
+        let mut rdata = Vec::new();
+        data(&mut rdata);
+        records.push_at(0, rtype, plan.dnskey_ttl, &rdata);
     };
     for key in keys {
-        let made = KeyRecords::new(name, &key.record).ok_or_else(|| SignError::key(&key.record))?;
+        let unfit = || SignError::key(&key.record);
+        let made = KeyRecords::new(name, &key.record).ok_or_else(unfit)?;
         if key.record.state.in_zone() {
-            add(made.dnskey_data().into());
+            add(Rtype::DNSKEY, &|rdata| composed(made.dnskey_data(), rdata));
         }
         let signal = match plan.parent_signal {
             ParentSignal::None => false,
             ParentSignal::Cds => key.record.wants_ds(),
         };
         if signal {
-            add(made
-                .cds_data(DsDigest::Sha256)
-                .ok_or_else(|| SignError::key(&key.record))?
-                .into());
-            add(made
-                .cdnskey_data()
-                .ok_or_else(|| SignError::key(&key.record))?
-                .into());
+            let cds = made.cds_data(DsDigest::Sha256).ok_or_else(unfit)?;
+            let cdnskey = made.cdnskey_data().ok_or_else(unfit)?;
+            add(Rtype::CDS, &|rdata| composed(&cds, rdata));
+            add(Rtype::CDNSKEY, &|rdata| composed(&cdnskey, rdata));
         }
     }
     let asks_for_none = match plan.parent_signal {
@@ -77,8 +61,13 @@ pub(crate) fn key_records(
             what: "the records that ask for no DS".to_owned(),
             reason: "they cannot be written".to_owned(),
         })?;
-        add(cds.into());
-        add(cdnskey.into());
+        add(Rtype::CDS, &|rdata| composed(&cds, rdata));
+        add(Rtype::CDNSKEY, &|rdata| composed(&cdnskey, rdata));
     }
-    Ok(records)
+    Ok(())
+}
+
+fn composed(data: impl ComposeRecordData, rdata: &mut Vec<u8>) {
+    // Appending to a Vec cannot fail.
+    let _ = data.compose_rdata(rdata);
 }

@@ -1,12 +1,12 @@
-//! Checking a signed zone: the text itself is read again, as a stranger would.
+//! Checking a signed zone, as a stranger would.
 
 use std::fmt;
-use std::path::Path;
 
-use key_metadata::{Advice, KeyRecord, Time, ZoneName};
-use zone::check::{Problem, Question, Verdict};
-use zone::{ReadError, Records};
+use key_metadata::{Advice, KeyRecord, Time};
+use zone::check::{Problem, Question, Verdict, check_vouched};
+use zone::{Records, Rrsig};
 
+use crate::sign::SignedZone;
 use crate::signing_key::flags;
 
 /// What was checked of a good zone.
@@ -24,9 +24,6 @@ pub struct Checked {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// Not the text of a zone file.
-    #[error("the signed zone cannot be read")]
-    Syntax(#[from] ReadError),
     /// Problems, the first few told.
     #[error("the signed zone has {} problem(s): {}", .0.len(), Shown(.0))]
     Problems(Vec<Problem>),
@@ -51,22 +48,37 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Checks the text of a signed zone as of `now`, by [`question`].
-pub fn check(
-    text: &str,
-    zone: &ZoneName,
-    unpublished: &[&KeyRecord],
-    now: Time,
-) -> Result<Checked, CheckError> {
-    let records = Records::parse(text.as_bytes(), Path::new("signed zone"), zone)?;
-    let question = question(unpublished.iter().copied(), now);
+impl SignedZone {
+    /// Checks it as of `now`, by [`question`]. Signatures that were verified when they were made are not verified again: a digest tells that the data, the
+    /// key and the times are those.
+    pub fn check(&self, unpublished: &[&KeyRecord], now: Time) -> Result<Checked, CheckError> {
+        let vouched = |key: &[u8], rrsig: Rrsig<'_>, data: &[u8]| self.vouches(key, rrsig, data);
+        checked(check_vouched(
+            &self.records,
+            &question(unpublished.iter().copied(), now),
+            &vouched,
+            &|_| {},
+        ))
+    }
+}
+
+/// Checks a signed zone as of `now`, by [`question`].
+pub fn check(records: &Records, unpublished: &[&KeyRecord], now: Time) -> Result<Checked, CheckError> {
+    checked(zone::check(
+        records,
+        &question(unpublished.iter().copied(), now),
+        &|_| {},
+    ))
+}
+
+fn checked(verdict: Verdict) -> Result<Checked, CheckError> {
     let Verdict {
         rrsets,
         signatures,
         denials,
         problems,
         ..
-    } = zone::check(&records, &question, &|_| {});
+    } = verdict;
     match problems.is_empty() {
         true => Ok(Checked {
             rrsets,

@@ -2,18 +2,10 @@
 //!
 //! Format in docs/formats/kept-signatures.md.
 
-use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-use bytes::Bytes;
-use domain::base::Ttl;
-use domain::base::iana::{Rtype, SecurityAlgorithm};
-use domain::base::name::ToName;
-use domain::rdata::Rrsig;
-use domain::rdata::dnssec::Timestamp;
-use ring::digest::{SHA256, digest};
-
-use crate::signed_data::signed_data;
-use crate::zone::{Owner, ZoneRrset};
+use ring::digest::{Context, SHA256, digest};
+use zone::Rrsig;
 
 /// How a file of them begins: its name, and the version of its format.
 const HEAD: &[u8; 16] = b"keyrite kept   1";
@@ -21,17 +13,21 @@ const HEAD: &[u8; 16] = b"keyrite kept   1";
 pub(crate) type Covered = [u8; 32];
 
 /// A signature that can be kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept<'a> {
     /// In seconds modulo 2^32 (RFC 4034 3.1.5).
     pub inception: u32,
     pub expiration: u32,
-    pub signature: Vec<u8>,
+    pub signature: &'a [u8],
 }
 
 /// Signatures by what they are over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeptSignatures(BTreeMap<Covered, Kept>);
+pub struct KeptSignatures {
+    bytes: Vec<u8>,
+    /// Where each begins, in the order of what they are over.
+    places: Vec<usize>,
+}
 
 /// A file that holds no kept signatures, or not those that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,109 +36,89 @@ pub struct KeptError;
 
 impl KeptSignatures {
     /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    pub const fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
-    pub fn of_bytes(bytes: &[u8]) -> Result<Self, KeptError> {
+    /// Reads what a signed zone wrote of its own.
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, KeptError> {
         let (rest, sum) = bytes.split_last_chunk::<32>().ok_or(KeptError)?;
-        if digest(&SHA256, rest).as_ref() != sum {
+        if digest(&SHA256, rest).as_ref() != sum || !rest.starts_with(HEAD) {
             return Err(KeptError);
         }
-        let mut rest = rest.strip_prefix(HEAD).ok_or(KeptError)?;
-        let mut kept = BTreeMap::new();
-        while let Some((covered, behind)) = rest.split_first_chunk::<32>() {
-            let (numbers, behind) = behind.split_first_chunk::<10>().ok_or(KeptError)?;
-            let [a, b, c, d, e, f, g, h, high, low] = *numbers;
-            let length = usize::from(u16::from_be_bytes([high, low]));
-            let (signature, behind) = behind.split_at_checked(length).ok_or(KeptError)?;
-            kept.insert(
-                *covered,
-                Kept {
-                    inception: u32::from_be_bytes([a, b, c, d]),
-                    expiration: u32::from_be_bytes([e, f, g, h]),
-                    signature: signature.to_vec(),
-                },
-            );
-            rest = behind;
+        let (mut places, mut at) = (Vec::new(), HEAD.len());
+        let mut before: Option<&[u8]> = None;
+        while at < rest.len() {
+            let (covered, kept) = read(rest, at).ok_or(KeptError)?;
+            if before.is_some_and(|before| before >= covered) {
+                return Err(KeptError);
+            }
+            places.push(at);
+            before = Some(covered);
+            at += 42 + kept.signature.len();
         }
-        match rest.is_empty() {
-            true => Ok(Self(kept)),
-            false => Err(KeptError),
-        }
+        Ok(Self { bytes, places })
     }
 
-    /// All of them, in the order of what they are over, and a digest over that.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = HEAD.to_vec();
-        for (covered, kept) in &self.0 {
-            bytes.extend_from_slice(covered);
-            bytes.extend_from_slice(&kept.inception.to_be_bytes());
-            bytes.extend_from_slice(&kept.expiration.to_be_bytes());
-            // No signature of DNSSEC has so many octets.
-            let length = u16::try_from(kept.signature.len()).map_or(u16::MAX, |length| length);
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(&kept.signature[..usize::from(length)]);
-        }
-        let sum = digest(&SHA256, &bytes);
-        bytes.extend_from_slice(sum.as_ref());
-        bytes
-    }
-
-    pub(crate) fn get(&self, covered: &Covered) -> Option<&Kept> {
-        self.0.get(covered)
-    }
-
-    pub(crate) fn insert(&mut self, covered: Covered, kept: Kept) {
-        self.0.insert(covered, kept);
+    /// The one that is over that.
+    pub(crate) fn get(&self, covered: &Covered) -> Option<Kept<'_>> {
+        let covers = |at: &usize| self.bytes[*at..*at + 32].cmp(covered.as_slice());
+        let place = self.places.binary_search_by(covers).ok()?;
+        Some(read(&self.bytes, self.places[place])?.1)
     }
 }
 
-/// Which key is to sign what.
-pub(crate) struct Signing<'a> {
-    pub apex: &'a Owner,
-    pub algorithm: SecurityAlgorithm,
-    pub key_tag: u16,
-    pub public_key: &'a [u8],
+/// What a signature is over, and the signature, from an octet on.
+fn read(bytes: &[u8], at: usize) -> Option<(&[u8], Kept<'_>)> {
+    let (covered, behind) = bytes.get(at..)?.split_at_checked(32)?;
+    let (numbers, behind) = behind.split_first_chunk::<10>()?;
+    let [a, b, c, d, e, f, g, h, high, low] = *numbers;
+    let signature = behind.get(..usize::from(u16::from_be_bytes([high, low])))?;
+    let kept = Kept {
+        inception: u32::from_be_bytes([a, b, c, d]),
+        expiration: u32::from_be_bytes([e, f, g, h]),
+        signature,
+    };
+    Some((covered, kept))
 }
 
-impl Signing<'_> {
-    /// What a signature of an RRset is over, but for its times, and by which key: a digest.
-    pub fn covered(&self, rrset: &ZoneRrset<'_>) -> Option<Covered> {
-        let timeless = self.rrsig(rrset, 0, 0, Vec::new())?;
-        let data = signed_data(&timeless, rrset.iter());
-        let sum = digest(&SHA256, &[self.public_key, &data].concat());
-        sum.as_ref().try_into().ok()
+/// Writes signatures, which come in the order of what they are over, and a digest over all that.
+pub(crate) fn write<'a>(
+    kept: impl Iterator<Item = (&'a Covered, Kept<'a>)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut sum = Context::new(&SHA256);
+    let mut put = |bytes: &[u8]| {
+        sum.update(bytes);
+        out.write_all(bytes)
+    };
+    put(HEAD)?;
+    for (covered, kept) in kept {
+        put(covered)?;
+        put(&kept.inception.to_be_bytes())?;
+        put(&kept.expiration.to_be_bytes())?;
+        // A signature is a part of RDATA, which has no more octets.
+        put(&(kept.signature.len() as u16).to_be_bytes())?;
+        put(kept.signature)?;
     }
+    out.write_all(sum.finish().as_ref())
+}
 
-    /// The RRSIG of an RRset with a signature that was made before.
-    pub fn rrsig(
-        &self,
-        rrset: &ZoneRrset<'_>,
-        inception: u32,
-        expiration: u32,
-        signature: Vec<u8>,
-    ) -> Option<Rrsig<Bytes, Owner>> {
-        let (rtype, ttl): (Rtype, Ttl) = (rrset.rtype(), rrset.ttl());
-        Rrsig::new(
-            rtype,
-            self.algorithm,
-            rrset.owner().rrsig_label_count(),
-            ttl,
-            Timestamp::from(expiration),
-            Timestamp::from(inception),
-            self.key_tag,
-            self.apex.clone(),
-            Bytes::from(signature),
-        )
-        .ok()
-    }
+/// What a signature is over, but for its times, and by which key; `data` are signed (RFC 4034 3.1.8.1).
+pub(crate) fn covered(public_key: &[u8], data: &[u8]) -> Covered {
+    let mut context = Context::new(&SHA256);
+    context.update(public_key);
+    context.update(&data[..Rrsig::TIMES.start]);
+    context.update(&[0; 8]);
+    context.update(&data[Rrsig::TIMES.end..]);
+    let mut covered = [0; 32];
+    covered.copy_from_slice(context.finish().as_ref());
+    covered
 }
 
 #[cfg(test)]
@@ -151,31 +127,40 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_what_was_changed_is_not() {
-        let mut kept = KeptSignatures::default();
-        for number in 0..20u8 {
-            let signature = vec![number; usize::from(number) * 10];
-            kept.insert(
-                [number; 32],
-                Kept {
-                    inception: 1,
-                    expiration: u32::MAX,
-                    signature,
-                },
-            );
+        let signatures: Vec<_> = (0..20u8)
+            .map(|number| ([number; 32], vec![number; usize::from(number) * 10]))
+            .collect();
+        fn kept(signature: &[u8]) -> Kept<'_> {
+            Kept {
+                inception: 1,
+                expiration: u32::MAX,
+                signature,
+            }
         }
-        let bytes = kept.to_bytes();
-        assert_eq!(KeptSignatures::of_bytes(&bytes), Ok(kept));
+        let write_all = |signatures: &[(Covered, Vec<u8>)]| {
+            let mut bytes = Vec::new();
+            let each = signatures
+                .iter()
+                .map(|(covered, signature)| (covered, kept(signature)));
+            write(each, &mut bytes).unwrap();
+            bytes
+        };
+        let bytes = write_all(&signatures);
+        let read = KeptSignatures::of_bytes(bytes.clone()).unwrap();
+        assert_eq!(read.len(), 20);
+        for (covered, signature) in &signatures {
+            assert_eq!(read.get(covered), Some(kept(signature)));
+        }
+        assert_eq!(read.get(&[20; 32]), None);
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 1;
-            assert_eq!(KeptSignatures::of_bytes(&changed), Err(KeptError), "{place}");
-            assert_eq!(
-                KeptSignatures::of_bytes(&bytes[..place]),
-                Err(KeptError),
-                "{place}"
-            );
+            assert_eq!(KeptSignatures::of_bytes(changed), Err(KeptError), "{place}");
+            let cut = bytes[..place].to_vec();
+            assert_eq!(KeptSignatures::of_bytes(cut), Err(KeptError), "{place}");
         }
-        let none = KeptSignatures::default();
-        assert_eq!(KeptSignatures::of_bytes(&none.to_bytes()), Ok(none));
+        assert!(KeptSignatures::of_bytes(write_all(&[])).unwrap().is_empty());
+        let other_order: Vec<_> = signatures.iter().rev().cloned().collect();
+        assert_eq!(KeptSignatures::of_bytes(write_all(&other_order)), Err(KeptError));
     }
 }

@@ -1,7 +1,7 @@
 //! From a token's key to the records of a signed zone: DNSKEY, DS, CDS, CDNSKEY, NSEC, NSEC3 and RRSIG;
 //! and the trust anchors of a zone as RFC 9718 publishes them.
 //!
-//! A zone goes through [`Zone::parse`], [`sign()`] and [`check()`]; the text that was checked is the text to publish. Times are arguments,
+//! A zone goes through [`Zone::parse`], [`sign()`], [`SignedZone::check`] and [`SignedZone::write`]. Times are arguments,
 //! and no file is touched.
 
 mod apex;
@@ -9,6 +9,7 @@ mod ask;
 mod backup_proof;
 mod blobs;
 mod check;
+mod complete;
 mod copies;
 mod dig;
 mod dig_reader;
@@ -18,13 +19,17 @@ mod inventory;
 mod kept;
 mod key_records;
 mod mentions;
+mod queue;
 mod recovery;
 mod reply;
 mod seen;
 mod serial;
 mod servers;
 mod sign;
+mod sign_error;
+mod sign_plan;
 mod signed_data;
+mod signers;
 mod signing_key;
 mod site_tokens;
 mod trust_anchor;
@@ -47,9 +52,12 @@ pub use inventory::{KeyPlace, TokenKey, TokenKeys};
 pub use kept::{KeptError, KeptSignatures};
 pub use key_records::{DsDigest, DsDigestError, KeyRecords};
 pub use mentions::Mentions;
+pub use queue::{QueuedKey, SigningQueue};
 pub use serial::{SerialError, next_serial, serial_of};
 pub use servers::{Addresses, FindError, Resolver, ServerList, Servers, resolvers_of};
-pub use sign::{Renewal, SignError, SignPlan, SignedZone, Valid, sign};
+pub use sign::{SignedZone, sign};
+pub use sign_error::SignError;
+pub use sign_plan::{Renewal, SignPlan, Valid};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
 pub use site_tokens::{SiteTokenError, SiteTokens};
 pub use trust_anchor::{TrustAnchor, TrustAnchors, Validity, ValidityError, XmlText, XmlTextError};

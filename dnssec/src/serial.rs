@@ -3,12 +3,8 @@
 use std::path::Path;
 
 use domain::base::Serial;
-use domain::base::iana::Rtype;
-use domain::rdata::ZoneRecordData;
 use key_metadata::policy::SerialPolicy;
 use key_metadata::{Advice, Time, ZoneName};
-
-use crate::zone::{Zone, ZoneRecord};
 
 /// Why no serial can be given.
 #[derive(Debug, thiserror::Error)]
@@ -73,21 +69,7 @@ pub fn next_serial(
 
 /// The serial of a zone file, signed or not; `None` if it cannot be read as one.
 pub fn serial_of(text: &[u8], file: &Path, zone: &ZoneName) -> Option<u32> {
-    crate::zone::first_soa(text, file, zone).and_then(|record| soa_serial(&record))
-}
-
-impl Zone {
-    /// The serial of the zone's SOA.
-    pub fn serial(&self) -> Option<u32> {
-        self.records.iter().find_map(soa_serial)
-    }
-}
-
-fn soa_serial(record: &ZoneRecord) -> Option<u32> {
-    match record.data() {
-        ZoneRecordData::Soa(soa) if record.rtype() == Rtype::SOA => Some(soa.serial().into_int()),
-        _ => None,
-    }
+    crate::zone::first_serial(text, file, zone)
 }
 
 #[cfg(test)]

@@ -1,578 +1,364 @@
-//! Signing a whole zone.
+//! Signing a whole zone: what is kept and what is due is told apart, tokens sign what is due, and meanwhile more is got ready.
 
-use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::collections::VecDeque;
+use std::io;
 
-use domain::base::cmp::CanonicalOrd;
-use domain::base::iana::{Nsec3HashAlgorithm, Rtype};
-use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
-use domain::base::{Name, Record};
-use domain::dnssec::sign::denial::nsec::{GenerateNsecConfig, generate_nsecs};
-use domain::dnssec::sign::denial::nsec3::{GenerateNsec3Config, generate_nsec3s};
-use domain::dnssec::sign::error::SigningError;
-use domain::dnssec::sign::keys::signingkey::SigningKey as DomainKey;
-use domain::dnssec::sign::records::{DefaultSorter, RecordsIter};
-use domain::dnssec::sign::signatures::rrsigs::sign_sorted_rrset_in;
-use domain::rdata::ZoneRecordData;
-use domain::rdata::dnssec::Timestamp;
-use domain::rdata::nsec3::{Nsec3Salt, Nsec3param};
-use key_metadata::policy::{Denial, ParentSignal};
-use key_metadata::{Advice, KeyAlgorithm, KeyRecord, KeyState, Policy, Role, Time, ZoneName};
+use domain::base::iana::Rtype;
+use key_metadata::ZoneName;
+use rayon::prelude::*;
+use zone::{RdataAt, Records, Rrsig, Set, WriteError, add_denial, nodes};
 
-use crate::apex::{key_records, set_serial};
-use crate::kept::{Covered, Kept, KeptSignatures, Signing};
-use crate::signing_key::{KeySignError, Seam, ZoneKey};
-use crate::zone::{Owner, Zone, ZoneRecord, ZoneRrset};
+use crate::apex::{add_key_records, set_serial};
+use crate::complete::check_complete;
+use crate::kept::{self, Covered, Kept, KeptSignatures};
+use crate::queue::{Failure, Submitted};
+use crate::sign_error::SignError;
+use crate::sign_plan::{SignPlan, Valid};
+use crate::signers::{Signer, Unit, signers, units};
+use crate::signing_key::ZoneKey;
+use crate::zone::Zone;
 
-/// When a signature is valid, in seconds since 1970 modulo 2^32 (RFC 4034 3.1.5).
-#[derive(Clone, Copy, Debug)]
-pub struct Valid {
-    /// From when.
-    pub inception: u32,
-    /// Until when.
-    pub expiration: u32,
-}
-
-/// When signatures are made again that are still good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Renewal {
-    /// What has so much left or less is, in seconds.
-    pub refresh: u32,
-    /// By how much new expirations are strewn, at most, in seconds.
-    pub jitter: u32,
-}
-
-/// The figures of one signing.
-#[derive(Clone, Debug)]
-pub struct SignPlan {
-    /// When it is, in seconds modulo 2^32.
-    pub now: u32,
-    /// When signatures of DNSKEY, CDS and CDNSKEY are renewed; each time, where there is nothing.
-    pub dnskey_renewal: Option<Renewal>,
-    /// When all others are.
-    pub renewal: Option<Renewal>,
-    /// The serial that the signed zone has.
-    pub serial: u32,
-    /// When the signatures of DNSKEY, CDS and CDNSKEY are valid.
-    pub dnskey_signatures: Valid,
-    /// When all others are.
-    pub signatures: Valid,
-    /// The TTL of DNSKEY, CDS and CDNSKEY, in seconds.
-    pub dnskey_ttl: u32,
-    /// How absence is proved.
-    pub denial: Denial,
-    /// What the parent is told.
-    pub parent_signal: ParentSignal,
-}
-
-impl SignPlan {
-    /// The figures that a policy gives for a signing at `now`.
-    pub fn new(policy: &Policy, serial: u32, now: Time) -> Self {
-        let now = now.unix_seconds() as u32;
-        let refresh = policy.signatures.refresh.map(|refresh| refresh.seconds());
-        let own_refresh = policy.dnskey_signatures.as_ref().map(|own| own.refresh.seconds());
-        Self {
-            now,
-            // Strewn they are at the cost of what they have left, which only the zone's reckon with.
-            dnskey_renewal: own_refresh
-                .or(refresh)
-                .map(|refresh| Renewal { refresh, jitter: 0 }),
-            renewal: refresh.map(|refresh| Renewal {
-                refresh,
-                jitter: policy.signatures.jitter.seconds(),
-            }),
-            serial,
-            dnskey_signatures: Valid {
-                inception: now.wrapping_sub(policy.dnskey_inception_offset().seconds()),
-                expiration: now.wrapping_add(policy.dnskey_validity().seconds()),
-            },
-            signatures: Valid {
-                inception: now.wrapping_sub(policy.signatures.inception_offset.seconds()),
-                expiration: now.wrapping_add(policy.signatures.validity.seconds()),
-            },
-            dnskey_ttl: policy.dnskey_ttl.seconds(),
-            denial: policy.denial,
-            parent_signal: policy.parent_signal,
-        }
-    }
-}
-
-/// Why a zone was not signed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// Nothing to sign it with.
-    #[error("zone {0} has no active keys")]
-    NoKeys(ZoneName),
-    /// It went insecure.
-    #[error("zone {0} is signed no more: its keys are out of it")]
-    SignedNoMore(ZoneName),
-    /// A validator that follows one algorithm would find part of the zone unsigned (RFC 6840 5.11).
-    #[error(
-        "zone {zone} has a key of {algorithm} in its DNSKEY RRset, but no active {role} of that algorithm"
-    )]
-    Incomplete {
-        /// The zone.
-        zone: ZoneName,
-        /// The algorithm.
-        algorithm: KeyAlgorithm,
-        /// The role that is missing: KSK or ZSK, either of which a CSK can be.
-        role: Role,
-        /// What would complete it.
-        remedy: String,
-    },
-    /// A key whose public part makes no record.
-    #[error("{role} {tag} has a public key that fits no DNSKEY record")]
-    Key {
-        /// Its role.
-        role: Role,
-        /// Its tag.
-        tag: u16,
-    },
-    /// A key is to sign, and its private part was not given.
-    #[error("{role} {tag} is to sign, but its private key is not at hand")]
-    NotAtHand {
-        /// Its role.
-        role: Role,
-        /// Its tag.
-        tag: u16,
-    },
-    /// A key is to sign, with an algorithm that is only read.
-    #[error("{role} {tag} is to sign, but Keyrite does not sign with {algorithm}")]
-    Legacy {
-        /// Its role.
-        role: Role,
-        /// Its tag.
-        tag: u16,
-        /// Its algorithm.
-        algorithm: KeyAlgorithm,
-    },
-    /// A token did not sign.
-    #[error("cannot sign the {rtype} records of {owner} with key {tag}")]
-    Token {
-        /// The owner of the RRset.
-        owner: String,
-        /// Its type.
-        rtype: String,
-        /// The key's tag.
-        tag: u16,
-        /// Why not.
-        source: Box<KeySignError>,
-    },
-    /// The records cannot be signed.
-    #[error("{what}: {reason}")]
-    Records {
-        /// Which.
-        what: String,
-        /// Why not.
-        reason: String,
-    },
-}
-
-impl SignError {
-    pub(crate) fn key(record: &KeyRecord) -> Self {
-        Self::Key {
-            role: record.role,
-            tag: record.key_tag(),
-        }
-    }
-}
-
-impl Advice for SignError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoKeys(zone) => Some(format!(
-                "keyrite-keyctl generate --zone {zone} --role ksk --role zsk --activate"
-            )),
-            Self::SignedNoMore(zone) => {
-                let file = zone.file_stem();
-                Some(format!(
-                    "publish zones/{file}.zone as it is, and remove signed/{file}.zone"
-                ))
-            }
-            Self::Incomplete { remedy, .. } => Some(remedy.clone()),
-            Self::Token { source, .. } => source.hint(),
-            Self::Key { .. } | Self::NotAtHand { .. } | Self::Legacy { .. } | Self::Records { .. } => None,
-        }
-    }
-
-    fn is_credential(&self) -> bool {
-        match self {
-            Self::Token { source, .. } => source.is_credential(),
-            Self::NoKeys(_)
-            | Self::SignedNoMore(_)
-            | Self::Incomplete { .. }
-            | Self::Key { .. }
-            | Self::NotAtHand { .. } => false,
-            Self::Legacy { .. } | Self::Records { .. } => false,
-        }
-    }
-}
+/// So many RRsets are got ready together.
+const AT_ONCE: usize = 2048;
+/// So many times that wait for tokens at most, while more is got ready.
+const AHEAD: usize = 3;
 
 /// A zone that was signed, and not yet checked.
-#[derive(Debug)]
 pub struct SignedZone {
-    /// The zone file: one record a line, absolute names, canonical order, the SOA first.
-    pub text: String,
+    pub(crate) records: Records,
+    /// The serial of its SOA.
+    pub serial: u32,
     /// How many signatures were made.
     pub signatures: usize,
     /// How many are of a run before.
     pub kept: usize,
-    /// Those that a later run may keep.
-    pub keepable: KeptSignatures,
+    /// In the order of what they are over.
+    made: Vec<Made>,
 }
 
-type Signer<'a> = DomainKey<bytes::Bytes, Seam<'a>>;
+/// A signature that was verified when it was made, in this run or before.
+struct Made {
+    covered: Covered,
+    rrsig: RdataAt,
+    /// Whether a later run may keep it.
+    is_keepable: bool,
+}
 
 /// Signs `zone` with the keys that do. A signature of `last`, the run before, is kept where it is over the same data by the same key, and the plan does
-/// not renew it yet. `progress` is called after each signature.
+/// not renew it yet. `progress` hears of each signature.
 pub fn sign(
-    mut zone: Zone,
+    zone: Zone,
     name: &ZoneName,
     keys: &[ZoneKey],
     plan: &SignPlan,
     last: &KeptSignatures,
-    mut progress: impl FnMut(),
+    progress: &(dyn Fn(u64) + Sync),
 ) -> Result<SignedZone, SignError> {
     check_complete(name, keys)?;
-    set_serial(&mut zone, plan.serial);
-    let apex_records = key_records(&zone, name, keys, plan)?;
-    let Zone {
-        apex, mut records, ..
-    } = zone;
-    records.extend(apex_records);
-    records.sort_by(CanonicalOrd::canonical_cmp);
-    add_denial(&apex, &mut records, plan.denial)?;
-    let signers = Signers::new(&apex, keys)?;
-    let made = signers.sign_records(&apex, &records, (plan, last), &mut progress)?;
-    let (signatures, kept) = (made.rrsigs.len() - made.kept, made.kept);
-    records.extend(made.rrsigs);
-    records.sort_by(CanonicalOrd::canonical_cmp);
-    Ok(SignedZone {
-        text: render(&apex, &records),
-        signatures,
-        kept,
-        keepable: made.keepable,
-    })
-}
-
-/// Every algorithm of the DNSKEY RRset signs that RRset and the rest of the zone.
-fn check_complete(zone: &ZoneName, keys: &[ZoneKey]) -> Result<(), SignError> {
-    // One that came into the zone together with its signatures does its part before it takes over, as a zone's first CSK.
-    let in_use = |key: &ZoneKey| match key.record.state {
-        KeyState::Active | KeyState::RetireActive => true,
-        state => state.in_zone() && key.record.signs_zone(),
-    };
-    if !keys.iter().any(in_use) {
-        let was_signed = keys.iter().any(|key| key.record.times.active.is_some());
-        let is_left = keys.iter().any(|key| key.record.state.in_zone());
-        return Err(match was_signed && !is_left {
-            true => SignError::SignedNoMore(zone.clone()),
-            false => SignError::NoKeys(zone.clone()),
-        });
-    }
-    let in_zone = keys.iter().filter(|key| key.record.state.in_zone());
-    let algorithms: BTreeSet<KeyAlgorithm> = in_zone.map(|key| key.record.algorithm()).collect();
-    for algorithm in algorithms {
-        let of_it = || keys.iter().filter(|key| key.record.algorithm() == algorithm);
-        for (role, does) in [
-            (Role::Ksk, of_it().any(|key| key.record.signs_dnskey())),
-            (
-                Role::Zsk,
-                of_it().any(|key| key.record.signs_zone() && key.record.state.in_zone()),
-            ),
-        ] {
-            if !does {
-                return Err(SignError::Incomplete {
-                    zone: zone.clone(),
-                    algorithm,
-                    role,
-                    remedy: completion(zone, role, of_it().map(|key| &key.record)),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What completes an algorithm of which `keys` are all, and none of them does the part of `role`: one that comes in is to follow the others, or
-/// the others one that went, or one is to be made.
-fn completion<'a>(zone: &ZoneName, role: Role, keys: impl Iterator<Item = &'a KeyRecord> + Clone) -> String {
-    let does = |key: &KeyRecord| match role {
-        Role::Ksk => key.role.signs_dnskey(),
-        Role::Zsk | Role::Csk => key.role.signs_zone(),
-    };
-    let step =
-        |step: &str, key: &KeyRecord| format!("keyrite-keyctl {step} --zone {zone} --key {}", key.key_tag());
-    let of = |states: &[KeyState]| keys.clone().find(|key| does(key) && states.contains(&key.state));
-    if let Some(key) = of(&[KeyState::PreActive]) {
-        return step("publish", key);
-    }
-    let went = of(&[KeyState::PostActive, KeyState::Retired, KeyState::Removed]);
-    if let (Some(_), Some(left)) = (went, keys.clone().find(|key| key.state.in_zone() && !does(key))) {
-        let leaves = if left.signs_zone() { "withdraw" } else { "remove" };
-        return step(leaves, left);
-    }
-    if let Some(key) = of(&[KeyState::Generated]) {
-        return step("publish", key);
-    }
-    format!("keyrite-keyctl generate --zone {zone} --role {role} --activate").to_lowercase()
-}
-
-/// Adds the NSEC or NSEC3 chain.
-fn add_denial(apex: &Owner, records: &mut Vec<ZoneRecord>, denial: Denial) -> Result<(), SignError> {
-    let failed = |error: SigningError| SignError::Records {
-        what: "the denial of existence".to_owned(),
-        reason: error.to_string(),
-    };
-    let nsec3 = match denial {
-        Denial::Nsec => {
-            let configuration = GenerateNsecConfig::new().without_assuming_dnskeys_will_be_added();
-            let iter = RecordsIter::new_from_owned(records.as_slice());
-            let nsecs = generate_nsecs(apex, iter, &configuration).map_err(failed)?;
-            records.extend(nsecs.into_iter().map(Record::from_record));
-            records.sort_by(CanonicalOrd::canonical_cmp);
-            return Ok(());
-        }
-        // No salt, no extra iterations (RFC 9276 3.1).
-        Denial::Nsec3 => GenerateNsec3Config::<bytes::Bytes, DefaultSorter>::new(Nsec3param::default()),
-        Denial::Nsec3OptOut => GenerateNsec3Config::new(Nsec3param::default()).with_opt_out(),
-    };
-    let configuration = nsec3.without_assuming_dnskeys_will_be_added();
-    let iter = RecordsIter::new_from_owned(records.as_slice());
-    let made = generate_nsec3s(apex, iter, &configuration).map_err(failed)?;
-    // Opt-out is a flag of NSEC3 records: with any flag an NSEC3PARAM record is passed over (RFC 5155 4.1.2). domain 0.12.3 sets it.
-    let nsec3param: ZoneRecord = Record::from_record(made.nsec3param);
-    let parameters = Nsec3param::new(Nsec3HashAlgorithm::SHA1, 0, 0, Nsec3Salt::empty());
-    records.push(Record::new(
-        nsec3param.owner().clone(),
-        nsec3param.class(),
-        nsec3param.ttl(),
-        parameters.into(),
-    ));
-    records.extend(made.nsec3s.into_iter().map(Record::from_record));
-    records.sort_by(CanonicalOrd::canonical_cmp);
-    Ok(())
-}
-
-/// The keys that sign, by what they sign.
-struct Signers<'a> {
-    dnskey: Vec<Signer<'a>>,
-    zone: Vec<Signer<'a>>,
-    /// Those of the zone whose DNSKEY is not there.
-    unpublished: Vec<Signer<'a>>,
-}
-
-impl<'a> Signers<'a> {
-    fn new(apex: &Owner, keys: &'a [ZoneKey]) -> Result<Self, SignError> {
-        let mut signers = Self {
-            dnskey: Vec::new(),
-            zone: Vec::new(),
-            unpublished: Vec::new(),
-        };
-        for key in keys.iter().filter(|key| key.record.signs()) {
-            let record = &key.record;
-            let not_at_hand = || SignError::NotAtHand {
-                role: record.role,
-                tag: record.key_tag(),
-            };
-            let token_key = key.signing.as_ref().ok_or_else(not_at_hand)?;
-            let legacy = || SignError::Legacy {
-                role: record.role,
-                tag: record.key_tag(),
-                algorithm: record.algorithm(),
-            };
-            let algorithm = record.algorithm().made().ok_or_else(legacy)?;
-            let signer = || {
-                let dnskey = crate::signing_key::dnskey(&record.public_key, key.flags())
-                    .ok_or_else(|| SignError::key(record))?;
-                let seam = Seam::new(token_key, algorithm, dnskey);
-                Ok(Signer::new(apex.clone(), key.flags(), seam))
-            };
-            if record.signs_dnskey() {
-                signers.dnskey.push(signer()?);
-            }
-            if record.signs_unpublished() {
-                signers.unpublished.push(signer()?);
-            } else if record.signs_zone() {
-                signers.zone.push(signer()?);
-            }
-        }
-        Ok(signers)
-    }
-
-    /// Signs every authoritative RRset of sorted records: nothing below a zone cut, and at one only DS and NSEC (RFC 4035 2.2).
-    fn sign_records(
-        &self,
-        apex: &Owner,
-        records: &[ZoneRecord],
-        (plan, last): (&SignPlan, &KeptSignatures),
-        progress: &mut impl FnMut(),
-    ) -> Result<Made, SignError> {
-        let mut made = Made {
-            rrsigs: Vec::with_capacity(records.len()),
+    let mut records = zone.records;
+    let serial = plan.last_serial.map_or(plan.serial, |last| last);
+    set_serial(&mut records, serial);
+    add_key_records(&mut records, name, keys, plan)?;
+    records.push_zonemd(plan.zonemd);
+    records.settle();
+    add_denial(&mut records, plan.denial)?;
+    let mut signing = Signing {
+        apex: records.apex().octets().to_vec(),
+        zone: SignedZone {
+            records,
+            serial,
+            signatures: 0,
             kept: 0,
-            keepable: KeptSignatures::default(),
-        };
-        let mut scratch = Vec::new();
-        let mut cut: Option<Owner> = None;
-        for name in RecordsIter::new_from_owned(records) {
-            if cut.as_ref().is_some_and(|cut| name.owner().ends_with(cut)) {
-                continue;
-            }
-            cut = name.is_zone_cut(apex).then(|| name.owner().clone());
-            for rrset in name.rrsets() {
-                if cut.is_some() && !matches!(rrset.rtype(), Rtype::DS | Rtype::NSEC) {
-                    continue;
-                }
-                let (signers, term) = self.of(&rrset, apex, plan);
-                for signer in signers.into_iter().flatten() {
-                    made.add(signer, &rrset, (plan.now, term, last), &mut scratch)?;
-                    progress();
-                }
-            }
-        }
-        Ok(made)
-    }
-
-    /// The keys that sign an RRset, and for when: CDS and CDNSKEY are signed like DNSKEY (RFC 7344 4.1). With an algorithm that comes or goes
-    /// all is signed but the DNSKEY RRset (RFC 6781 4.1.4).
-    fn of(&self, rrset: &ZoneRrset<'_>, apex: &Owner, plan: &SignPlan) -> ([&[Signer<'a>]; 2], Term) {
-        let of_dnskey = (plan.dnskey_signatures, plan.dnskey_renewal);
-        match rrset.rtype() {
-            Rtype::DNSKEY if rrset.owner() == apex => ([&self.dnskey, &[]], of_dnskey),
-            Rtype::CDS | Rtype::CDNSKEY if rrset.owner() == apex => {
-                ([&self.dnskey, &self.unpublished], of_dnskey)
-            }
-            _ => ([&self.zone, &self.unpublished], (plan.signatures, plan.renewal)),
-        }
-    }
+            made: Vec::new(),
+        },
+        signers: signers(keys)?,
+        plan,
+        last,
+        progress,
+    };
+    signing.all()?;
+    Ok(signing.zone)
 }
 
-/// When a new signature is valid, and when one is renewed.
-type Term = (Valid, Option<Renewal>);
-
-/// The signatures of a zone.
-struct Made {
-    rrsigs: Vec<ZoneRecord>,
-    kept: usize,
-    keepable: KeptSignatures,
+/// A zone while it is signed.
+struct Signing<'a> {
+    apex: Vec<u8>,
+    zone: SignedZone,
+    signers: Vec<Signer>,
+    plan: &'a SignPlan,
+    last: &'a KeptSignatures,
+    progress: &'a (dyn Fn(u64) + Sync),
 }
 
-impl Made {
-    /// Adds the signature of an RRset, of the last run or a new one.
-    fn add(
-        &mut self,
-        signer: &Signer<'_>,
-        rrset: &ZoneRrset<'_>,
-        (now, (valid, renewal), last): (u32, Term, &KeptSignatures),
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), SignError> {
-        let Some(renewal) = renewal else {
-            self.rrsigs.push(sign_rrset(signer, rrset, valid, scratch)?);
-            return Ok(());
-        };
-        let dnskey = signer.dnskey();
-        let signing = Signing {
-            apex: signer.owner(),
-            algorithm: dnskey.algorithm(),
-            key_tag: dnskey.key_tag(),
-            public_key: dnskey.public_key(),
-        };
-        let unfit = || SignError::Records {
-            what: format!("the {} records of {}", rrset.rtype(), rrset.owner()),
-            reason: "they make no RRSIG".to_owned(),
-        };
-        let covered = signing.covered(rrset).ok_or_else(unfit)?;
-        if let Some(kept) = last.get(&covered).filter(|kept| renewal.keeps(kept, now)) {
-            let rrsig = signing
-                .rrsig(rrset, kept.inception, kept.expiration, kept.signature.clone())
-                .ok_or_else(unfit)?;
-            let owner = rrset.owner().clone();
-            self.rrsigs
-                .push(Record::new(owner, rrset.class(), rrset.ttl(), rrsig.into()));
-            self.keepable.insert(covered, kept.clone());
-            self.kept += 1;
-            return Ok(());
+/// What a signature is over, and the one of before, where it is kept.
+struct Found<'a> {
+    covered: Covered,
+    kept: Option<Kept<'a>>,
+}
+
+/// RRsets that wait for their signatures.
+struct Chunk {
+    ready: Vec<Ready>,
+    /// What each signer has to sign, and the places among those that are ready.
+    due: Vec<(usize, Vec<usize>, Submitted)>,
+}
+
+struct Ready {
+    unit: Unit,
+    ttl: u32,
+    covered: Covered,
+    /// RDATA of a signature that is kept; nothing before a new one is made.
+    rdata: Vec<u8>,
+}
+
+impl<'a> Signing<'a> {
+    fn all(&mut self) -> Result<(), SignError> {
+        let zonemd = self.zone.records.zonemd();
+        let units: Vec<_> = nodes(&self.zone.records)
+            .iter()
+            .flat_map(|node| units(&self.zone.records, node, &self.signers))
+            .filter(|unit| Some(unit.place) != zonemd)
+            .collect();
+        let mut found: Vec<_> = units.par_iter().map(|unit| self.found(*unit)).collect();
+        if self.zone.serial != self.plan.serial && found.iter().any(|found| found.kept.is_none()) {
+            self.zone.serial = self.plan.serial;
+            set_serial(&mut self.zone.records, self.plan.serial);
+            let soa = self.zone.records.soa();
+            let of_soa = units
+                .iter()
+                .zip(&mut found)
+                .filter(|(unit, _)| Some(unit.place) == soa);
+            for (unit, found) in of_soa {
+                *found = self.found(*unit);
+            }
         }
-        let valid = renewal.strewn(valid, &covered);
-        let record = sign_rrset(signer, rrset, valid, scratch)?;
-        if let ZoneRecordData::Rrsig(rrsig) = record.data() {
-            self.keepable.insert(
-                covered,
-                Kept {
-                    inception: valid.inception,
-                    expiration: valid.expiration,
-                    signature: rrsig.signature().to_vec(),
-                },
-            );
+        self.reserve(units.len());
+        self.make(&units, &found)?;
+        if zonemd.is_some() {
+            self.zonemd()?;
         }
-        self.rrsigs.push(record);
+        self.zone.made.par_sort_unstable_by_key(|made| made.covered);
+        Ok(())
+    }
+
+    /// The digest, over the signatures too, and its own signatures.
+    fn zonemd(&mut self) -> Result<(), SignError> {
+        self.zone.records.digest();
+        let (records, place) = (&self.zone.records, self.zone.records.zonemd());
+        let units: Vec<_> = units(records, &records.apex_node(), &self.signers)
+            .filter(|unit| Some(unit.place) == place)
+            .collect();
+        let found: Vec<_> = units.iter().map(|unit| self.found(*unit)).collect();
+        self.make(&units, &found)
+    }
+
+    /// Signs RRsets.
+    fn make(&mut self, units: &[Unit], found: &[Found<'a>]) -> Result<(), SignError> {
+        let mut under_way = VecDeque::new();
+        for (units, found) in units.chunks(AT_ONCE).zip(found.chunks(AT_ONCE)) {
+            under_way.push_back(self.start(units, found));
+            if under_way.len() > AHEAD
+                && let Some(chunk) = under_way.pop_front()
+            {
+                self.take_in(chunk)?;
+            }
+        }
+        for chunk in under_way {
+            self.take_in(chunk)?;
+        }
+        self.zone.records.settle();
+        Ok(())
+    }
+
+    fn reserve(&mut self, count: usize) {
+        // A public key is as long as a signature, but for Ed25519's. Names have 20 octets or so.
+        let keys = self
+            .signers
+            .iter()
+            .map(|signer| signer.public_key.as_dnskey().len());
+        let octets = 18 + self.apex.len() + keys.max().map_or(64, |longest| longest.max(64)) + 20;
+        self.zone.records.reserve(count, octets);
+        self.zone.made.reserve_exact(count);
+    }
+
+    /// What is to be signed (RFC 4034 3.1.8.1).
+    fn data(&self, signer: &Signer, set: Set<'_>, valid: Valid) -> Vec<u8> {
+        let mut data = Vec::with_capacity(200);
+        Rrsig::unsigned(&signer.head(set, valid), self.zone.records.apex()).signed_data(set, &mut data);
+        data
+    }
+
+    fn found(&self, unit: Unit) -> Found<'a> {
+        let signer = &self.signers[usize::from(unit.signer)];
+        let (valid, renewal) = unit.group.term(self.plan);
+        let data = self.data(signer, self.zone.records.set(unit.place), valid);
+        let covered = kept::covered(signer.public_key.as_dnskey(), &data);
+        let last = renewal.and_then(|renewal| {
+            let kept = self.last.get(&covered)?;
+            renewal.keeps(&kept, self.plan.now).then_some(kept)
+        });
+        Found { covered, kept: last }
+    }
+
+    /// Gives the tokens what they are to sign.
+    fn start(&self, units: &[Unit], found: &[Found<'a>]) -> Chunk {
+        let (ready, data): (Vec<_>, Vec<_>) = units
+            .par_iter()
+            .zip(found)
+            .map(|(unit, found)| self.ready(*unit, found))
+            .unzip();
+        let mut by_signer: Vec<(Vec<usize>, Vec<Vec<u8>>)> = Vec::new();
+        by_signer.resize_with(self.signers.len(), Default::default);
+        for ((place, ready), data) in ready.iter().enumerate().zip(data) {
+            if let Some(data) = data {
+                let (places, all) = &mut by_signer[usize::from(ready.unit.signer)];
+                places.push(place);
+                all.push(data);
+            }
+        }
+        let due = by_signer
+            .into_iter()
+            .enumerate()
+            .filter(|(_, (places, _))| !places.is_empty());
+        let due = due.map(|(number, (places, data))| {
+            let signer = &self.signers[number];
+            (
+                number,
+                places,
+                signer.key.submit(&signer.public_key, signer.algorithm, data),
+            )
+        });
+        Chunk {
+            due: due.collect(),
+            ready,
+        }
+    }
+
+    /// A signature that is kept, or what is to be signed.
+    fn ready(&self, unit: Unit, found: &Found<'a>) -> (Ready, Option<Vec<u8>>) {
+        let signer = &self.signers[usize::from(unit.signer)];
+        let set = self.zone.records.set(unit.place);
+        let (valid, renewal) = unit.group.term(self.plan);
+        let ready = |rdata| Ready {
+            unit,
+            ttl: set.ttl(),
+            covered: found.covered,
+            rdata,
+        };
+        match found.kept {
+            Some(kept) => {
+                let valid = Valid {
+                    inception: kept.inception,
+                    expiration: kept.expiration,
+                };
+                let head = signer.head(set, valid);
+                let rrsig = Rrsig::unsigned(&head, self.zone.records.apex());
+                (ready(rrsig.with(kept.signature)), None)
+            }
+            None => {
+                let valid = renewal.map_or(valid, |renewal| renewal.strewn(valid, &found.covered));
+                (ready(Vec::new()), Some(self.data(signer, set, valid)))
+            }
+        }
+    }
+
+    /// Waits for the signatures, and puts all into the zone.
+    fn take_in(&mut self, mut chunk: Chunk) -> Result<(), SignError> {
+        for (signer, places, submitted) in &chunk.due {
+            let signatures = submitted.wait(self.progress).map_err(|(failed, failure)| {
+                let set = self.zone.records.set(chunk.ready[places[failed]].unit.place);
+                failed_at(set, self.signers[*signer].tag, failure)
+            })?;
+            self.zone.signatures += signatures.len();
+            for ((place, data), signature) in places.iter().zip(submitted.data()).zip(signatures) {
+                chunk.ready[*place].rdata = [&data[..18], &self.apex, &signature].concat();
+            }
+        }
+        let due: usize = chunk.due.iter().map(|(_, places, _)| places.len()).sum();
+        self.zone.kept += chunk.ready.len() - due;
+        (self.progress)((chunk.ready.len() - due) as u64);
+        for ready in chunk.ready {
+            let records = &mut self.zone.records;
+            let rrsig = records.push_at(ready.unit.place, Rtype::RRSIG, ready.ttl, &ready.rdata);
+            self.zone.made.push(Made {
+                covered: ready.covered,
+                rrsig,
+                is_keepable: ready.unit.group.term(self.plan).1.is_some(),
+            });
+        }
         Ok(())
     }
 }
 
-impl Renewal {
-    /// Whether a signature is left as it is: valid, and for longer than the refresh (RFC 1982 arithmetic).
-    fn keeps(self, kept: &Kept, now: u32) -> bool {
-        let age = now.wrapping_sub(kept.inception);
-        let left = kept.expiration.wrapping_sub(now);
-        age < 1 << 31 && left < 1 << 31 && left > self.refresh
-    }
-
-    /// When a new signature is valid: what is signed together does not all expire together.
-    fn strewn(self, valid: Valid, covered: &Covered) -> Valid {
-        let chance = u32::from_be_bytes([covered[0], covered[1], covered[2], covered[3]]);
-        let early = u64::from(chance) % (u64::from(self.jitter) + 1);
-        Valid {
-            // At most the jitter, which is 32 bits.
-            expiration: valid.expiration.wrapping_sub(early as u32),
-            ..valid
-        }
+fn failed_at(set: Set<'_>, tag: u16, failure: Failure) -> SignError {
+    let (owner, rtype) = (set.owner().to_string(), set.rtype().to_string());
+    match failure {
+        Failure::Sign(source) => SignError::Token {
+            owner,
+            rtype,
+            tag,
+            source: Box::new(source),
+        },
+        Failure::Unverified => SignError::Unverified { owner, rtype, tag },
     }
 }
 
-fn sign_rrset(
-    signer: &Signer<'_>,
-    rrset: &ZoneRrset<'_>,
-    valid: Valid,
-    scratch: &mut Vec<u8>,
-) -> Result<ZoneRecord, SignError> {
-    let (inception, expiration) = (
-        Timestamp::from(valid.inception),
-        Timestamp::from(valid.expiration),
-    );
-    sign_sorted_rrset_in(signer, rrset, inception, expiration, scratch)
-        .map(Record::from_record)
-        .map_err(|error| {
-            let (owner, rtype) = (rrset.owner().to_string(), rrset.rtype().to_string());
-            match signer.raw_secret_key().take_failure() {
-                Some(source) => SignError::Token {
-                    owner,
-                    rtype,
-                    tag: signer.dnskey().key_tag(),
-                    source: Box::new(source),
-                },
-                None => SignError::Records {
-                    what: format!("the {rtype} records of {owner}"),
-                    reason: error.to_string(),
-                },
-            }
+impl SignedZone {
+    /// How many records it has.
+    pub const fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether it has none, which no zone that was signed is.
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Writes the zone file: one record a line, absolute names, canonical order, the SOA first. What is written reads as what was checked.
+    pub fn write(&self, out: &mut dyn io::Write, progress: &dyn Fn(u64)) -> Result<(), WriteError> {
+        zone::write(&self.records, out, progress)
+    }
+
+    /// Whether a later run may keep any of the signatures.
+    pub fn has_keepable(&self) -> bool {
+        self.made.iter().any(|made| made.is_keepable)
+    }
+
+    /// Writes those that a later run may keep.
+    pub fn write_kept(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let keepable = self.made.iter().filter(|made| made.is_keepable);
+        let kept = keepable.filter_map(|made| Some((&made.covered, self.kept(made)?)));
+        kept::write(kept, out)
+    }
+
+    fn kept(&self, made: &Made) -> Option<Kept<'_>> {
+        let rrsig = Rrsig::new(self.records.rdata_at(made.rrsig))?;
+        Some(Kept {
+            inception: rrsig.inception(),
+            expiration: rrsig.expiration(),
+            signature: rrsig.signature,
         })
+    }
+
+    /// Whether a signature is one of those that were verified: by that key, over those data.
+    pub(crate) fn vouches(&self, public_key: &[u8], rrsig: Rrsig<'_>, data: &[u8]) -> bool {
+        let covered = kept::covered(public_key, data);
+        let found = self.made.binary_search_by(|made| made.covered.cmp(&covered));
+        let made = found.ok().and_then(|place| self.kept(&self.made[place]));
+        made.is_some_and(|made| {
+            (made.inception, made.expiration) == (rrsig.inception(), rrsig.expiration())
+                && made.signature == rrsig.signature
+        })
+    }
 }
 
-/// The zone file: a SOA comes first, or some servers would not load it.
-fn render(apex: &Name<bytes::Bytes>, records: &[ZoneRecord]) -> String {
-    let mut text = String::with_capacity(records.len() * 120);
-    let soa = records
-        .iter()
-        .filter(|record| record.rtype() == Rtype::SOA && record.owner() == apex);
-    let rest = records
-        .iter()
-        .filter(|record| record.rtype() != Rtype::SOA || record.owner() != apex);
-    for record in soa.chain(rest) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}", record.display_zonefile(DisplayKind::Simple));
+impl std::fmt::Debug for SignedZone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedZone")
+            .field("records", &self.records.len())
+            .field("serial", &self.serial)
+            .field("signatures", &self.signatures)
+            .field("kept", &self.kept)
+            .finish_non_exhaustive()
     }
-    text
 }

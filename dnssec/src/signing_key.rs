@@ -1,13 +1,13 @@
 //! A private key in its token, behind `domain`'s signing seam.
 
 use std::fmt;
-use std::sync::Mutex;
 
 use domain::base::iana::SecurityAlgorithm;
 use domain::crypto::common::PublicKey as Verifier;
-use domain::crypto::sign::{SignError as Unit, SignRaw, Signature};
 use domain::rdata::Dnskey;
 use key_metadata::{Advice, Algorithm, KeyAlgorithm, KeyRecord, KeyState, PublicKey};
+
+use crate::queue::QueuedKey;
 
 /// A private key that signs where it is.
 pub enum SigningKey {
@@ -115,7 +115,7 @@ pub struct ZoneKey {
     /// What is known of it.
     pub record: KeyRecord,
     /// Its private part; a key that is only published needs none.
-    pub signing: Option<SigningKey>,
+    pub signing: Option<QueuedKey>,
 }
 
 impl ZoneKey {
@@ -151,65 +151,4 @@ pub(crate) fn dnskey(key: &PublicKey, flags: u16) -> Option<Dnskey<Vec<u8>>> {
         key.as_dnskey().to_vec(),
     )
     .ok()
-}
-
-/// One key while it signs one zone. The seam's own error says nothing, so the token's is kept beside it.
-pub(crate) struct Seam<'a> {
-    key: &'a SigningKey,
-    algorithm: Algorithm,
-    dnskey: Dnskey<Vec<u8>>,
-    failure: Mutex<Option<KeySignError>>,
-}
-
-impl<'a> Seam<'a> {
-    pub(crate) const fn new(key: &'a SigningKey, algorithm: Algorithm, dnskey: Dnskey<Vec<u8>>) -> Self {
-        Self {
-            key,
-            algorithm,
-            dnskey,
-            failure: Mutex::new(None),
-        }
-    }
-
-    /// Why the last signature was not made.
-    pub(crate) fn take_failure(&self) -> Option<KeySignError> {
-        self.failure.lock().map_or(None, |mut failure| failure.take())
-    }
-}
-
-impl fmt::Debug for Seam<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Seam({})", self.dnskey.key_tag())
-    }
-}
-
-impl SignRaw for Seam<'_> {
-    fn algorithm(&self) -> SecurityAlgorithm {
-        self.dnskey.algorithm()
-    }
-
-    fn dnskey(&self) -> Dnskey<Vec<u8>> {
-        self.dnskey.clone()
-    }
-
-    fn sign_raw(&self, data: &[u8]) -> Result<Signature, Unit> {
-        let bytes = self.key.sign(self.algorithm, data).map_err(|error| {
-            if let Ok(mut failure) = self.failure.lock() {
-                *failure = Some(error);
-            }
-            Unit
-        })?;
-        let fixed = |_| Unit;
-        Ok(match self.algorithm {
-            Algorithm::RsaSha256 => Signature::RsaSha256(bytes.into()),
-            Algorithm::RsaSha512 => Signature::RsaSha512(bytes.into()),
-            Algorithm::EcdsaP256Sha256 => {
-                Signature::EcdsaP256Sha256(Box::new(bytes.try_into().map_err(fixed)?))
-            }
-            Algorithm::EcdsaP384Sha384 => {
-                Signature::EcdsaP384Sha384(Box::new(bytes.try_into().map_err(fixed)?))
-            }
-            Algorithm::Ed25519 => Signature::Ed25519(Box::new(bytes.try_into().map_err(fixed)?)),
-        })
-    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
@@ -17,12 +18,15 @@ use tpm::RecoveryParent;
 
 use crate::backup_proof::BackupProof;
 use crate::blobs;
+use crate::queue::{QueuedKey, SigningQueue};
 use crate::signing_key::SigningKey;
 
 /// The tokens of a site. Each is opened once, and is closed when this is dropped.
 pub struct SiteTokens<'a> {
     pub(crate) site: &'a SiteFolder,
     open: BTreeMap<TokenName, OpenToken>,
+    /// By which they sign.
+    queues: BTreeMap<TokenName, Arc<SigningQueue>>,
     /// The kinds of keys that a token has shown to have a backup.
     shown: Vec<(TokenName, BackupProof)>,
 }
@@ -120,6 +124,9 @@ pub enum SiteTokenError {
     /// The site's files.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The threads by which a token signs did not start.
+    #[error("cannot start a thread to sign with")]
+    Threads(#[source] io::Error),
     /// The token said no.
     #[error(transparent)]
     Token(TokenFailure),
@@ -164,7 +171,7 @@ impl Advice for SiteTokenError {
                     .to_owned(),
             ),
             Self::OtherKind { .. } => Some("name a token of the kind that the key was in".to_owned()),
-            Self::NoToken(_) | Self::NotOpen(_) | Self::Legacy(_) => None,
+            Self::NoToken(_) | Self::NotOpen(_) | Self::Legacy(_) | Self::Threads(_) => None,
         }
     }
 
@@ -183,8 +190,18 @@ impl Advice for SiteTokenError {
             | Self::Legacy(_)
             | Self::Blob { .. }
             | Self::BlobContent { .. }
+            | Self::Threads(_)
             | Self::Store(_) => false,
         }
+    }
+}
+
+/// How many threads a token has work for: a TPM does one thing at a time, while the signature before it is verified; a token in software, or one that
+/// has its own processor, does as much as there are processors here.
+fn depth(token: &OpenToken) -> usize {
+    match token {
+        OpenToken::Tpm { .. } => 2,
+        OpenToken::Pkcs11 { .. } => std::thread::available_parallelism().map_or(2, usize::from),
     }
 }
 
@@ -199,6 +216,7 @@ impl<'a> SiteTokens<'a> {
         Self {
             site,
             open: BTreeMap::new(),
+            queues: BTreeMap::new(),
             shown: Vec::new(),
         }
     }
@@ -405,6 +423,19 @@ impl<'a> SiteTokens<'a> {
                 Ok(SigningKey::Tpm(tpm.load(&blob, Some(auth)).map_err(token_error)?))
             }
         }
+    }
+
+    /// The same, to sign through the queue of its token.
+    pub fn queued_key(&mut self, key: &KeyRecord) -> Result<QueuedKey, SiteTokenError> {
+        let (name, signing) = (self.token_of(key)?, self.signing_key(key)?);
+        let queue = match self.queues.get(name) {
+            Some(queue) => queue,
+            None => {
+                let queue = SigningQueue::new(depth(self.opened(name)?)).map_err(SiteTokenError::Threads)?;
+                self.queues.entry(name.clone()).or_insert(queue)
+            }
+        };
+        Ok(queue.key(signing))
     }
 
     /// Destroys a key that was made and will not be used.

@@ -6,23 +6,20 @@ use bytes::Bytes;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::FlattenInto;
 use domain::base::rdata::ParseRecordData;
-use domain::base::{Name, ParsedName, Record, Ttl};
+use domain::base::{Name, ParsedName, Ttl};
 use domain::dep::octseq::Parser;
-use domain::dnssec::sign::records::Rrset;
 use domain::rdata::ZoneRecordData;
 use key_metadata::{Advice, Span, ZoneName};
-use zone::{ReadError, Records, WireName};
+use zone::{ReadError, Record, Records, WireName};
 
 pub(crate) type Owner = Name<Bytes>;
 pub(crate) type ZoneData = ZoneRecordData<Bytes, Owner>;
-pub(crate) type ZoneRecord = Record<Owner, ZoneData>;
-pub(crate) type ZoneRrset<'a> = Rrset<'a, Owner, ZoneData>;
+pub(crate) type ZoneRecord = domain::base::Record<Owner, ZoneData>;
 
 /// A zone, checked to be one: in canonical order, one SOA, NS at the apex, no record twice, one TTL for each RRset.
 #[derive(Debug)]
 pub struct Zone {
-    pub(crate) apex: Owner,
-    pub(crate) records: Vec<ZoneRecord>,
+    pub(crate) records: Records,
     /// What was mended on reading, one line each, with the place.
     pub warnings: Vec<String>,
 }
@@ -105,51 +102,32 @@ const MADE_BY_SIGNING: [Rtype; 8] = [
     Rtype::ZONEMD,
 ];
 
-struct Placed<'a> {
-    record: ZoneRecord,
-    line: u32,
-    file: &'a Path,
-}
-
 impl Zone {
     /// The largest TTL of its records (TTLsig of RFC 7583), and whose it is.
     pub fn largest_ttl(&self) -> Option<(Span, String)> {
         let largest = self.records.iter().max_by_key(|record| record.ttl())?;
         let name = format!("{} {}", largest.owner(), largest.rtype());
-        Some((Span::from_seconds(largest.ttl().as_secs()), name))
+        Some((Span::from_seconds(largest.ttl()), name))
     }
 
-    /// Reads a zone file (RFC 1035 section 5), and those that it includes.
-    pub fn read(file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
-        Self::of(&Records::read(file, zone, &mut |_| {})?, file, zone)
+    /// Reads a zone file (RFC 1035 section 5), and those that it includes. `progress` hears of each MiB or so.
+    pub fn read(file: &Path, zone: &ZoneName, progress: &mut dyn FnMut(u64)) -> Result<Self, ZoneError> {
+        Self::of(Records::read(file, zone, progress)?, file, zone)
     }
 
     /// The same of a text; `file` names it in errors.
     pub fn parse(text: &[u8], file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
-        Self::of(&Records::parse(text, file, zone)?, file, zone)
+        Self::of(Records::parse(text, file, zone)?, file, zone)
     }
 
-    fn of(records: &Records, file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
-        let apex = name(records.apex());
-        let mut placed: Vec<Placed<'_>> = Vec::with_capacity(records.len());
-        placed.extend(records.iter().filter_map(|record| {
-            Some(Placed {
-                record: zone_record(record)?,
-                line: record.line(),
-                file: record.file(),
-            })
-        }));
-        check_types(&placed, &apex, zone)?;
+    fn of(mut records: Records, file: &Path, zone: &ZoneName) -> Result<Self, ZoneError> {
+        check_types(&records, zone)?;
         let mut warnings = Vec::new();
-        drop_occluded(&mut placed, &mut warnings);
-        one_ttl(&mut placed, &mut warnings);
-        check_cnames(&placed)?;
-        check_apex(&placed, &apex, zone, file)?;
-        Ok(Self {
-            apex,
-            records: placed.into_iter().map(|placed| placed.record).collect(),
-            warnings,
-        })
+        drop_occluded(&mut records, &mut warnings);
+        one_ttl(&mut records, &mut warnings);
+        check_singles(&records)?;
+        check_apex(&records, zone, file)?;
+        Ok(Self { records, warnings })
     }
 
     /// How many records it has.
@@ -161,6 +139,13 @@ impl Zone {
     pub const fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
+
+    /// The serial of its SOA.
+    pub fn serial(&self) -> Option<u32> {
+        self.records
+            .soa()
+            .and_then(|place| soa_serial(self.records.get(place)?))
+    }
 }
 
 /// A name as domain has it.
@@ -170,13 +155,13 @@ fn name(name: WireName<'_>) -> Owner {
 }
 
 /// A record as domain has it; what was read is one.
-pub(crate) fn zone_record(record: zone::Record<'_>) -> Option<ZoneRecord> {
+pub(crate) fn zone_record(record: Record<'_>) -> Option<ZoneRecord> {
     let rdata = Bytes::copy_from_slice(record.rdata());
     let mut parser = Parser::from_ref(&rdata);
     let data =
         ZoneRecordData::<Bytes, ParsedName<Bytes>>::parse_rdata(record.rtype(), &mut parser).ok()??;
     let data: ZoneData = data.try_flatten_into().ok()?;
-    Some(Record::new(
+    Some(domain::base::Record::new(
         name(record.owner()),
         Class::IN,
         Ttl::from_secs(record.ttl()),
@@ -185,16 +170,13 @@ pub(crate) fn zone_record(record: zone::Record<'_>) -> Option<ZoneRecord> {
 }
 
 /// Nothing is outside of the zone, and nothing there that signing makes; the first such record of the file is told.
-fn check_types(placed: &[Placed<'_>], apex: &Owner, zone: &ZoneName) -> Result<(), ZoneError> {
-    let is_wrong = |placed: &&Placed<'_>| {
-        !placed.record.owner().ends_with(apex) || MADE_BY_SIGNING.contains(&placed.record.rtype())
-    };
-    let Some(Placed { record, line, file }) = placed.iter().filter(is_wrong).min_by_key(|placed| placed.line)
-    else {
+fn check_types(records: &Records, zone: &ZoneName) -> Result<(), ZoneError> {
+    let is_wrong = |record: &Record<'_>| !record.is_in_zone() || MADE_BY_SIGNING.contains(&record.rtype());
+    let Some(record) = records.iter().filter(is_wrong).min_by_key(|record| record.line()) else {
         return Ok(());
     };
-    let (file, line) = (file.to_path_buf(), *line);
-    Err(match record.owner().ends_with(apex) {
+    let (file, line) = place(record);
+    Err(match record.is_in_zone() {
         true => ZoneError::Signed {
             file,
             line,
@@ -209,87 +191,89 @@ fn check_types(placed: &[Placed<'_>], apex: &Owner, zone: &ZoneName) -> Result<(
     })
 }
 
+/// Where a record was read.
+fn place(record: Record<'_>) -> (PathBuf, u32) {
+    (record.file().to_owned(), record.line().map_or(0, |line| line))
+}
+
 /// Drops what lies below a DNAME: it cannot be reached (RFC 6672 2.4), and signing it would make a zone that other tools refuse.
-fn drop_occluded(placed: &mut Vec<Placed<'_>>, warnings: &mut Vec<String>) {
-    let mut dname: Option<Owner> = None;
-    placed.retain(|Placed { record, line, file }| {
-        if let Some(above) = &dname
-            && record.owner().ends_with(above)
-            && record.owner() != above
-        {
+fn drop_occluded(records: &mut Records, warnings: &mut Vec<String>) {
+    let mut dname: Option<Vec<u8>> = None;
+    records.retain(|record| {
+        let (owner, above) = (record.owner(), dname.as_deref().and_then(WireName::new));
+        if above.is_some_and(|above| owner.is_within(above) && owner != above) {
+            let (file, line) = place(record);
             warnings.push(format!(
-                "{}:{line}: {} is below a DNAME and was left out",
-                file.display(),
-                record.owner()
+                "{}:{line}: {owner} is below a DNAME and was left out",
+                file.display()
             ));
             return false;
         }
         if record.rtype() == Rtype::DNAME {
-            dname = Some(record.owner().clone());
+            dname = Some(owner.octets().to_vec());
         }
         true
     });
 }
 
 /// Gives each RRset one TTL, the lowest of those it has (RFC 2181 5.2).
-fn one_ttl(placed: &mut [Placed<'_>], warnings: &mut Vec<String>) {
-    for set in placed
-        .chunk_by_mut(|a, b| a.record.owner() == b.record.owner() && a.record.rtype() == b.record.rtype())
-    {
-        let Some(lowest) = set.iter().map(|placed| placed.record.ttl()).min() else {
-            continue;
-        };
-        if let Some(other) = set.iter().find(|placed| placed.record.ttl() != lowest) {
-            let record = &other.record;
-            let (owner, rtype, ttl) = (record.owner(), record.rtype(), record.ttl().as_secs());
+fn one_ttl(records: &mut Records, warnings: &mut Vec<String>) {
+    let mut mended = Vec::new();
+    let mut from = 0;
+    while from < records.len() {
+        let set = records.set(from);
+        let lowest = set.records().map(Record::ttl).min().map_or(0, |lowest| lowest);
+        if let Some(other) = set.records().find(|record| record.ttl() != lowest) {
+            let (file, line) = place(other);
             warnings.push(format!(
-                "{}:{}: the {rtype} records of {owner} have several TTLs; {} was taken, not {ttl}",
-                other.file.display(),
-                other.line,
-                lowest.as_secs()
+                "{}:{line}: the {} records of {} have several TTLs; {lowest} was taken, not {}",
+                file.display(),
+                other.rtype(),
+                other.owner(),
+                other.ttl()
             ));
+            mended.push((set.places(), lowest));
         }
-        for placed in set {
-            placed.record.set_ttl(lowest);
+        from = set.places().end;
+    }
+    for (places, lowest) in mended {
+        for place in places {
+            records.set_ttl(place, lowest);
         }
     }
 }
 
 /// A name with a CNAME has nothing else (RFC 2181 10.1), and only one of them; the same for a second DNAME or SOA.
-fn check_cnames(placed: &[Placed<'_>]) -> Result<(), ZoneError> {
-    for name in placed.chunk_by(|a, b| a.record.owner() == b.record.owner()) {
-        let conflict = |at: &Placed<'_>, reason: String| {
-            Err(ZoneError::Conflict {
-                file: at.file.to_owned(),
-                line: at.line,
-                reason,
-            })
-        };
+fn check_singles(records: &Records) -> Result<(), ZoneError> {
+    for node in zone::nodes(records) {
+        let name = || node.records.clone().filter_map(|place| records.get(place));
         for single in [Rtype::CNAME, Rtype::DNAME, Rtype::SOA] {
-            let mut of_type = name.iter().filter(|placed| placed.record.rtype() == single);
+            let mut of_type = name().filter(|record| record.rtype() == single);
             let (first, second) = (of_type.next(), of_type.next());
             if let Some(second) = second {
-                return conflict(second, format!("{} has a second {single}", second.record.owner()));
+                return conflict(second, format!("{} has a second {single}", second.owner()));
             }
             if let (Rtype::CNAME, Some(cname)) = (single, first)
-                && name.len() > 1
+                && node.records.len() > 1
             {
-                return conflict(
-                    cname,
-                    format!("{} has a CNAME and other records", cname.record.owner()),
-                );
+                return conflict(cname, format!("{} has a CNAME and other records", cname.owner()));
             }
         }
     }
     Ok(())
 }
 
-fn check_apex(placed: &[Placed<'_>], apex: &Owner, zone: &ZoneName, file: &Path) -> Result<(), ZoneError> {
+fn conflict(at: Record<'_>, reason: String) -> Result<(), ZoneError> {
+    let (file, line) = place(at);
+    Err(ZoneError::Conflict { file, line, reason })
+}
+
+fn check_apex(records: &Records, zone: &ZoneName, file: &Path) -> Result<(), ZoneError> {
     for (rtype, what) in [(Rtype::SOA, "SOA record"), (Rtype::NS, "NS records")] {
-        if !placed
+        let mut at_apex = records
             .iter()
-            .any(|placed| placed.record.rtype() == rtype && placed.record.owner() == apex)
-        {
+            .take_while(|record| record.owner() == records.apex());
+        if !at_apex.any(|record| record.rtype() == rtype) {
             return Err(ZoneError::Missing {
                 file: file.to_owned(),
                 apex: zone.clone(),
@@ -297,29 +281,29 @@ fn check_apex(placed: &[Placed<'_>], apex: &Owner, zone: &ZoneName, file: &Path)
             });
         }
     }
-    match placed
-        .iter()
-        .find(|placed| placed.record.rtype() == Rtype::SOA && placed.record.owner() != apex)
-    {
-        Some(other) => {
-            let reason = format!("{} has a SOA, but the apex is {zone}", other.record.owner());
-            Err(ZoneError::Conflict {
-                file: other.file.to_owned(),
-                line: other.line,
-                reason,
-            })
-        }
+    let is_other = |record: &Record<'_>| record.rtype() == Rtype::SOA && record.owner() != records.apex();
+    match records.iter().find(is_other) {
+        Some(other) => conflict(
+            other,
+            format!("{} has a SOA, but the apex is {zone}", other.owner()),
+        ),
         None => Ok(()),
     }
 }
 
-/// The first SOA record of a zone file: nothing behind it is read. A signed zone of ours has it in its first line.
-pub(crate) fn first_soa(text: &[u8], file: &Path, zone: &ZoneName) -> Option<ZoneRecord> {
+/// The serial of the first SOA record of a zone file: nothing behind it is read. A signed zone of ours has it in its first line.
+pub(crate) fn first_serial(text: &[u8], file: &Path, zone: &ZoneName) -> Option<u32> {
     let within = |text| {
         let records = Records::parse(text, file, zone).ok()?;
         let soa = records.iter().find(|record| record.rtype() == Rtype::SOA);
-        soa.and_then(zone_record)
+        soa.and_then(soa_serial)
     };
     let first_line = text.split_inclusive(|byte| *byte == b'\n').next()?;
     within(first_line).or_else(|| within(text))
+}
+
+/// The first of the five numbers at the end (RFC 1035 3.3.13).
+fn soa_serial(soa: Record<'_>) -> Option<u32> {
+    let serial = soa.rdata().last_chunk::<20>()?.first_chunk()?;
+    Some(u32::from_be_bytes(*serial))
 }

@@ -1,5 +1,6 @@
 //! `keyrite-signer`: signs zones with keys that stay in their token.
 
+mod same;
 mod sign;
 mod verify;
 

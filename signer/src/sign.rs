@@ -8,12 +8,14 @@ use std::time::Instant;
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::{
-    Checked, KeptSignatures, SignPlan, SiteTokens, Zone, ZoneKey, check, next_serial, serial_of, sign,
+    Checked, KeptSignatures, SignPlan, SignedZone, SiteTokens, Zone, ZoneKey, next_serial, serial_of, sign,
 };
+use key_metadata::policy::SerialPolicy;
 use key_metadata::store::replace;
 use key_metadata::{KeyRecord, Policy, SiteFolder, ZoneName};
 use serde::Serialize;
 
+use crate::same::Same;
 use crate::verify::count;
 
 /// The options of `sign`.
@@ -127,6 +129,9 @@ impl Signed {
     }
 
     fn text(&self) -> String {
+        if self.signatures == 0 {
+            return format!("{}: nothing is due, serial {} stays", self.zone, self.serial);
+        }
         let keys = self.key_tags();
         let kept = match self.kept {
             0 => String::new(),
@@ -171,7 +176,8 @@ impl Run<'_> {
             ));
         }
         let records = folder.keys(name)?;
-        let (serial, now) = (self.serial(&policy, &zone, name, &signed_path)?, cli::now());
+        let now = cli::now();
+        let (serial, last_serial) = self.serial(&policy, &zone, name, &signed_path)?;
         let mut signed = Signed {
             zone: name.clone(),
             serial,
@@ -195,39 +201,79 @@ impl Run<'_> {
             .iter()
             .map(|key| self.zone_key(key))
             .collect::<Outcome<Vec<_>>>()?;
-        let plan = SignPlan::new(&policy, serial, now);
+        let plan = SignPlan {
+            last_serial: last_serial.filter(|_| policy.serial != SerialPolicy::Keep),
+            ..SignPlan::new(&policy, serial, now)
+        };
         let unpublished: Vec<_> = records
             .keys()
             .iter()
             .filter(|key| key.signs_unpublished())
             .collect();
         let last = self.last(name, output)?;
-        let attempt = |zone: Zone, last: &KeptSignatures| -> Outcome<_> {
+        let again = || Ok::<_, Failure>(Zone::read(&folder.unsigned_path(name), name, &mut |_| {})?);
+        let attempt = |zone: Zone, plan: &SignPlan, last: &KeptSignatures| -> Outcome<_> {
             let progress = Progress::new(&format!("signing {name}"), zone.len() as u64);
-            let made = sign(zone, name, &keys, &plan, last, || progress.step())?;
+            let made = sign(zone, name, &keys, plan, last, &|count| progress.steps(count))?;
             drop(progress);
-            let checked = check(&made.text, name, &unpublished, now);
-            Ok((made, checked))
+            let checked = made.check(&unpublished, now);
+            match checked {
+                Err(why) if made.kept > 0 => Ok(Err(why)),
+                Ok(_) | Err(_) => Ok(Ok((made, checked?))),
+            }
         };
-        let (mut made, mut checked) = attempt(zone, &last)?;
-        if made.kept > 0
-            && let Err(why) = &checked
-        {
-            output.warn(format!(
-                "zone {name} is signed anew, not with signatures that were kept: {why}"
-            ));
-            (made, checked) = attempt(self.read(name, output)?, &KeptSignatures::default())?;
+        let signed_by = |zone: Zone, plan: &SignPlan| -> Outcome<_> {
+            match attempt(zone, plan, &last)? {
+                Ok(made) => Ok(made),
+                Err(why) => {
+                    output.warn(format!(
+                        "zone {name} is signed anew, not with signatures that were kept: {why}"
+                    ));
+                    Ok(attempt(again()?, plan, &KeptSignatures::default())??)
+                }
+            }
+        };
+        let (mut made, mut checked) = signed_by(zone, &plan)?;
+        let is_as_released = made.signatures == 0 && self.is_released(&made, &signed_path)?;
+        if !is_as_released && made.serial != serial {
+            let plan = SignPlan {
+                last_serial: None,
+                ..plan
+            };
+            (made, checked) = signed_by(again()?, &plan)?;
         }
-        // The text that was checked is the text that is published.
-        let Checked { rrsets, denials, .. } = checked?;
-        replace(&signed_path, |out| out.write_all(made.text.as_bytes()))?;
-        self.keep(name, &made.keepable, output);
+        if !is_as_released {
+            replace(&signed_path, |out| {
+                made.write(out, &|_| {}).map_err(io::Error::other)
+            })?;
+            self.keep(name, &made, output);
+        }
+        let Checked { rrsets, denials, .. } = checked;
+        signed.serial = made.serial;
         signed.signatures = made.signatures;
         signed.kept = made.kept;
         signed.rrsets = rrsets;
         signed.denials = denials;
         signed.milliseconds = start.elapsed().as_millis();
         Ok(signed)
+    }
+
+    /// Whether a file is the text of a zone already.
+    fn is_released(&self, zone: &SignedZone, path: &Path) -> Outcome<bool> {
+        let file = match fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(unreadable(path, &error)),
+        };
+        let mut same = Same::new(io::BufReader::new(file));
+        match zone.write(&mut same, &|_| {}) {
+            Ok(()) => same.is_at_the_end().map_err(|error| unreadable(path, &error)),
+            Err(_) if same.differs => Ok(false),
+            Err(error) => {
+                Err(Failure::of(Exit::Failed, &error)
+                    .within(format!("cannot compare with {}", path.display())))
+            }
+        }
     }
 
     /// The signatures of the last run, as far as they can be kept: that none can costs time, and nothing else.
@@ -241,7 +287,7 @@ impl Run<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(KeptSignatures::default()),
             Err(error) => return Err(unreadable(&path, &error)),
         };
-        Ok(KeptSignatures::of_bytes(&bytes).map_or_else(
+        Ok(KeptSignatures::of_bytes(bytes).map_or_else(
             |error| {
                 output.warn(format!(
                     "{}: {error}; every signature is made anew",
@@ -254,16 +300,14 @@ impl Run<'_> {
     }
 
     /// Keeps signatures for the next run, where the policy has any kept. The zone is published already: a failure is told, and no more.
-    fn keep(&self, name: &ZoneName, keepable: &KeptSignatures, output: &Output) {
+    fn keep(&self, name: &ZoneName, zone: &SignedZone, output: &Output) {
         let path = self.folder.kept_path(name);
-        let kept = match keepable.is_empty() {
-            true => match fs::remove_file(&path) {
+        let kept = match zone.has_keepable() {
+            false => match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
                 Ok(()) | Err(_) => Ok(()),
             },
-            false => {
-                replace(&path, |out| out.write_all(&keepable.to_bytes())).map_err(|error| error.to_string())
-            }
+            true => replace(&path, |out| zone.write_kept(out)).map_err(|error| error.to_string()),
         };
         if let Err(error) = kept {
             output.warn(format!(
@@ -275,7 +319,7 @@ impl Run<'_> {
 
     fn read(&self, name: &ZoneName, output: &Output) -> Outcome<Zone> {
         let path = self.folder.unsigned_path(name);
-        let zone = Zone::read(&path, name)?;
+        let zone = Zone::read(&path, name, &mut |_| {})?;
         for warning in &zone.warnings {
             output.warn(warning);
         }
@@ -283,7 +327,13 @@ impl Run<'_> {
     }
 
     /// The next serial; it rises from that of the last signed zone.
-    fn serial(&self, policy: &Policy, zone: &Zone, name: &ZoneName, signed: &Path) -> Outcome<u32> {
+    fn serial(
+        &self,
+        policy: &Policy,
+        zone: &Zone,
+        name: &ZoneName,
+        signed: &Path,
+    ) -> Outcome<(u32, Option<u32>)> {
         let last = match fs::read(signed) {
             Ok(text) => serial_of(&text, signed, name),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -291,7 +341,7 @@ impl Run<'_> {
         };
         // A zone that was read has a SOA.
         let unsigned = zone.serial().map_or(0, |serial| serial);
-        Ok(next_serial(policy.serial, unsigned, last, cli::now())?)
+        Ok((next_serial(policy.serial, unsigned, last, cli::now())?, last))
     }
 
     /// A key, with its private part if it signs; its token is opened when the first key needs it.
@@ -309,7 +359,7 @@ impl Run<'_> {
         })?;
         Ok(ZoneKey {
             record: record.clone(),
-            signing: Some(self.tokens.signing_key(record)?),
+            signing: Some(self.tokens.queued_key(record)?),
         })
     }
 }

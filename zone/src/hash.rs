@@ -69,6 +69,27 @@ pub fn of_owner(owner: WireName<'_>, apex: WireName<'_>) -> Option<Hash> {
     Some(hash)
 }
 
+/// The digits of base32hex (RFC 4648 section 7).
+const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+
+/// The owner of the NSEC3 record of a hash, below an apex that is a name on the wire.
+pub fn owner_of(hash: &Hash, apex: &[u8]) -> Vec<u8> {
+    let mut owner = Vec::with_capacity(33 + apex.len());
+    owner.push(32);
+    for five in hash.chunks_exact(5) {
+        let bits = five
+            .iter()
+            .fold(0u64, |bits, octet| bits << 8 | u64::from(*octet));
+        owner.extend(
+            (0..8)
+                .rev()
+                .map(|place| DIGITS[(bits >> (5 * place) & 31) as usize]),
+        );
+    }
+    owner.extend_from_slice(apex);
+    owner
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +110,7 @@ mod tests {
             let owner = [&[32], owner.to_uppercase().as_bytes(), apex.octets()].concat();
             let expected = of_owner(WireName::new(&owner).unwrap(), apex).unwrap();
             assert_eq!(hash(WireName::new(name).unwrap(), &parameters), expected);
+            assert_eq!(owner_of(&expected, apex.octets()), owner.to_ascii_lowercase());
         }
         assert!(of_owner(apex, apex).is_none());
     }

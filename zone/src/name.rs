@@ -101,6 +101,15 @@ impl<'a> WireName<'a> {
         at == first
     }
 
+    /// How many labels both end with.
+    pub(crate) fn shared_labels(self, other: Self) -> usize {
+        let (mine, theirs) = (Labels::of(self), Labels::of(other));
+        let pairs = mine.reversed().zip(theirs.reversed());
+        pairs
+            .take_while(|(one, other)| one.eq_ignore_ascii_case(other))
+            .count()
+    }
+
     /// The canonical order of names (RFC 4034 6.1): label by label from the right, without regard to case.
     pub fn compare(self, other: Self) -> Ordering {
         let (mine, theirs) = (Labels::of(self), Labels::of(other));

@@ -1,6 +1,7 @@
 //! The records of a zone in memory, in canonical order.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -14,29 +15,32 @@ use crate::WireName;
 use crate::canonical::canonical_rdata;
 use crate::error::ReadError;
 use crate::pieces::{FileIndex, Includes, Piece, Pieces, open};
-use crate::reader::{self, Read};
+use crate::reader::{self, Read, Scanned};
 
 /// The records of one zone, each once, in canonical order (RFC 4034 section 6); those outside of it among the last.
 pub struct Records {
     apex: Vec<u8>,
     /// Owner and RDATA of each record.
-    octets: Vec<u8>,
-    entries: Vec<Entry>,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) entries: Vec<Entry>,
+    /// What was added and is not in its place yet.
+    pub(crate) added: Vec<Entry>,
     files: Vec<PathBuf>,
 }
 
 /// A record, by where its octets are.
 #[derive(Clone, Copy)]
-struct Entry {
+pub(crate) struct Entry {
     /// [`WireName::order_below`] the apex, or the last one of all.
-    order: [u8; 16],
-    at: usize,
-    line: u32,
-    ttl: u32,
-    rtype: u16,
-    rdata_length: u16,
-    file: FileIndex,
-    owner_length: u8,
+    pub(crate) order: [u8; 16],
+    pub(crate) at: usize,
+    /// None is 0.
+    pub(crate) line: u32,
+    pub(crate) ttl: u32,
+    pub(crate) rtype: u16,
+    pub(crate) rdata_length: u16,
+    pub(crate) file: FileIndex,
+    pub(crate) owner_length: u8,
 }
 
 /// A record of a zone.
@@ -65,10 +69,20 @@ impl Records {
     ) -> Result<Self, ReadError> {
         let apex = Name::from_octets(Bytes::from(zone.wire()))
             .map_err(|error| ReadError::syntax(file, 1, format!("{zone} is no name: {error}")))?;
+        Self::of_apex((text, includes), file, apex, progress)
+    }
+
+    pub(crate) fn of_apex(
+        (text, includes): (Box<dyn BufRead + '_>, Includes),
+        file: &Path,
+        apex: Name<Bytes>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, ReadError> {
         let mut records = Self {
             apex: apex.as_slice().to_vec(),
             octets: Vec::new(),
             entries: Vec::new(),
+            added: Vec::new(),
             files: Vec::new(),
         };
         let mut pieces = Pieces::of(text, file, apex, includes);
@@ -119,7 +133,6 @@ impl Records {
         let before = self.octets.len();
         self.octets.extend_from_slice(&read.octets);
         self.entries.reserve(read.records.len());
-        let apex = WireName::new(&self.apex);
         for record in &read.records {
             // What is said last goes on, but not over the end of a file that is included, nor over $TTL.
             let ttl = record.ttl.or(*last_ttl).ok_or_else(|| {
@@ -129,48 +142,69 @@ impl Records {
             if piece.ttl.is_none() {
                 *last_ttl = Some(ttl);
             }
-            let owner = &read.octets[record.at..record.at + usize::from(record.owner_length)];
-            let order = WireName::new(owner)
-                .zip(apex)
-                .filter(|(owner, apex)| owner.is_within(*apex));
-            self.entries.push(Entry {
-                order: order.map_or([0xff; 16], |(owner, apex)| owner.order_below(apex)),
-                at: before + record.at,
-                line: record.line,
-                ttl,
-                rtype: record.rtype.to_int(),
-                rdata_length: record.rdata_length,
-                file: piece.file,
-                owner_length: record.owner_length,
-            });
+            let entry = self.entry(before, record, ttl, piece.file);
+            self.entries.push(entry);
         }
         Ok(())
+    }
+
+    /// A record whose octets are there, from that place on.
+    pub(crate) fn entry(&self, from: usize, record: &Scanned, ttl: u32, file: FileIndex) -> Entry {
+        let at = from + record.at;
+        let (owner, apex) = (
+            WireName::trusted(&self.octets[at..at + usize::from(record.owner_length)]),
+            self.apex(),
+        );
+        Entry {
+            order: match owner.is_within(apex) {
+                true => owner.order_below(apex),
+                false => [0xff; 16],
+            },
+            at,
+            line: record.line,
+            ttl,
+            rtype: record.rtype.to_int(),
+            rdata_length: record.rdata_length,
+            file,
+            owner_length: record.owner_length,
+        }
     }
 
     /// Puts the records in canonical order, and each of them only once.
     fn sort(&mut self) {
         let mut entries = std::mem::take(&mut self.entries);
-        entries.par_sort_by(|one, other| self.order(one, other));
+        // Of two that are one record, the first of the file stays.
+        entries.par_sort_unstable_by(|one, other| self.order(one, other).then(one.at.cmp(&other.at)));
         entries.dedup_by(|later, first| self.order(first, later).is_eq());
         self.entries = entries;
     }
 
-    fn order(&self, one: &Entry, other: &Entry) -> Ordering {
+    pub(crate) fn order(&self, one: &Entry, other: &Entry) -> Ordering {
         let (record, other_record) = (self.record(one), self.record(other));
         one.order
             .cmp(&other.order)
-            .then_with(|| record.owner().compare(other_record.owner()))
+            .then_with(
+                || match record.owner().octets() == other_record.owner().octets() {
+                    true => Ordering::Equal,
+                    false => record.owner().compare(other_record.owner()),
+                },
+            )
             .then_with(|| one.rtype.cmp(&other.rtype))
             .then_with(|| record.canonical_rdata().cmp(&other_record.canonical_rdata()))
     }
 
-    const fn record<'a>(&'a self, entry: &'a Entry) -> Record<'a> {
+    pub(crate) const fn record<'a>(&'a self, entry: &'a Entry) -> Record<'a> {
         Record { records: self, entry }
     }
 
     /// The apex.
     pub fn apex(&self) -> WireName<'_> {
         WireName::trusted(&self.apex)
+    }
+
+    /// The place of the SOA record, where the apex has one.
+    pub fn soa(&self) -> Option<usize> {
+        self.at_apex(Rtype::SOA)
     }
 
     /// How many records there are.
@@ -196,6 +230,12 @@ impl Records {
     /// A record by its place.
     pub fn get(&self, place: usize) -> Option<Record<'_>> {
         self.entries.get(place).map(|entry| self.record(entry))
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Records({} of {})", self.len(), self.apex())
     }
 }
 
@@ -244,9 +284,9 @@ impl<'a> Record<'a> {
         self.owner().is_within(self.records.apex())
     }
 
-    /// The line that it is on, or one of them.
-    pub const fn line(self) -> u32 {
-        self.entry.line
+    /// The line that it is on, or one of them; none, where it was not read.
+    pub fn line(self) -> Option<u32> {
+        Some(self.entry.line).filter(|line| *line > 0)
     }
 
     /// The file that it was read from.

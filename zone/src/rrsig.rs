@@ -28,6 +28,20 @@ impl<'a> Rrsig<'a> {
         })
     }
 
+    /// One that is not signed yet: all octets before the signer's name, and the signer.
+    pub const fn unsigned(head: &'a [u8; 18], signer: WireName<'a>) -> Self {
+        Self {
+            head,
+            signer,
+            signature: &[],
+        }
+    }
+
+    /// The RDATA with a signature.
+    pub fn with(self, signature: &[u8]) -> Vec<u8> {
+        [&self.head[..], self.signer.octets(), signature].concat()
+    }
+
     /// The type that is covered.
     pub const fn covered(self) -> Rtype {
         Rtype::from_int(u16::from_be_bytes([self.head[0], self.head[1]]))
@@ -67,6 +81,9 @@ impl<'a> Rrsig<'a> {
     pub const fn key_tag(self) -> u16 {
         u16::from_be_bytes([self.head[16], self.head[17]])
     }
+
+    /// Where expiration and inception are in what is signed.
+    pub const TIMES: std::ops::Range<usize> = 8..16;
 
     /// Writes what is signed (RFC 4034 3.1.8.1): the RDATA without the signature, and the RRset with the original TTL, in canonical form. The
     /// owner must have so many labels as the RRSIG counts.

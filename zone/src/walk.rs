@@ -105,6 +105,26 @@ impl Records {
         (place..self.len()).map_while(|place| self.get(place))
     }
 
+    /// The name of the apex, which comes first.
+    pub fn apex_node(&self) -> Node {
+        let is_apex = |record: &Record<'_>| record.owner() == self.apex();
+        Node {
+            records: 0..self.iter().take_while(is_apex).count(),
+            standing: Standing::Authoritative,
+        }
+    }
+
+    /// The RRset whose first record is at a place.
+    pub fn set(&self, place: usize) -> Set<'_> {
+        let first = self.at(place);
+        let same = |record: &Record<'_>| record.rtype() == first.rtype() && record.owner() == first.owner();
+        Set {
+            records: self,
+            from: place,
+            to: place + self.from(place).take_while(same).count(),
+        }
+    }
+
     /// The RRsets of a name.
     pub fn sets(&self, node: &Node) -> impl Iterator<Item = Set<'_>> {
         let mut from = node.records.start;
@@ -131,8 +151,13 @@ impl<'a> Set<'a> {
         (self.from..self.to).map(move |place| self.records.at(place))
     }
 
+    /// Their places in the zone.
+    pub const fn places(self) -> Range<usize> {
+        self.from..self.to
+    }
+
     /// The place of the first.
-    pub(crate) const fn place(self) -> usize {
+    pub const fn place(self) -> usize {
         self.from
     }
 

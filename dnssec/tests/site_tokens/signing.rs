@@ -7,8 +7,11 @@ use key_metadata::{
     Advice, Algorithm, Extractability, KeyRecord, KeySpec, Policy, Role, SiteFolder, Step, Time, ZoneName,
 };
 use keyrite_dnssec::{
-    CheckError, KeptSignatures, SignError, SignPlan, SiteTokens, Zone, ZoneKey, check, sign,
+    CheckError, KeptSignatures, SignError, SignPlan, SignedZone, SigningQueue, SiteTokens, Zone, ZoneKey,
+    check, sign,
 };
+
+use zone::Records;
 
 use crate::softhsm::{open, two_tokens};
 use crate::{Body, Outcome, id, name, record};
@@ -92,15 +95,28 @@ impl<'a> Bench<'a> {
         };
         let zone = Zone::parse(ZONE.as_bytes(), Path::new("cr.zone"), &self.zone)?;
         let keys = self.zone_keys()?;
-        Ok(sign(zone, &self.zone, &keys, &plan, &KeptSignatures::default(), || {}).map(|signed| signed.text))
+        Ok(
+            match sign(
+                zone,
+                &self.zone,
+                &keys,
+                &plan,
+                &KeptSignatures::default(),
+                &|_| {},
+            ) {
+                Ok(signed) => Ok(text_of(&signed)?),
+                Err(error) => Err(error),
+            },
+        )
     }
 
     /// The keys as they are, with their private parts where they sign.
     pub fn zone_keys(&self) -> Fallible<Vec<ZoneKey>> {
+        let queue = SigningQueue::new(2)?;
         let keys = self.keys.iter().map(|record| {
             Ok(ZoneKey {
                 signing: match record.signs() {
-                    true => Some(self.tokens.signing_key(record)?),
+                    true => Some(queue.key(self.tokens.signing_key(record)?)),
                     false => None,
                 },
                 record: record.clone(),
@@ -111,8 +127,16 @@ impl<'a> Bench<'a> {
 
     fn check(&self, text: &str) -> Fallible<Result<usize, CheckError>> {
         let unpublished: Vec<_> = self.keys.iter().filter(|key| key.signs_unpublished()).collect();
-        Ok(check(text, &self.zone, &unpublished, now()?).map(|checked| checked.signatures))
+        let records = Records::parse(text.as_bytes(), Path::new("signed"), &self.zone)?;
+        Ok(check(&records, &unpublished, now()?).map(|checked| checked.signatures))
     }
+}
+
+/// The zone file.
+pub fn text_of(zone: &SignedZone) -> Fallible<String> {
+    let mut text = Vec::new();
+    zone.write(&mut text, &|_| {})?;
+    Ok(String::from_utf8(text)?)
 }
 
 fn lines<'t>(text: &'t str, what: &'t str) -> impl Iterator<Item = &'t str> {
@@ -156,7 +180,8 @@ fn judge(bench: &Bench<'_>, key: usize) -> Outcome {
     assert!(!signed.iter().any(|line| line.contains("RRSIG DNSKEY")), "{text}");
     assert_eq!(bench.check(&text)??, 8 + 9);
     // A stranger does not know the key.
-    let Err(error) = check(&text, &bench.zone, &[], now()?) else {
+    let records = Records::parse(text.as_bytes(), Path::new("signed"), &bench.zone)?;
+    let Err(error) = check(&records, &[], now()?) else {
         return Err("a stranger took it".into());
     };
     let told = format!("has a bad signature by key {tag}: its key is not in the DNSKEY RRset");

@@ -14,7 +14,7 @@ mod check;
 mod words;
 
 pub use check::PolicyError;
-pub use words::{AlgorithmRollover, Denial, KskSigns, ParentSignal, SerialPolicy, TrustAnchor};
+pub use words::{AlgorithmRollover, Denial, KskSigns, ParentSignal, SerialPolicy, TrustAnchor, Zonemd};
 
 /// How the keys of a zone are made and how it is signed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +46,9 @@ pub struct Policy {
     pub denial: Denial,
     /// The SOA serial of the signed zone.
     pub serial: SerialPolicy,
+    /// The ZONEMD record, by which whoever fetches the zone sees that it is whole (RFC 8976); `none` when absent.
+    #[serde(default)]
+    pub zonemd: Zonemd,
     /// What the zone tells its parent.
     pub parent_signal: ParentSignal,
     /// How one algorithm gives way to another; `conservative` when absent.

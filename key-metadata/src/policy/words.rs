@@ -50,6 +50,19 @@ pub enum KskSigns {
     Offline,
 }
 
+/// Whether the signed zone has a digest of all its records (RFC 8976), and by what it is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Zonemd {
+    /// It has none.
+    #[default]
+    None,
+    /// SHA-384, which every verifier must know.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
 /// How one algorithm gives way to another (RFC 6781 4.1.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

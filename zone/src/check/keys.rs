@@ -152,6 +152,11 @@ impl Key {
         })
     }
 
+    /// The last field of its RDATA.
+    pub(super) fn public_key(&self) -> &[u8] {
+        &self.rdata[4..]
+    }
+
     /// Whether a signature over data is by this key.
     pub(super) fn has_signed(&self, data: &[u8], signature: &[u8]) -> bool {
         self.verifier

@@ -39,7 +39,7 @@ impl Problem {
             place: node.records.start,
             owner: first.owner().to_string(),
             rtype: None,
-            line: Some(first.line()),
+            line: first.line(),
             what: what.into(),
         }
     }
@@ -53,7 +53,7 @@ impl Problem {
             place,
             owner: record.owner().to_string(),
             rtype: Some(record.rtype()),
-            line: Some(record.line()),
+            line: record.line(),
             what: what.into(),
         }
     }

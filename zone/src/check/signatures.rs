@@ -2,11 +2,19 @@
 
 use domain::base::iana::Rtype;
 
-use super::Problem;
-use super::keys::{Keys, Place};
+use super::keys::{Key, Keys, Place};
+use super::{Problem, Vouched};
 use crate::records::Records;
 use crate::rrsig::Rrsig;
 use crate::walk::{Node, Set, Standing};
+
+/// What signatures are checked by.
+pub(super) struct Measure<'a> {
+    pub keys: &'a Keys,
+    pub vouched: &'a Vouched<'a>,
+    /// As of when, in seconds modulo 2^32.
+    pub now: u32,
+}
 
 /// What was found at some names.
 #[derive(Default)]
@@ -33,7 +41,7 @@ impl Tally {
 }
 
 /// Checks the signatures at a name.
-pub(super) fn check(records: &Records, node: &Node, keys: &Keys, now: u32) -> Tally {
+pub(super) fn check(records: &Records, node: &Node, by: &Measure<'_>) -> Tally {
     let mut tally = Tally::default();
     let is_signed = |rtype| match node.standing {
         Standing::Authoritative | Standing::Nsec3 => true,
@@ -96,7 +104,7 @@ pub(super) fn check(records: &Records, node: &Node, keys: &Keys, now: u32) -> Ta
             ));
         }
         let these: Vec<_> = here.into_iter().map(|(_, rrsig)| *rrsig).collect();
-        rrset(records, set, &these, keys, now, &mut tally);
+        rrset(records, set, &these, by, &mut tally);
     }
     if covered != read.len() {
         tally.problems.push(Problem::of_node(
@@ -132,13 +140,14 @@ fn at_most_one(records: &Records, node: &Node, problems: &mut Vec<Problem>) {
 }
 
 /// Each signature is good, each algorithm of the DNSKEY RRset has one (RFC 4035 2.2), and so has each key that is not there.
-fn rrset(records: &Records, set: Set<'_>, rrsigs: &[Rrsig<'_>], keys: &Keys, now: u32, tally: &mut Tally) {
+fn rrset(records: &Records, set: Set<'_>, rrsigs: &[Rrsig<'_>], by: &Measure<'_>, tally: &mut Tally) {
+    let (keys, now) = (by.keys, by.now);
     let is_dnskey = set.rtype() == Rtype::DNSKEY && set.owner() == records.apex();
     let mut problem = |what: String| tally.problems.push(Problem::of_set(set, what));
     let mut good = Vec::new();
     let mut data = Vec::new();
     for rrsig in rrsigs {
-        match verified(records, set, *rrsig, keys, now, &mut data) {
+        match verified(records, set, *rrsig, by, &mut data) {
             Ok(Place::Unpublished) if is_dnskey => problem(format!(
                 "has a signature by key {}, which is not in it",
                 rrsig.key_tag()
@@ -183,8 +192,7 @@ fn verified(
     records: &Records,
     set: Set<'_>,
     rrsig: Rrsig<'_>,
-    keys: &Keys,
-    now: u32,
+    by: &Measure<'_>,
     data: &mut Vec<u8>,
 ) -> Result<Place, &'static str> {
     if rrsig.signer != records.apex() {
@@ -192,10 +200,10 @@ fn verified(
     }
     // Serial number arithmetic (RFC 4034 3.1.5).
     let is_later = |one: u32, other: u32| one != other && one.wrapping_sub(other) < 1 << 31;
-    if is_later(rrsig.inception(), now) {
+    if is_later(rrsig.inception(), by.now) {
         return Err("it is not valid yet");
     }
-    if is_later(now, rrsig.expiration()) {
+    if is_later(by.now, rrsig.expiration()) {
         return Err("it has expired");
     }
     if rrsig.original_ttl() != set.ttl() {
@@ -204,12 +212,14 @@ fn verified(
     if rrsig.labels() != set.owner().rrsig_labels() {
         return Err("its label count is another");
     }
-    let mut of_tag = keys.of_tag(rrsig.key_tag(), rrsig.algorithm()).peekable();
+    let mut of_tag = by.keys.of_tag(rrsig.key_tag(), rrsig.algorithm()).peekable();
     if of_tag.peek().is_none() {
         return Err("its key is not in the DNSKEY RRset");
     }
     rrsig.signed_data(set, data);
-    match of_tag.find(|key| key.has_signed(data, rrsig.signature)) {
+    let is_good =
+        |key: &&Key| (by.vouched)(key.public_key(), rrsig, data) || key.has_signed(data, rrsig.signature);
+    match of_tag.find(is_good) {
         Some(key) => Ok(key.place),
         None => Err("it does not verify"),
     }
