@@ -22,13 +22,19 @@ pub(crate) fn set_serial(records: &mut Records, serial: u32) {
 }
 
 /// Adds the DNSKEY of every key that is in the zone, and CDS and CDNSKEY of those that the parent's DS must name, or those that ask for none
-/// (RFC 8078 section 4).
+/// (RFC 8078 section 4); or what came signed.
 pub(crate) fn add_key_records(
     records: &mut Records,
     name: &ZoneName,
     keys: &[ZoneKey],
     plan: &SignPlan,
 ) -> Result<(), SignError> {
+    if let Some(signed) = &plan.signed_keys {
+        for record in signed.records.iter() {
+            records.push_at(0, record.rtype(), record.ttl(), record.rdata());
+        }
+        return Ok(());
+    }
     // The apex is the first name of all.
     let mut add = |rtype, data: &dyn Fn(&mut Vec<u8>)| {
         let mut rdata = Vec::new();

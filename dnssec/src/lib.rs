@@ -29,6 +29,7 @@ mod sign;
 mod sign_error;
 mod sign_plan;
 mod signed_data;
+mod signed_keys;
 mod signers;
 mod signing_key;
 mod site_tokens;
@@ -58,6 +59,7 @@ pub use servers::{Addresses, FindError, Resolver, ServerList, Servers, resolvers
 pub use sign::{SignedZone, sign};
 pub use sign_error::SignError;
 pub use sign_plan::{Renewal, SignPlan, Valid};
+pub use signed_keys::{SignedKeys, SignedKeysError};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
 pub use site_tokens::{SiteTokenError, SiteTokens};
 pub use trust_anchor::{TrustAnchor, TrustAnchors, Validity, ValidityError, XmlText, XmlTextError};

@@ -71,7 +71,7 @@ pub fn sign(
             kept: 0,
             made: Vec::new(),
         },
-        signers: signers(keys)?,
+        signers: signers(keys, plan)?,
         plan,
         last,
         progress,

@@ -1,9 +1,12 @@
 //! The figures of one signing.
 
+use std::sync::Arc;
+
 use key_metadata::policy::{Denial, ParentSignal, Zonemd};
 use key_metadata::{Policy, Time};
 
 use crate::kept::{Covered, Kept};
+use crate::signed_keys::SignedKeys;
 
 /// When a signature is valid, in seconds since 1970 modulo 2^32 (RFC 4034 3.1.5).
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,8 @@ pub struct SignPlan {
     pub zonemd: Zonemd,
     /// What the parent is told.
     pub parent_signal: ParentSignal,
+    /// The DNSKEY RRset with CDS and CDNSKEY and all their signatures, where a KSK that is kept apart made them.
+    pub signed_keys: Option<Arc<SignedKeys>>,
 }
 
 impl SignPlan {
@@ -80,6 +85,7 @@ impl SignPlan {
             denial: policy.denial,
             zonemd: policy.zonemd,
             parent_signal: policy.parent_signal,
+            signed_keys: None,
         }
     }
 }

@@ -57,14 +57,17 @@ impl Group {
     }
 }
 
-/// Those of the keys that sign.
-pub(crate) fn signers(keys: &[ZoneKey]) -> Result<Vec<Signer>, SignError> {
-    let signing = keys.iter().filter(|key| key.record.signs());
-    signing.map(Signer::new).collect()
+/// Those of the keys that sign: where the DNSKEY RRset comes signed, none for that alone.
+pub(crate) fn signers(keys: &[ZoneKey], plan: &SignPlan) -> Result<Vec<Signer>, SignError> {
+    let signing = keys.iter().filter(|key| match &plan.signed_keys {
+        Some(_) => key.record.signs_zone(),
+        None => key.record.signs(),
+    });
+    signing.map(|key| Signer::new(key, plan)).collect()
 }
 
 impl Signer {
-    fn new(key: &ZoneKey) -> Result<Self, SignError> {
+    fn new(key: &ZoneKey, plan: &SignPlan) -> Result<Self, SignError> {
         let record = &key.record;
         let not_at_hand = || SignError::NotAtHand {
             role: record.role,
@@ -81,7 +84,7 @@ impl Signer {
             tag: dnskey.key_tag(),
             public_key: record.public_key.clone(),
             key: key.signing.clone().ok_or_else(not_at_hand)?,
-            signs_dnskey: record.signs_dnskey(),
+            signs_dnskey: record.signs_dnskey() && plan.signed_keys.is_none(),
             part: match (record.signs_unpublished(), record.signs_zone()) {
                 (true, _) => Part::Unpublished,
                 (false, true) => Part::Zone,
@@ -128,7 +131,8 @@ pub(crate) fn units<'a>(
 ) -> impl Iterator<Item = Unit> + 'a {
     let apex: WireName<'_> = records.apex();
     let is_signed = |rtype| match node.standing {
-        Standing::Authoritative | Standing::Nsec3 => true,
+        // What came signed has its RRSIG records already.
+        Standing::Authoritative | Standing::Nsec3 => rtype != Rtype::RRSIG,
         Standing::Cut => matches!(rtype, Rtype::DS | Rtype::NSEC),
         Standing::BelowCut | Standing::BelowDname | Standing::Outside => false,
     };
