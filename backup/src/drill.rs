@@ -4,7 +4,7 @@ use backup::bundles::canary_note;
 use backup::{BundleFolder, BundleKind, Bundles};
 use clap::{Args, Subcommand};
 use cli::{ChangeArguments, Exit, Failure, Outcome, Output, ReportArguments, SiteArguments};
-use dnssec::{KeyEncryptionKey, Presence, SiteTokens};
+use dnssec::{KeyEncryptionKey, KeyOwner, Presence, SiteTokens};
 use key_metadata::backup::DrillLevel;
 use key_metadata::{
     Algorithm, Backup, Extractability, KeyId, KeyRecord, KeySpec, KeyState, KeyTimes, Role, SiteFolder,
@@ -101,9 +101,14 @@ impl Start {
         let id = KeyId::from_random(*random()?);
         let note = canary_note(&folder, &self.token, id)?;
         let zone: ZoneName = ZONE.parse().map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let owner = KeyOwner {
+            zone: &zone,
+            role: Role::Zsk,
+            now,
+        };
         let mut made = || -> Outcome {
             let (public_key, reference) =
-                tokens.generate(&self.token, spec, id, ZONE, Extractability::Wrapped)?;
+                tokens.generate(&self.token, spec, id, &owner, Extractability::Wrapped)?;
             let canary = KeyRecord {
                 id,
                 role: Role::Zsk,

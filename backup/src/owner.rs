@@ -29,7 +29,7 @@ impl OwnerArguments {
     ) -> Outcome<Option<AuthValue>> {
         let native = keys.iter().find_map(|(_, key)| match &key.reference {
             KeyReference::Tpm(name) => Some(name),
-            KeyReference::Pkcs11(_) => None,
+            KeyReference::Pkcs11(_) | KeyReference::File(..) => None,
         });
         match native {
             Some(name) => self.of(folder, tokens, name),

@@ -38,15 +38,30 @@ impl Arguments {
                 format!("the site has no token named '{}'", self.token),
             )
         })?;
-        if let TokenAddress::Pkcs11(_) = token.address {
-            let failure = Failure::new(
-                Exit::Usage,
-                format!(
-                    "token '{}' is no TPM: its keys are wrapped, and need no parent",
-                    self.token
-                ),
-            );
-            return Err(failure.hint("keyrite-backup create".to_owned()));
+        match token.address {
+            TokenAddress::Tpm(_) => {}
+            TokenAddress::Pkcs11(_) => {
+                let failure = Failure::new(
+                    Exit::Usage,
+                    format!(
+                        "token '{}' is no TPM: its keys are wrapped, and need no parent",
+                        self.token
+                    ),
+                );
+                return Err(failure.hint("keyrite-backup create".to_owned()));
+            }
+            TokenAddress::File(_) => {
+                let failure = Failure::new(
+                    Exit::Usage,
+                    format!(
+                        "'{}' is no TPM: its keys are in files, and no backup is made of them",
+                        self.token
+                    ),
+                );
+                return Err(
+                    failure.hint("whoever wants a copy of a laboratory's keys copies the folder".to_owned())
+                );
+            }
         }
         let now = cli::now();
         if self.dry_run {

@@ -89,7 +89,7 @@ fn place_of(anchor: &str, site: &SiteArguments) -> Outcome<(Tcti, TpmHandle)> {
             let setup = setup.as_ref().map_or_else(TpmSetup::default, Clone::clone);
             Ok((tcti.clone(), setup.attestation_key))
         }
-        Some((TokenAddress::Pkcs11(_), _)) => {
+        Some((TokenAddress::Pkcs11(_) | TokenAddress::File(_), _)) => {
             Err(Failure::new(Exit::Usage, format!("token '{name}' is no TPM")))
         }
         None => Err(Failure::new(

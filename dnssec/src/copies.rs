@@ -16,7 +16,7 @@ use tpm::{
 use zeroize::Zeroizing;
 
 use crate::signing_key::SigningKey;
-use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
+use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, no_backup, token_error};
 
 /// How a native key leaves its TPM.
 pub const DUPLICATE: &str = "TPM2_Duplicate";
@@ -151,6 +151,7 @@ impl SiteTokens<'_> {
                     firmware: info.firmware.to_string(),
                 })
             }
+            OpenToken::File(_) => Err(no_backup(name)),
         }
     }
 
@@ -162,6 +163,7 @@ impl SiteTokens<'_> {
                 let bytes = tpm.random(count).map_err(token_error)?;
                 Ok(Zeroizing::new(bytes.expose_secret().to_vec()))
             }
+            OpenToken::File(_) => Err(no_backup(name)),
         }
     }
 
@@ -172,8 +174,10 @@ impl SiteTokens<'_> {
         name: &TokenName,
         digest: &[u8; 32],
     ) -> Result<Option<TpmStatement>, SiteTokenError> {
-        let OpenToken::Tpm { tpm, .. } = self.opened(name)? else {
-            return Ok(None);
+        let tpm = match self.opened(name)? {
+            OpenToken::Tpm { tpm, .. } => tpm,
+            OpenToken::Pkcs11 { .. } => return Ok(None),
+            OpenToken::File(_) => return Err(no_backup(name)),
         };
         let handle = self.site.site().tpm_setup(name).attestation_key;
         let AttestationKeyState::Ours(key) = tpm.attestation_key(handle).map_err(token_error)? else {
@@ -208,6 +212,7 @@ impl SiteTokens<'_> {
                     AttestationKeyState::Absent | AttestationKeyState::Foreign { .. } => Ok(None),
                 }
             }
+            OpenToken::File(_) => Err(no_backup(name)),
         }
     }
 
@@ -220,6 +225,7 @@ impl SiteTokens<'_> {
                 None => token.make_log_key().map(Some).map_err(token_error),
             },
             OpenToken::Tpm { .. } => Ok(None),
+            OpenToken::File(_) => Err(no_backup(name)),
         }
     }
 
@@ -251,6 +257,7 @@ impl SiteTokens<'_> {
                 parent: self.recovery_parent(name)?,
                 owner,
             },
+            OpenToken::File(_) => return Err(no_backup(name)),
         };
         let name = name.clone();
         Ok(Copier { name, way })
@@ -275,6 +282,7 @@ impl SiteTokens<'_> {
                 auth: auth.clone(),
                 restored: BTreeMap::new(),
             },
+            OpenToken::File(_) => return Err(no_backup(name)),
         };
         let name = name.clone();
         Ok(Restorer { name, way })
@@ -285,6 +293,7 @@ impl SiteTokens<'_> {
         Ok(match self.opened(name)? {
             OpenToken::Pkcs11 { uri, .. } => KeyReference::Pkcs11(uri.of_key(id)),
             OpenToken::Tpm { .. } => KeyReference::Tpm(name.clone()),
+            OpenToken::File(_) => return Err(no_backup(name)),
         })
     }
 }

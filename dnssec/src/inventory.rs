@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use key_metadata::{CkaId, KeyId, KeyRecord, KeyReference, PublicKey, TokenName};
-use pkcs11::{Family, FoundKey, Likeness};
+use interchange::PrivatePart;
+use key_metadata::{CkaId, KeyFileStem, KeyId, KeyRecord, KeyReference, PublicKey, TokenName};
+use pkcs11::{Family, FoundKey, Likeness, Presence};
 use tpm::RecoveryParent;
 
 use crate::blobs::{self, BlobFile};
+use crate::file_token::KeyPair;
 use crate::signing_key::SigningKey;
 use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
 
@@ -48,6 +50,13 @@ pub enum KeyPlace {
         /// Its CKA_ID; `None` where it has none that can be followed.
         id: Option<CkaId>,
     },
+    /// In a file, in the clear.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the names of its files have in common.
+        stem: KeyFileStem,
+    },
     /// In a file that only its TPM can use.
     Tpm {
         /// The file.
@@ -60,6 +69,7 @@ pub enum KeyPlace {
 enum Source {
     Pkcs11(FoundKey),
     Tpm(BlobFile),
+    File(PublicKey),
 }
 
 impl TokenKey {
@@ -95,6 +105,23 @@ impl TokenKey {
         }
     }
 
+    /// A key in files, which keep nothing from anybody who can read them.
+    fn in_files(pair: KeyPair) -> Self {
+        Self {
+            label: Some(pair.stem.to_string()),
+            place: KeyPlace::File {
+                path: pair.path,
+                stem: pair.stem,
+            },
+            family: Family::of_key(&pair.key.public_key),
+            has_private: matches!(pair.key.private, PrivatePart::Software(_)),
+            has_public: true,
+            sensitive: Some(false),
+            extractable: Some(false),
+            source: Source::File(pair.key.public_key),
+        }
+    }
+
     /// Whether this is that key, by its public values. Where the token does not tell, [`SiteTokens::signing_key_in`] finds it by a
     /// signature.
     pub fn is_of(&self, public_key: &PublicKey) -> Likeness {
@@ -104,6 +131,8 @@ impl TokenKey {
                 true => Likeness::Same,
                 false => Likeness::Other,
             },
+            Source::File(own) if own == public_key => Likeness::Same,
+            Source::File(_) => Likeness::Other,
         }
     }
 }
@@ -142,6 +171,14 @@ impl SiteTokens<'_> {
                         }
                         Ok(file) => found.of_other_tpms.push(file.path),
                         Err(error) => found.unreadable.push(error),
+                    }
+                }
+            }
+            OpenToken::File(token) => {
+                for pair in token.all().map_err(token_error)? {
+                    match pair {
+                        Ok(pair) => found.keys.push(TokenKey::in_files(pair)),
+                        Err(error) => found.unreadable.push(token_error(error)),
                     }
                 }
             }
@@ -184,6 +221,21 @@ impl SiteTokens<'_> {
                 let loaded = tpm.load(&file.blob, Some(auth)).map_err(token_error)?;
                 Ok(Some(SigningKey::Tpm(loaded)))
             }
+            OpenToken::File(token) => {
+                let is_it = |pair: &KeyPair| pair.key.public_key == key.public_key;
+                // Where it should be, it mostly is; only otherwise all files are read.
+                let stem = match &key.reference {
+                    KeyReference::File(_, stem) if token.presence(stem) == Presence::Whole => {
+                        Some(stem.clone())
+                    }
+                    KeyReference::File(..) | KeyReference::Pkcs11(_) | KeyReference::Tpm(_) => {
+                        let mut pairs = token.all().map_err(token_error)?.flatten();
+                        pairs.find(is_it).map(|pair| pair.stem)
+                    }
+                };
+                let load = |stem| token.load(&stem, &key.public_key, key.id).map_err(token_error);
+                Ok(stem.map(load).transpose()?.map(SigningKey::File))
+            }
         }
     }
 
@@ -193,6 +245,7 @@ impl SiteTokens<'_> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => token.find_labelled(label).map_err(token_error),
             OpenToken::Tpm { .. } => Ok(Vec::new()),
+            OpenToken::File(_) => Err(by_files(name)),
         }
     }
 
@@ -205,6 +258,16 @@ impl SiteTokens<'_> {
         Ok(match self.opened(name)? {
             OpenToken::Pkcs11 { uri, .. } => Some(KeyReference::Pkcs11(uri.of_key(id))),
             OpenToken::Tpm { .. } => None,
+            OpenToken::File(_) => return Err(by_files(name)),
         })
+    }
+}
+
+/// That keys in files have neither label nor CKA_ID to be found by.
+fn by_files(token: &TokenName) -> SiteTokenError {
+    SiteTokenError::InFiles {
+        token: token.clone(),
+        cannot: "none is known by an id or a label",
+        instead: "name the files: keyrite-keyctl import --zone ZONE --backup none bind FILE",
     }
 }

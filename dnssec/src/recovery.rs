@@ -7,7 +7,7 @@ use key_metadata::{Algorithm, CkaId, KeyId, KeyRecord, KeyReference, PublicKey, 
 use pkcs11::Presence;
 
 use crate::blobs::{self, BlobFile};
-use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, token_error};
+use crate::site_tokens::{OpenToken, SiteTokenError, SiteTokens, stem_of, token_error};
 
 impl SiteTokens<'_> {
     /// What of a key that Keyrite made is in an open token. Of a TPM: whether its file is there and belongs to it; a file that is not read is an
@@ -17,6 +17,10 @@ impl SiteTokens<'_> {
             OpenToken::Pkcs11 { token, .. } => token.presence(id).map_err(token_error),
             OpenToken::Tpm { tpm, .. } => Ok(match self.blob(tpm, id)? {
                 Some(_) => Presence::Whole,
+                None => Presence::Absent,
+            }),
+            OpenToken::File(token) => Ok(match token.find(id).map_err(token_error)? {
+                Some(stem) => token.presence(&stem),
                 None => Presence::Absent,
             }),
         }
@@ -32,24 +36,29 @@ impl SiteTokens<'_> {
                 let path = self.site.tpm_key_path(id);
                 fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })?;
             }
+            (OpenToken::File(token), _) => {
+                let stem = token.found(id).map_err(token_error)?;
+                token.destroy(self.site, &stem).map_err(token_error)?;
+            }
         }
         Ok(found)
     }
 
     /// Removes what the making of a key that was interrupted may have left beside what its id leads to, and tells whether there was anything: of a
-    /// PKCS#11 token key objects that are without name and value, of whatever run; of a TPM files of that key that never got their name.
+    /// PKCS#11 token key objects that are without name and value, of whatever run; of a TPM files of that key that never got their name, and of files those of any key.
     pub fn remove_unfinished(&self, name: &TokenName, id: KeyId) -> Result<bool, SiteTokenError> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => Ok(token.remove_unfinished().map_err(token_error)? > 0),
             OpenToken::Tpm { .. } => Ok(clear_unfinished(&self.site.tpm_key_path(id))?),
+            OpenToken::File(token) => token.remove_unfinished(self.site).map_err(token_error),
         }
     }
 
-    /// Whether a key that does not sign was never finished by its token; a TPM has no such keys.
+    /// Whether a key that does not sign was never finished by its token; a TPM and a folder have no such keys.
     pub fn is_unfinished(&self, name: &TokenName, id: KeyId) -> Result<bool, SiteTokenError> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => token.is_unfinished(id).map_err(token_error),
-            OpenToken::Tpm { .. } => Ok(false),
+            OpenToken::Tpm { .. } | OpenToken::File(_) => Ok(false),
         }
     }
 
@@ -59,6 +68,7 @@ impl SiteTokens<'_> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => token.presence(key.cka_id()).map_err(token_error),
             OpenToken::Tpm { .. } => self.find(name, key.id),
+            OpenToken::File(token) => Ok(token.presence(stem_of(name, key)?)),
         }
     }
 
@@ -72,6 +82,7 @@ impl SiteTokens<'_> {
         let reference = match self.opened(name)? {
             OpenToken::Pkcs11 { uri, .. } => KeyReference::Pkcs11(uri.of_key(id)),
             OpenToken::Tpm { .. } => KeyReference::Tpm(name.clone()),
+            OpenToken::File(token) => token.reference(token.found(id).map_err(token_error)?),
         };
         Ok((self.public_key_of(name, &id.into(), algorithm)?, reference))
     }
@@ -96,6 +107,16 @@ impl SiteTokens<'_> {
                 let file = self.blob(tpm, id.as_key_id().ok_or_else(absent)?)?;
                 let file = file.ok_or_else(absent)?;
                 file.blob.public_key(algorithm).map_err(token_error)
+            }
+            OpenToken::File(token) => {
+                let absent = || SiteTokenError::NoBlob {
+                    token: name.clone(),
+                    id: id.clone(),
+                };
+                let stem = token
+                    .found(id.as_key_id().ok_or_else(absent)?)
+                    .map_err(token_error)?;
+                token.public_key(&stem).map_err(token_error)
             }
         }
     }

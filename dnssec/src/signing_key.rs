@@ -7,6 +7,7 @@ use domain::crypto::common::PublicKey as Verifier;
 use domain::rdata::Dnskey;
 use key_metadata::{Advice, Algorithm, KeyAlgorithm, KeyRecord, KeyState, PublicKey};
 
+use crate::file_key::{FileKey, FileSignError};
 use crate::queue::QueuedKey;
 
 /// A private key that signs where it is.
@@ -15,6 +16,8 @@ pub enum SigningKey {
     Pkcs11(pkcs11::Key),
     /// In a TPM 2.0, loaded.
     Tpm(tpm::LoadedKey),
+    /// In memory, read from a file: a laboratory's.
+    File(FileKey),
 }
 
 /// Why a token did not sign.
@@ -26,6 +29,9 @@ pub enum KeySignError {
     /// A TPM.
     #[error(transparent)]
     Tpm(#[from] tpm::SignError),
+    /// A key in a file.
+    #[error(transparent)]
+    File(#[from] FileSignError),
 }
 
 impl Advice for KeySignError {
@@ -33,6 +39,7 @@ impl Advice for KeySignError {
         match self {
             Self::Pkcs11(error) => error.hint(),
             Self::Tpm(error) => error.hint(),
+            Self::File(error) => error.hint(),
         }
     }
 
@@ -40,6 +47,7 @@ impl Advice for KeySignError {
         match self {
             Self::Pkcs11(error) => error.is_credential(),
             Self::Tpm(error) => error.is_credential(),
+            Self::File(error) => error.is_credential(),
         }
     }
 }
@@ -83,6 +91,7 @@ impl fmt::Debug for SigningKey {
         f.write_str(match self {
             Self::Pkcs11(_) => "SigningKey::Pkcs11",
             Self::Tpm(_) => "SigningKey::Tpm",
+            Self::File(_) => "SigningKey::File",
         })
     }
 }
@@ -93,6 +102,7 @@ impl SigningKey {
         Ok(match self {
             Self::Pkcs11(key) => key.sign(algorithm, data)?,
             Self::Tpm(key) => key.sign(algorithm, data)?,
+            Self::File(key) => key.sign(algorithm, data)?,
         })
     }
 

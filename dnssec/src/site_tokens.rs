@@ -10,14 +10,16 @@ use std::sync::Arc;
 
 use key_metadata::store::{StoreError, replace};
 use key_metadata::{
-    Advice, CkaId, Extractability, KeyAlgorithm, KeyId, KeyRecord, KeyReference, KeySpec, PublicKey,
-    SiteFolder, SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
+    Advice, CkaId, Extractability, KeyAlgorithm, KeyFileStem, KeyId, KeyRecord, KeyReference, KeySpec,
+    PublicKey, SiteFolder, SoftwareKey, TokenAddress, TokenName, TokenUri, TpmHandle,
 };
 use secrecy::SecretString;
 use tpm::RecoveryParent;
 
 use crate::backup_proof::BackupProof;
 use crate::blobs;
+use crate::file_token::FileToken;
+use crate::key_owner::KeyOwner;
 use crate::queue::{QueuedKey, SigningQueue};
 use crate::signing_key::SigningKey;
 
@@ -31,10 +33,11 @@ pub struct SiteTokens<'a> {
     shown: Vec<(TokenName, BackupProof)>,
 }
 
-/// A token that has its user's PIN.
+/// A token that has its user's PIN, where it has one.
 pub(crate) enum OpenToken {
     Pkcs11 { token: pkcs11::Token, uri: TokenUri },
     Tpm { tpm: tpm::Tpm, auth: SecretString },
+    File(FileToken),
 }
 
 /// Why a token or a key of a site cannot be used.
@@ -75,6 +78,16 @@ pub enum SiteTokenError {
         token: TokenName,
         /// What it is a copy of.
         copy: &'static str,
+    },
+    /// What is done with tokens and not with files.
+    #[error("the keys of '{token}' are in files: {cannot}")]
+    InFiles {
+        /// The folder, by its name in `site.yaml`.
+        token: TokenName,
+        /// What cannot be done.
+        cannot: &'static str,
+        /// What to do instead.
+        instead: &'static str,
     },
     /// A key of an algorithm that is only read.
     #[error("Keyrite does not sign with {0}")]
@@ -170,6 +183,7 @@ impl Advice for SiteTokenError {
                 "a key can leave only to the parent that it was made for: put the file of that one back"
                     .to_owned(),
             ),
+            Self::InFiles { instead, .. } => Some((*instead).to_owned()),
             Self::OtherKind { .. } => Some("name a token of the kind that the key was in".to_owned()),
             Self::NoToken(_) | Self::NotOpen(_) | Self::Legacy(_) | Self::Threads(_) => None,
         }
@@ -187,6 +201,7 @@ impl Advice for SiteTokenError {
             Self::NoRecoveryParent(_)
             | Self::OtherRecoveryParent { .. }
             | Self::OtherKind { .. }
+            | Self::InFiles { .. }
             | Self::Legacy(_)
             | Self::Blob { .. }
             | Self::BlobContent { .. }
@@ -201,13 +216,40 @@ impl Advice for SiteTokenError {
 fn depth(token: &OpenToken) -> usize {
     match token {
         OpenToken::Tpm { .. } => 2,
-        OpenToken::Pkcs11 { .. } => std::thread::available_parallelism().map_or(2, usize::from),
+        OpenToken::Pkcs11 { .. } | OpenToken::File(_) => std::thread::available_parallelism().map_or(2, usize::from),
     }
 }
 
 /// Any error of a token crate.
 pub(crate) fn token_error(error: impl Advice + Send + Sync + 'static) -> SiteTokenError {
     SiteTokenError::Token(TokenFailure(Box::new(error)))
+}
+
+/// That keys in files are in no backup of ours.
+pub(crate) fn no_backup(token: &TokenName) -> SiteTokenError {
+    SiteTokenError::InFiles {
+        token: token.clone(),
+        cannot: "no backup is made of them, and none is restored there",
+        instead: "choose --backup none; whoever wants a copy of a laboratory's keys copies the folder",
+    }
+}
+
+fn never_wrapped(token: &TokenName, extractability: Extractability) -> Result<(), SiteTokenError> {
+    match extractability {
+        Extractability::Never => Ok(()),
+        Extractability::Wrapped => Err(no_backup(token)),
+    }
+}
+
+/// The files of a key in files.
+pub(crate) fn stem_of<'k>(token: &TokenName, key: &'k KeyRecord) -> Result<&'k KeyFileStem, SiteTokenError> {
+    match &key.reference {
+        KeyReference::File(_, stem) => Ok(stem),
+        KeyReference::Pkcs11(_) | KeyReference::Tpm(_) => Err(SiteTokenError::OtherKind {
+            token: token.clone(),
+            copy: "a key of a token",
+        }),
+    }
 }
 
 impl<'a> SiteTokens<'a> {
@@ -221,20 +263,27 @@ impl<'a> SiteTokens<'a> {
         }
     }
 
-    /// Opens a token if it is not open yet; `pin` is asked for its user PIN only then.
+    /// Opens a token if it is not open yet; `pin` is asked for its user PIN only then, and not of keys in files, which have none.
     pub fn open_with<E: From<SiteTokenError>>(
         &mut self,
         name: &TokenName,
         pin: impl FnOnce(&Self) -> Result<SecretString, E>,
     ) -> Result<(), E> {
-        if !self.open.contains_key(name) {
-            let pin = pin(self)?;
-            self.open(name, pin)?;
+        if self.open.contains_key(name) {
+            return Ok(());
         }
-        Ok(())
+        let entry = self.site.site().tokens.get(name);
+        if let Some(TokenAddress::File(folder)) = entry.map(|entry| &entry.address) {
+            let token = FileToken::new(self.site, name, folder);
+            self.open.insert(name.clone(), OpenToken::File(token));
+            return Ok(());
+        }
+        let pin = pin(self)?;
+        Ok(self.open(name, pin)?)
     }
 
-    /// Opens a token with its user PIN; for a TPM, `pin` is the authorisation value of its keys, and is proved by the first signature.
+    /// Opens a token with its user PIN; for a TPM, `pin` is the authorisation value of its keys, and is proved by the first
+    /// signature, and keys in files have none.
     pub fn open(&mut self, name: &TokenName, pin: SecretString) -> Result<(), SiteTokenError> {
         let entry = self
             .site
@@ -258,6 +307,7 @@ impl<'a> SiteTokens<'a> {
                     uri: uri.clone(),
                 }
             }
+            TokenAddress::File(folder) => OpenToken::File(FileToken::new(self.site, name, folder)),
         };
         self.open.insert(name.clone(), open);
         Ok(())
@@ -288,6 +338,7 @@ impl<'a> SiteTokens<'a> {
                 self.recovery_parent(name)?;
                 BackupProof::Duplicated(tpm.proves_duplication(spec).map_err(token_error)?)
             }
+            OpenToken::File(_) => return Err(no_backup(name)),
         };
         self.shown.push((name.clone(), proof));
         Ok(proof)
@@ -311,19 +362,19 @@ impl<'a> SiteTokens<'a> {
         }
     }
 
-    /// Makes a key pair in an open token. `label` is what other tools show of it.
+    /// Makes a key pair in an open token. Other tools show of it whose it is.
     pub fn generate(
         &self,
         name: &TokenName,
         spec: KeySpec,
         id: KeyId,
-        label: &str,
+        owner: &KeyOwner<'_>,
         extractability: Extractability,
     ) -> Result<(PublicKey, KeyReference), SiteTokenError> {
         match self.opened(name)? {
             OpenToken::Pkcs11 { token, uri } => {
                 let public_key = token
-                    .generate(spec, id, label, extractability)
+                    .generate(spec, id, &owner.label(), extractability)
                     .map_err(token_error)?;
                 Ok((public_key, KeyReference::Pkcs11(uri.of_key(id))))
             }
@@ -339,6 +390,10 @@ impl<'a> SiteTokens<'a> {
                 replace(&self.site.tpm_key_path(id), |out| out.write_all(&blob.to_bytes()))?;
                 Ok((public_key, KeyReference::Tpm(name.clone())))
             }
+            OpenToken::File(token) => {
+                never_wrapped(name, extractability)?;
+                token.generate(self.site, spec, id, owner).map_err(token_error)
+            }
         }
     }
 
@@ -348,13 +403,13 @@ impl<'a> SiteTokens<'a> {
         name: &TokenName,
         key: &SoftwareKey,
         id: KeyId,
-        label: &str,
+        owner: &KeyOwner<'_>,
         extractability: Extractability,
     ) -> Result<(PublicKey, KeyReference), SiteTokenError> {
         let reference = match self.opened(name)? {
             OpenToken::Pkcs11 { token, uri } => {
                 token
-                    .import(key, id, label, extractability)
+                    .import(key, id, &owner.label(), extractability)
                     .map_err(token_error)?;
                 KeyReference::Pkcs11(uri.of_key(id))
             }
@@ -372,6 +427,10 @@ impl<'a> SiteTokens<'a> {
                 let blob = taken.map_err(token_error)?;
                 replace(&path, |out| out.write_all(&blob.to_bytes()))?;
                 KeyReference::Tpm(name.clone())
+            }
+            OpenToken::File(token) => {
+                never_wrapped(name, extractability)?;
+                return token.import(self.site, key, id, owner).map_err(token_error);
             }
         };
         Ok((key.public_key.clone(), reference))
@@ -406,7 +465,8 @@ impl<'a> SiteTokens<'a> {
 
     /// The private part of a key, in its open token.
     pub fn signing_key(&self, key: &KeyRecord) -> Result<SigningKey, SiteTokenError> {
-        match self.opened(self.token_of(key)?)? {
+        let name = self.token_of(key)?;
+        match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => {
                 Ok(SigningKey::Pkcs11(token.key(key.cka_id()).map_err(token_error)?))
             }
@@ -421,6 +481,11 @@ impl<'a> SiteTokens<'a> {
                 let blob = tpm::KeyBlob::from_bytes(&bytes)
                     .map_err(|source| SiteTokenError::BlobContent { path, source })?;
                 Ok(SigningKey::Tpm(tpm.load(&blob, Some(auth)).map_err(token_error)?))
+            }
+            OpenToken::File(token) => {
+                let stem = stem_of(name, key)?;
+                let loaded = token.load(stem, &key.public_key, key.id).map_err(token_error)?;
+                Ok(SigningKey::File(loaded))
             }
         }
     }
@@ -441,12 +506,14 @@ impl<'a> SiteTokens<'a> {
     /// Destroys a key that was made and will not be used.
     pub fn destroy(&self, key: &KeyRecord) -> Result<(), SiteTokenError> {
         let id = key.id;
-        match self.opened(self.token_of(key)?)? {
+        let name = self.token_of(key)?;
+        match self.opened(name)? {
             OpenToken::Pkcs11 { token, .. } => token.destroy(key.cka_id()).map_err(token_error),
             OpenToken::Tpm { .. } => {
                 let path = self.site.tpm_key_path(id);
                 fs::remove_file(&path).map_err(|source| SiteTokenError::Blob { id, path, source })
             }
+            OpenToken::File(token) => token.destroy(self.site, stem_of(name, key)?).map_err(token_error),
         }
     }
 

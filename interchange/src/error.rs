@@ -7,7 +7,7 @@ use key_metadata::algorithm::AlgorithmError;
 use key_metadata::public_key::PublicKeyError;
 use key_metadata::store::StoreError;
 use key_metadata::zone_name::ZoneNameError;
-use key_metadata::{Advice, KeyState, Time};
+use key_metadata::{Advice, KeyFileStem, KeyState, Time, TokenName};
 
 use crate::quote::Quote;
 use crate::report::MOST_LOST;
@@ -223,6 +223,16 @@ pub enum ExportError {
         /// Who was to use it.
         software: &'static str,
     },
+    /// Its private part is in a file of BIND's, which is no token for anybody.
+    #[error(
+        "a pair of BIND's files is the key already: {name}.key and {name}.private in the folder of '{token}'"
+    )]
+    InFiles {
+        /// The folder, by its name in site.yaml.
+        token: TokenName,
+        /// What the names of the files have in common.
+        name: KeyFileStem,
+    },
     /// A state that the other software does not know.
     #[error("key {tag} is {state}, which {software} has no word for")]
     State {
@@ -265,6 +275,10 @@ impl Advice for ExportError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotInToken { .. } => Some("publish it as a public key, and sign with Keyrite".to_owned()),
+            Self::InFiles { .. } => Some(
+                "name the files to BIND or ldns as they are; Knot DNS takes them by 'keymgr ZONE import-bind'"
+                    .to_owned(),
+            ),
             Self::Pin => Some("the other software is told the PIN in its own configuration".to_owned()),
             Self::Store(error) => error.hint(),
             Self::PrivateKey { .. } => Some("write into another folder, or move the file away".to_owned()),

@@ -8,7 +8,8 @@
 //! | [`dnst`] | the state of `dnst keyset` | the same |
 //!
 //! Each format has types of its own that keep what its files say; all of them lead to [`ForeignKey`]. No token, network or clock is touched,
-//! and files only by [`bind::read_folder`], [`bind::read_key`], [`bind::KeyFiles::write`] and [`dnst::read`]. A private key is only ever read.
+//! and files only by [`bind::read_folder`], [`bind::read_key`], [`bind::KeyFiles::write`] and [`dnst::read`]. A private key is only ever read,
+//! but for a laboratory's ([`bind::SoftwareFiles`]).
 
 pub mod bind;
 mod command;

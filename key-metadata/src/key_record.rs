@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::algorithm::KeyAlgorithm;
 use crate::backup::Backup;
 use crate::cka_id::CkaId;
+use crate::key_file_stem::KeyFileStem;
 use crate::key_id::KeyId;
 use crate::life::{KeyState, KeyTimes};
 use crate::public_key::PublicKey;
@@ -44,18 +45,20 @@ pub struct KeyRecord {
 /// Where the private part of a key is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
-#[schemars(with = "String", extend("pattern" = "^(pkcs11|tpm2):"))]
+#[schemars(with = "String", extend("pattern" = "^(pkcs11|tpm2|file):"))]
 pub enum KeyReference {
     /// In a PKCS#11 token: an RFC 7512 URI with `token` and `id`, which is where the key is, whatever the record's own id.
     Pkcs11(TokenUri),
     /// In `keys/tpm/<key id>.tpm`, wrapped for the TPM that the site lists under this name: `tpm2:NAME`.
     Tpm(TokenName),
+    /// In the clear, in a pair of BIND's files in the folder that the site, a laboratory, lists under this name: `file:NAME/K<zone>.+<alg>+<tag>`.
+    File(TokenName, KeyFileStem),
 }
 
 /// A text that refers to no key.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a key's reference is a PKCS#11 URI with 'token' and 'id', or 'tpm2:' and the name of one of the site's tokens"
+    "a key's reference is a PKCS#11 URI with 'token' and 'id', 'tpm2:' and the name of one of the site's tokens, or 'file:', such a name, and that of the key's files"
 )]
 pub struct KeyReferenceError;
 
@@ -65,11 +68,13 @@ impl KeyRecord {
         self.public_key.algorithm()
     }
 
-    /// Its CKA_ID in a PKCS#11 token: the reference says it, whatever the record's own id. A native key has none of its own.
+    /// Its CKA_ID in a PKCS#11 token: the reference says it, whatever the record's own id. A native key and one in files have none of their own.
     pub fn cka_id(&self) -> CkaId {
         match &self.reference {
             KeyReference::Pkcs11(TokenUri { id: Some(id), .. }) => id.clone(),
-            KeyReference::Pkcs11(TokenUri { id: None, .. }) | KeyReference::Tpm(_) => self.id.into(),
+            KeyReference::Pkcs11(TokenUri { id: None, .. })
+            | KeyReference::Tpm(_)
+            | KeyReference::File(..) => self.id.into(),
         }
     }
 
@@ -169,6 +174,11 @@ impl FromStr for KeyReference {
         if let Some(name) = text.strip_prefix("tpm2:") {
             return Ok(Self::Tpm(name.parse().map_err(|_| KeyReferenceError)?));
         }
+        if let Some(place) = text.strip_prefix("file:") {
+            let (name, stem) = place.split_once('/').ok_or(KeyReferenceError)?;
+            let name = name.parse().map_err(|_| KeyReferenceError)?;
+            return Ok(Self::File(name, stem.parse().map_err(|_| KeyReferenceError)?));
+        }
         match text.parse::<TokenUri>() {
             Ok(uri) if uri.id.is_some() => Ok(Self::Pkcs11(uri)),
             Ok(_) | Err(_) => Err(KeyReferenceError),
@@ -181,6 +191,7 @@ impl fmt::Display for KeyReference {
         match self {
             Self::Pkcs11(uri) => uri.fmt(f),
             Self::Tpm(name) => write!(f, "tpm2:{name}"),
+            Self::File(name, stem) => write!(f, "file:{name}/{stem}"),
         }
     }
 }

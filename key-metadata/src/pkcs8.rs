@@ -3,8 +3,8 @@
 use pkcs1::RsaPrivateKey;
 use pkcs8::PrivateKeyInfo;
 use sec1::EcPrivateKey;
-use spki::der::Decode;
 use spki::der::asn1::{OctetStringRef, UintRef};
+use spki::der::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use crate::advice::Advice;
@@ -99,6 +99,31 @@ impl SoftwareKey {
             public_key: public_key.clone(),
             secret,
         })
+    }
+}
+
+impl SoftwareKey {
+    /// An RSA key as PKCS#1 has it, in memory that is wiped; `None` for one of another kind, or whose integers are not written so.
+    pub fn to_pkcs1(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let (modulus, exponent) = self.public_key.rsa_parts()?;
+        let SoftwareSecret::Rsa(secret) = &self.secret else {
+            return None;
+        };
+        let key = RsaPrivateKey {
+            modulus: UintRef::new(modulus).ok()?,
+            public_exponent: UintRef::new(exponent).ok()?,
+            private_exponent: UintRef::new(&secret.private_exponent).ok()?,
+            prime1: UintRef::new(&secret.prime1).ok()?,
+            prime2: UintRef::new(&secret.prime2).ok()?,
+            exponent1: UintRef::new(&secret.exponent1).ok()?,
+            exponent2: UintRef::new(&secret.exponent2).ok()?,
+            coefficient: UintRef::new(&secret.coefficient).ok()?,
+            other_prime_infos: None,
+        };
+        // As long as it becomes, so that no shorter one is left behind.
+        let mut der = Zeroizing::new(vec![0; usize::try_from(key.encoded_len().ok()?).ok()?]);
+        key.encode_to_slice(&mut der).ok()?;
+        Some(der)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -59,6 +60,9 @@ written_as_text!(SiteWord, SiteWordError);
 pub struct Site {
     /// Always 1.
     pub version: Version1,
+    /// Whether what is signed here is ever published: production, unless it says otherwise.
+    #[serde(default, skip_serializing_if = "Purpose::is_production")]
+    pub purpose: Purpose,
     /// The tokens, by the name that the rest of the site has for them.
     #[serde(deserialize_with = "yaml::unique_map")]
     pub tokens: BTreeMap<TokenName, SiteToken>,
@@ -74,11 +78,29 @@ pub struct Site {
     pub custodians: BTreeMap<SiteWord, Recipient>,
 }
 
+/// What a site is for. The default is our choice: what forgets to say it has to be safe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Zones that somebody relies on. Private keys are in tokens only.
+    #[default]
+    Production,
+    /// Benchmarks and tests, which nobody relies on. Private keys may be in files.
+    Laboratory,
+}
+
+impl Purpose {
+    // serde hands over a reference.
+    const fn is_production(&self) -> bool {
+        matches!(self, Self::Production)
+    }
+}
+
 /// A token of the site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SiteToken {
-    /// `pkcs11:token=LABEL?module-path=...` (RFC 7512), or `tpm2:` and a TCTI.
+    /// `pkcs11:token=LABEL?module-path=...` (RFC 7512), `tpm2:` and a TCTI, or in a laboratory `file:` and a folder of the site.
     pub address: TokenAddress,
     /// Where the user PIN comes from; for a TPM, the authorisation value of its keys. Asked for when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,6 +189,42 @@ pub enum SiteError {
         /// The token.
         token: TokenName,
     },
+    /// A PIN for keys in files.
+    #[error("tokens.{token}.{field}: keys in files have no PIN")]
+    FilePin {
+        /// The token.
+        token: TokenName,
+        /// `pin` or `so-pin`.
+        field: &'static str,
+    },
+    /// Keys in files where somebody relies on them.
+    #[error(
+        "tokens.{token}.address: private keys in files are for a laboratory, and 'purpose' of this site is production"
+    )]
+    FilesInProduction {
+        /// The token.
+        token: TokenName,
+    },
+}
+
+impl SiteError {
+    /// What to do about it, where that is more than to mend the field.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::FilesInProduction { .. } => Some(
+                "name a PKCS#11 token or a TPM; only where nobody relies on what is signed, write 'purpose: laboratory'",
+            ),
+            Self::FilePin { .. } => Some("take the field away: who may read the folder may sign"),
+            Self::Yaml(_)
+            | Self::NoToken { .. }
+            | Self::SameToken { .. }
+            | Self::Address { .. }
+            | Self::Setup { .. }
+            | Self::SamePlace { .. }
+            | Self::ResettablePcr { .. }
+            | Self::SoPin { .. } => None,
+        }
+    }
 }
 
 /// A sealed PIN, and no one TPM that holds it.
@@ -239,6 +297,10 @@ impl Site {
                     return Err(SiteError::SoPin { token: name.clone() });
                 }
                 TokenAddress::Tpm(tcti) => tcti.to_string(),
+                TokenAddress::File(folder) => {
+                    self.check_key_folder(name, token)?;
+                    format!("file:{:?}", folder.as_path().components().collect::<PathBuf>())
+                }
             };
             if let Some(first) = seen.insert(identity, name) {
                 let address = token.address.to_string();
@@ -250,6 +312,24 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Keys in files are for a laboratory, and have neither PIN nor set-up.
+    fn check_key_folder(&self, name: &TokenName, entry: &SiteToken) -> Result<(), SiteError> {
+        let token = name.clone();
+        match self.purpose {
+            Purpose::Production => return Err(SiteError::FilesInProduction { token }),
+            Purpose::Laboratory => {}
+        }
+        for (field, source) in [("pin", &entry.pin), ("so-pin", &entry.so_pin)] {
+            if source.is_some() {
+                return Err(SiteError::FilePin { token, field });
+            }
+        }
+        match entry.setup {
+            Some(_) => Err(SiteError::Setup { token }),
+            None => Ok(()),
+        }
     }
 
     /// Nothing of a set-up may take the place of another thing of it, or of a sealed PIN.
@@ -307,22 +387,24 @@ impl Site {
             .iter()
             .filter_map(|(name, token)| match &token.address {
                 TokenAddress::Tpm(tcti) => Some((name, tcti)),
-                TokenAddress::Pkcs11(_) => None,
+                TokenAddress::Pkcs11(_) | TokenAddress::File(_) => None,
             })
     }
 
-    /// The token that holds the key of this reference: by name for a TPM, by label and serial for PKCS#11.
+    /// The token that holds the key of this reference: by name for a TPM and for files, by label and serial for PKCS#11.
     pub fn token_of(&self, reference: &KeyReference) -> Option<(&TokenName, &SiteToken)> {
         self.tokens
             .iter()
             .find(|(name, token)| match (reference, &token.address) {
-                (KeyReference::Tpm(wanted), TokenAddress::Tpm(_)) => wanted == *name,
+                (KeyReference::Tpm(wanted), TokenAddress::Tpm(_))
+                | (KeyReference::File(wanted, _), TokenAddress::File(_)) => wanted == *name,
                 (KeyReference::Pkcs11(key), TokenAddress::Pkcs11(uri)) => {
                     key.token == uri.token
                         && (key.serial.is_none() || uri.serial.is_none() || key.serial == uri.serial)
                 }
-                (KeyReference::Tpm(_), TokenAddress::Pkcs11(_))
-                | (KeyReference::Pkcs11(_), TokenAddress::Tpm(_)) => false,
+                (KeyReference::Tpm(_), TokenAddress::Pkcs11(_) | TokenAddress::File(_))
+                | (KeyReference::Pkcs11(_), TokenAddress::Tpm(_) | TokenAddress::File(_))
+                | (KeyReference::File(..), TokenAddress::Pkcs11(_) | TokenAddress::Tpm(_)) => false,
             })
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! A write is: lock, write beside, fsync, rename, fsync the folder. A reader needs no lock, since a file is replaced whole.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
+use atomic_write_file::unix::OpenOptionsExt as _;
 use serde::Serialize;
 
 use crate::advice::Advice;
@@ -19,6 +21,7 @@ use crate::key_id::KeyId;
 use crate::observations::{Observations, ObservationsError};
 use crate::policy::{Policy, PolicyError, SHIPPED};
 use crate::site::{PolicyName, Site, SiteError, SiteWord, SiteZone, TokenName};
+use crate::token_address::KeyFolder;
 use crate::tpm_identity::TpmIdentity;
 use crate::tpm_setup::Recipient;
 use crate::yaml::{self, YamlError};
@@ -168,7 +171,10 @@ impl Advice for StoreError {
                 Some("is it the file that was meant?".to_owned())
             }
             Self::TooLarge { .. } => Some("is it the file that was meant?".to_owned()),
-            Self::Site { .. } => Some("docs/formats/site.md has its fields".to_owned()),
+            Self::Site { source, .. } => {
+                let hint = source.hint();
+                Some(hint.map_or("docs/formats/site.md has its fields", |hint| hint).to_owned())
+            }
             Self::Policy { .. } => Some("docs/formats/policy.md has its fields".to_owned()),
             Self::NoPolicy { path, .. } => Some(format!("write {}, or name another one", path.display())),
             Self::Observations { .. } => Some(
@@ -280,6 +286,11 @@ impl SiteFolder {
     /// Keeps other processes from signing the zone until the lock is dropped.
     pub fn lock_signed(&self, zone: &ZoneName) -> Result<Lock, StoreError> {
         lock_beside(&self.signed_path(zone))
+    }
+
+    /// Keeps other processes from changing what is in a folder of keys until the lock is dropped.
+    pub fn lock_key_folder(&self, folder: &KeyFolder) -> Result<Lock, StoreError> {
+        lock_beside(&self.path(folder.as_path()).join("keys"))
     }
 
     /// Keeps other processes from changing the site's backups until the lock is dropped.
@@ -533,6 +544,24 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
             write(&mut out)?;
             out.flush()?;
         }
+        file.commit()
+    };
+    attempt().map_err(|source| StoreError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The same for a file with a private key in it: nobody but its owner can read it at any time, and the bytes pass through no buffer.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let attempt = || {
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut options = AtomicWriteFile::options();
+        let mut file = options.preserve_mode(false).mode(0o600).open(path)?;
+        file.write_all(bytes)?;
         file.commit()
     };
     attempt().map_err(|source| StoreError::Io {

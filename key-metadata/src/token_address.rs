@@ -1,7 +1,7 @@
 //! Where a token is, and where its PIN comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -61,22 +61,57 @@ impl fmt::Display for Tcti {
     }
 }
 
-/// The address of a token: a PKCS#11 URI, or `tpm2:` and a TCTI.
+/// A folder of the site with private keys in files, which a laboratory may have in a token's place: a path in UTF-8, from the site's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyFolder(PathBuf);
+
+/// A text that is no such path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'file:' is followed by the path of a folder, from the site's own, without control characters")]
+pub struct KeyFolderError;
+
+impl KeyFolder {
+    /// The path, from the site's folder. Two of the same components are equal.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl FromStr for KeyFolder {
+    type Err = KeyFolderError;
+
+    fn from_str(text: &str) -> Result<Self, KeyFolderError> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(KeyFolderError);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for KeyFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+/// The address of a token: a PKCS#11 URI, `tpm2:` and a TCTI, or in a laboratory `file:` and a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
-#[schemars(with = "String", extend("pattern" = "^(pkcs11|tpm2):"))]
+#[schemars(with = "String", extend("pattern" = "^(pkcs11|tpm2|file):"))]
 pub enum TokenAddress {
     /// A token behind a PKCS#11 module.
     Pkcs11(TokenUri),
     /// A TPM 2.0 whose own keys sign.
     Tpm(Tcti),
+    /// No token: a laboratory's private keys in files, as BIND has them.
+    File(KeyFolder),
 }
 
 /// Why a text is no token address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenAddressError {
-    /// Neither scheme.
+    /// None of the schemes.
     #[error("a token's address starts with 'pkcs11:' (RFC 7512) or 'tpm2:' and a TCTI")]
     Scheme,
     /// A PKCS#11 URI that is none.
@@ -85,6 +120,9 @@ pub enum TokenAddressError {
     /// A TCTI that is none.
     #[error(transparent)]
     Tcti(#[from] TctiError),
+    /// A folder that is none.
+    #[error(transparent)]
+    Folder(#[from] KeyFolderError),
 }
 
 impl FromStr for TokenAddress {
@@ -95,6 +133,8 @@ impl FromStr for TokenAddress {
             Ok(Self::Tpm(tcti.parse()?))
         } else if text.starts_with("pkcs11:") {
             Ok(Self::Pkcs11(text.parse()?))
+        } else if let Some(folder) = text.strip_prefix("file:") {
+            Ok(Self::File(folder.parse()?))
         } else {
             Err(TokenAddressError::Scheme)
         }
@@ -106,6 +146,7 @@ impl fmt::Display for TokenAddress {
         match self {
             Self::Pkcs11(uri) => uri.fmt(f),
             Self::Tpm(tcti) => write!(f, "tpm2:{tcti}"),
+            Self::File(folder) => write!(f, "file:{folder}"),
         }
     }
 }
@@ -222,6 +263,7 @@ mod tests {
             "tpm2:swtpm:host=127.0.0.1,port=2321",
             "pkcs11:token=cr",
             "tpm2:tabrmd:bus_type=session",
+            "file:laboratory/keys",
         ] {
             assert_eq!(good.parse::<TokenAddress>().unwrap().to_string(), good);
         }
@@ -230,6 +272,7 @@ mod tests {
             Err(TctiError::NoHost(_))
         ));
         assert!("cr".parse::<TokenAddress>().is_err() && "tpm2:usb".parse::<TokenAddress>().is_err());
+        assert!("file:".parse::<TokenAddress>().is_err() && "file:a\nb".parse::<TokenAddress>().is_err());
     }
 
     #[test]

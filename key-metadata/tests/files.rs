@@ -37,6 +37,73 @@ fn site_error(text: &str) -> String {
 }
 
 #[test]
+fn keys_in_files_are_for_a_site_that_says_that_it_is_a_laboratory() {
+    let address = |address: &str| SITE.replace("pkcs11:token=cr?module-path=/m.so", address);
+    let files = address("file:lab").replace("    pin: prompt\n", "");
+    for production in [
+        files.clone(),
+        files.replace("version: 1", "version: 1\npurpose: production"),
+    ] {
+        let error = Site::from_yaml(&production).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("tokens.cr.address: private keys in files are for a laboratory"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("'purpose: laboratory'"));
+    }
+    let laboratory = |text: &str| text.replace("version: 1", "version: 1\npurpose: laboratory");
+    let site = Site::from_yaml(&laboratory(&files)).unwrap();
+    let reference: KeyReference = "file:cr/Kcr.+013+12345".parse().unwrap();
+    assert_eq!(site.token_of(&reference).unwrap().0.to_string(), "cr");
+    assert_eq!(reference.to_string(), "file:cr/Kcr.+013+12345");
+    for bad in [
+        "file:cr",
+        "file:cr/../x",
+        "file:cr/Kcr.+013+12345.key",
+        "file:/Kcr.+013+12345",
+    ] {
+        assert!(bad.parse::<KeyReference>().is_err(), "{bad}");
+    }
+    for (from, to, wanted) in [
+        (
+            "file:lab",
+            "file:lab\n    pin: prompt",
+            "tokens.cr.pin: keys in files have no PIN",
+        ),
+        (
+            "file:lab",
+            "file:lab\n    so-pin: prompt",
+            "tokens.cr.so-pin: keys in files have no PIN",
+        ),
+        (
+            "file:lab",
+            "file:lab\n    setup: {}",
+            "tokens.cr.setup: only a TPM has one",
+        ),
+        (
+            "zones:",
+            "  two:\n    address: 'file:./lab/'\nzones:",
+            "tokens.cr and tokens.two are the same token",
+        ),
+        (
+            "file:lab",
+            "'file:'",
+            "'file:' is followed by the path of a folder",
+        ),
+        (
+            "purpose: laboratory",
+            "purpose: prod",
+            "line 2, column 10: purpose: unknown variant `prod`",
+        ),
+    ] {
+        let error = site_error(&laboratory(&files).replace(from, to));
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
 fn mistakes_in_a_site_have_their_place() {
     Site::from_yaml(SITE).unwrap();
     for (from, to, wanted) in [

@@ -243,7 +243,7 @@ fn references(folder: &SiteFolder, zone: &ZoneName, key: &KeyRecord) -> Outcome<
     for other in zones.keys().filter(|other| *other != zone) {
         let others = folder.keys(other)?;
         let same = others.keys().iter().find(|other| match &key.reference {
-            KeyReference::Pkcs11(_) => other.reference == key.reference,
+            KeyReference::Pkcs11(_) | KeyReference::File(..) => other.reference == key.reference,
             KeyReference::Tpm(_) => other.id == key.id,
         });
         if let Some(same) = same {
@@ -285,6 +285,9 @@ fn copies(folder: &SiteFolder, key: &KeyRecord) -> Vec<String> {
             "what is destroyed is {}: a copy of that file, in a backup or in version control, signs again in TPM '{name}' for \
              whoever has the authorisation value of its keys",
             folder.tpm_key_path(key.id).display()
+        )),
+        KeyReference::File(name, stem) => copies.push(format!(
+            "what is destroyed is {stem}.private in the folder of '{name}': a copy of that file signs again for whoever has it"
         )),
         KeyReference::Pkcs11(_) => copies.push(
             "a token whose store is a folder of files (a software token, or a TPM behind PKCS#11) signs again from an old copy of \

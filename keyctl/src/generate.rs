@@ -2,7 +2,7 @@
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use dnssec::SiteTokens;
+use dnssec::{KeyOwner, SiteTokens};
 use key_metadata::gate::{Refusal, Rule, is_first};
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::site::SiteZone;
@@ -19,7 +19,6 @@ use crate::gated::GateArguments;
 use crate::open::open;
 use crate::random::random;
 use crate::reconcile::{Ending, Mended, Mender, take_back};
-use crate::token_label::label;
 
 /// The options of `generate`.
 #[derive(Args)]
@@ -382,9 +381,12 @@ impl Run<'_> {
             },
         });
         folder.write_keys(keys, lock)?;
-        let made = self
-            .tokens
-            .generate(token, spec, id, &label(zone.name, role), extractability);
+        let owner = KeyOwner {
+            zone: zone.name,
+            role,
+            now: change.at,
+        };
+        let made = self.tokens.generate(token, spec, id, &owner, extractability);
         let key = made
             .map_err(Failure::from)
             .map(|(public_key, reference)| KeyRecord {

@@ -383,7 +383,7 @@ impl Run<'_> {
                 uri.token.as_str() == label
                     && (key.serial.is_none() || uri.serial.is_none() || key.serial == uri.serial)
             }
-            key_metadata::TokenAddress::Tpm(_) => false,
+            key_metadata::TokenAddress::Tpm(_) | key_metadata::TokenAddress::File(_) => false,
         };
         let found = self.folder.site().tokens.iter().find(fits);
         found.map(|(name, _)| name.clone()).ok_or_else(|| {

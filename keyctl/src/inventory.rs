@@ -373,6 +373,7 @@ fn id(key: &TokenKey) -> Option<CkaId> {
     match &key.place {
         KeyPlace::Pkcs11 { id } => id.clone(),
         KeyPlace::Tpm { id, .. } => id.map(CkaId::from),
+        KeyPlace::File { .. } => None,
     }
 }
 
@@ -385,7 +386,7 @@ fn describe(key: &TokenKey) -> String {
     let place = match &key.place {
         KeyPlace::Pkcs11 { id: Some(id) } => format!("id {id}"),
         KeyPlace::Pkcs11 { id: None } => "no id".to_owned(),
-        KeyPlace::Tpm { path, .. } => path.display().to_string(),
+        KeyPlace::Tpm { path, .. } | KeyPlace::File { path, .. } => path.display().to_string(),
     };
     let label = key
         .label

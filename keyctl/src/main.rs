@@ -19,7 +19,6 @@ mod show;
 mod step;
 mod take_in;
 mod together;
-mod token_label;
 mod trust_anchor;
 
 use std::process::ExitCode;

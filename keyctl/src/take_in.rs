@@ -1,7 +1,7 @@
 //! One key of other software on its way into a token and the records.
 
 use cli::{Exit, Failure, Outcome};
-use dnssec::Likeness;
+use dnssec::{KeyOwner, Likeness};
 use key_metadata::pending::{Operation, Pending};
 use key_metadata::{
     Action, Backup, Change, CkaId, Extractability, KeyId, KeyRecord, KeyReference, KeySpec, KeyState,
@@ -12,7 +12,6 @@ use crate::import::Run;
 use crate::open::open;
 use crate::random::random;
 use crate::reconcile::take_back;
-use crate::token_label::label;
 
 /// A key that is to become one of the zone's.
 pub struct Candidate {
@@ -67,8 +66,12 @@ impl Run<'_> {
                     operation: Operation::Import,
                 });
                 self.folder.write_keys(&self.keys, self.lock)?;
-                let label = label(&self.arguments.zone, candidate.role);
-                let put = self.tokens.import(&token, secret, id, &label, extractability);
+                let owner = KeyOwner {
+                    zone: &self.arguments.zone,
+                    role: candidate.role,
+                    now: change.at,
+                };
+                let put = self.tokens.import(&token, secret, id, &owner, extractability);
                 let record = put
                     .map_err(Failure::from)
                     .map(|(public_key, reference)| KeyRecord {

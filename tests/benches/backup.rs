@@ -27,7 +27,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
-use dnssec::{Copy, KeyEncryptionKey, SiteTokens};
+use dnssec::{Copy, KeyEncryptionKey, KeyOwner, SiteTokens};
 use key_metadata::backup::Backup;
 use key_metadata::life::KeyTimes;
 use key_metadata::{
@@ -239,8 +239,14 @@ fn make(kind: &str, count: &str) {
         bytes[..8].copy_from_slice(&number.to_be_bytes());
         let id = KeyId::from_random(bytes);
         let name = "cr".parse().expect("a name");
+        let zone = "cr".parse().expect("a zone");
+        let owner = KeyOwner {
+            zone: &zone,
+            role: Role::Zsk,
+            now: at,
+        };
         let (public_key, reference) = tokens
-            .generate(&name, spec, id, "cr-zsk", Extractability::Wrapped)
+            .generate(&name, spec, id, &owner, Extractability::Wrapped)
             .expect("a key");
         let record = KeyRecord {
             id,

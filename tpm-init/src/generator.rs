@@ -73,11 +73,12 @@ impl fmt::Display for Generator<'_> {
 }
 
 impl<'a> Generator<'a> {
-    /// The generator of an entry of `site.yaml`.
-    pub fn of_site(folder: &'a SiteFolder, name: &'a TokenName, address: &'a TokenAddress) -> Self {
+    /// The generator of an entry of `site.yaml`; a folder with keys has none.
+    pub fn of_site(folder: &'a SiteFolder, name: &'a TokenName, address: &'a TokenAddress) -> Option<Self> {
         match address {
-            TokenAddress::Tpm(tcti) => Self::Tpm { name, tcti },
-            TokenAddress::Pkcs11(uri) => Self::Token { name, uri, folder },
+            TokenAddress::Tpm(tcti) => Some(Self::Tpm { name, tcti }),
+            TokenAddress::Pkcs11(uri) => Some(Self::Token { name, uri, folder }),
+            TokenAddress::File(_) => None,
         }
     }
 

@@ -94,7 +94,7 @@ impl Arguments {
     fn choose<'a>(&self, folder: &'a SiteFolder) -> Outcome<Vec<Generator<'a>>> {
         let entries = folder.site().tokens.iter();
         let mut chosen: Vec<_> = entries
-            .map(|(name, entry)| Generator::of_site(folder, name, &entry.address))
+            .filter_map(|(name, entry)| Generator::of_site(folder, name, &entry.address))
             .collect();
         let refuse = |text| Err(Failure::new(Exit::Usage, text));
         let named = match (&self.tpm, &self.token) {

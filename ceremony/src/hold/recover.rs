@@ -11,8 +11,8 @@ use ceremony::cast::{Recording, mark_of};
 use ceremony::log::{Body, CastMark, CeremonyFolder, Entry, LogFile, Recovered, Tail, Torn, names};
 use ceremony::progress::Progress;
 use cli::{Exit, Failure, Outcome, now};
-use key_metadata::Digest;
 use key_metadata::store::{clear_unfinished_in, read_bytes, replace};
+use key_metadata::{Digest, SiteFolder, TokenAddress};
 
 use super::anchors::{Anchors, Held, digests};
 use super::log_key::LogKey;
@@ -23,6 +23,7 @@ use super::{Ceremony, Setting, begin};
 impl<'s> Ceremony<'s> {
     /// Opens a ceremony at its beginning or where it was interrupted.
     pub fn open(setting: Setting<'s>, console: Console<'s>) -> Outcome<Self> {
+        no_key_files(setting.site)?;
         let folder = CeremonyFolder::of_site(&setting.root, setting.script.id());
         begin::prepare(&folder, setting.text, &setting.root)?;
         let (mut log, tail) = LogFile::open(&folder.log())?;
@@ -186,4 +187,19 @@ fn keep_torn(folder: &CeremonyFolder, log: &mut LogFile, tail: &Tail) -> Outcome
 fn next_number(folder: &CeremonyFolder, name: impl Fn(u64) -> String) -> u64 {
     let there = |number: &u64| fs::exists(folder.file(Path::new(&name(*number)))).is_ok_and(|there| there);
     (1..).take_while(there).last().map_or(1, |last| last + 1)
+}
+
+/// A ceremony shows that private keys are in tokens alone; in a site with keys in files it could show nothing.
+fn no_key_files(site: &SiteFolder) -> Outcome {
+    let mut tokens = site.site().tokens.iter();
+    let Some((name, _)) = tokens.find(|(_, token)| matches!(token.address, TokenAddress::File(_))) else {
+        return Ok(());
+    };
+    let failure = Failure::new(
+        Exit::Failed,
+        format!(
+            "token '{name}' of site.yaml keeps private keys in files, and a ceremony is held for keys in tokens"
+        ),
+    );
+    Err(failure.hint("hold it in a site of its own, which lists tokens only".to_owned()))
 }

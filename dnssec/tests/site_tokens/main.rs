@@ -3,6 +3,7 @@
 //! SoftHSM reads its store's place from the environment of its process, so each test runs in a process of its own: this program again,
 //! with `--child` and the test's name.
 
+mod files;
 mod resigning;
 mod signing;
 mod softhsm;
@@ -12,13 +13,14 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::LazyLock;
 
 use key_metadata::Backup;
 use key_metadata::{
-    Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes, PublicKey, Role, SiteFolder,
-    TokenName,
+    Extractability, KeyId, KeyRecord, KeyReference, KeyState, KeyTimes, PublicKey, Role, SiteFolder, Time,
+    TokenName, ZoneName,
 };
-use keyrite_dnssec::SiteTokens;
+use keyrite_dnssec::{KeyOwner, SiteTokens};
 use libtest_mimic::{Arguments, Failed, Trial};
 use sandbox::SoftHsm;
 use secrecy::SecretString;
@@ -45,6 +47,7 @@ fn tests() -> impl Iterator<Item = &'static (&'static str, Body)> {
         .chain(signing::TESTS)
         .chain(resigning::TESTS)
         .chain(tpm::TESTS)
+        .chain(files::TESTS)
 }
 
 fn run(name: &str) -> Outcome {
@@ -112,6 +115,18 @@ pub fn pin() -> SecretString {
 /// A key id of sixteen times that byte.
 pub fn id(byte: u8) -> KeyId {
     KeyId::from_random([byte; 16])
+}
+
+/// Whose every key here is.
+#[expect(clippy::unwrap_used, reason = "a name and a time that are right")]
+pub fn owner() -> KeyOwner<'static> {
+    static CR: LazyLock<(ZoneName, Time)> =
+        LazyLock::new(|| ("cr".parse().unwrap(), "2026-11-23T10:00:00Z".parse().unwrap()));
+    KeyOwner {
+        zone: &CR.0,
+        role: Role::Zsk,
+        now: CR.1,
+    }
 }
 
 /// A record of that key.

@@ -14,7 +14,7 @@ use keyrite_dnssec::{
 use zone::Records;
 
 use crate::softhsm::{open, two_tokens};
-use crate::{Body, Outcome, id, name, record};
+use crate::{Body, Outcome, id, name, owner, record};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -66,7 +66,7 @@ impl<'a> Bench<'a> {
         let spec = KeySpec::new(algorithm, None)?;
         let (public, reference) =
             self.tokens
-                .generate(&name("one")?, spec, id, "key", Extractability::Never)?;
+                .generate(&name("one")?, spec, id, &owner(), Extractability::Never)?;
         self.keys.push(KeyRecord {
             role,
             ..record(id, public, reference)?

@@ -7,7 +7,7 @@ use keyrite_dnssec::{BackupProof, Family, KeyPlace, Likeness, Presence, SiteToke
 
 use sandbox::software_key;
 
-use crate::{Body, Outcome, id, name, pin, proves, record, site};
+use crate::{Body, Outcome, id, name, owner, pin, proves, record, site};
 
 pub const TESTS: &[(&str, Body)] = &[
     (
@@ -52,7 +52,7 @@ fn followed(folder: &Path) -> Outcome {
     let site = two_tokens(folder)?;
     let tokens = open(&site)?;
     let (one, spec) = (name("one")?, KeySpec::new(Algorithm::EcdsaP256Sha256, None)?);
-    let (public, reference) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
+    let (public, reference) = tokens.generate(&one, spec, id(1), &owner(), Extractability::Never)?;
     let mut key = record(id(1), public.clone(), reference)?;
     tokens.signing_key(&key)?.prove(&public, b"a nonce")?;
 
@@ -72,13 +72,13 @@ fn followed(folder: &Path) -> Outcome {
         format!("token 'one' has no key {}", "05".repeat(20))
     );
     assert!(proves(&tokens, "one", &key)?);
-    let (_, other) = tokens.generate(&one, spec, id(2), "zsk", Extractability::Never)?;
+    let (_, other) = tokens.generate(&one, spec, id(2), &owner(), Extractability::Never)?;
     key.reference = other;
     assert!(tokens.signing_key(&key)?.prove(&public, b"a nonce").is_err());
     assert!(proves(&tokens, "one", &key)?);
 
     assert_eq!(
-        tokens.find_labelled(&one, "zsk")?,
+        tokens.find_labelled(&one, "ZSK cr")?,
         [CkaId::from(id(1)), id(2).into()]
     );
     key.reference = tokens.reference(&one, id(1))?.ok_or("no reference")?;
@@ -99,7 +99,7 @@ fn listed(folder: &Path) -> Outcome {
     ];
     for (number, (algorithm, family)) in (1..).zip(made) {
         let spec = KeySpec::new(algorithm, None)?;
-        let (public, _) = tokens.generate(&one, spec, id(number), "ksk cr", Extractability::Never)?;
+        let (public, _) = tokens.generate(&one, spec, id(number), &owner(), Extractability::Never)?;
         let listed = tokens.keys_in(&one)?;
         assert!(listed.unreadable.is_empty() && listed.of_other_tpms.is_empty());
         let same: Vec<_> = listed
@@ -115,7 +115,7 @@ fn listed(folder: &Path) -> Outcome {
         };
         assert_eq!(
             (&key.place, key.label.as_deref(), key.family),
-            (&place, Some("ksk cr"), family)
+            (&place, Some("ZSK cr"), family)
         );
         assert!(key.has_private && key.has_public);
         assert_eq!((key.sensitive, key.extractable), (Some(true), Some(false)));
@@ -133,7 +133,7 @@ fn recovered(folder: &Path) -> Outcome {
     assert_eq!(tokens.find(&one, id(1))?, Presence::Absent);
     assert_eq!(tokens.destroy_by(&one, id(1))?, Presence::Absent);
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
-    let (public, _) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
+    let (public, _) = tokens.generate(&one, spec, id(1), &owner(), Extractability::Never)?;
     assert_eq!(tokens.find(&one, id(1))?, Presence::Whole);
     assert_eq!(tokens.find(&name("two")?, id(1))?, Presence::Absent);
     assert_eq!(
@@ -162,12 +162,12 @@ fn one_key_in_two(folder: &Path) -> Outcome {
     ]) {
         let outside = software_key(algorithm, bits)?;
         let never = Extractability::Never;
-        let (public, reference) = tokens.import(&name("one")?, &outside, id(number), "here", never)?;
+        let (public, reference) = tokens.import(&name("one")?, &outside, id(number), &owner(), never)?;
         assert_eq!(public, outside.public_key);
         let key = record(id(number), public, reference)?;
         tokens.signing_key(&key)?.prove(&key.public_key, b"a nonce")?;
         assert!(!proves(&tokens, "two", &key)?);
-        tokens.import(&name("two")?, &outside, id(100 + number), "there", never)?;
+        tokens.import(&name("two")?, &outside, id(100 + number), &owner(), never)?;
         assert!(proves(&tokens, "one", &key)? && proves(&tokens, "two", &key)?);
     }
     Ok(())

@@ -7,7 +7,7 @@ use key_metadata::{Advice, Algorithm, Extractability, KeySpec, SiteFolder, verif
 use keyrite_dnssec::{BackupProof, Family, KeyPlace, Likeness, Presence, SiteTokenError, SiteTokens};
 use sandbox::{Swtpm, software_key};
 
-use crate::{Body, Outcome, id, name, pin, proves, record, site};
+use crate::{Body, Outcome, id, name, owner, pin, proves, record, site};
 
 pub const TESTS: &[(&str, Body)] = &[
     ("tpm: an inventory has the files that belong to it", listed),
@@ -54,7 +54,7 @@ fn listed(folder: &Path) -> Outcome {
     let mut keys = Vec::new();
     for (number, algorithm) in [(1, Algorithm::RsaSha256), (2, Algorithm::EcdsaP256Sha256)] {
         let spec = KeySpec::new(algorithm, None)?;
-        let (public, reference) = tokens.generate(&one, spec, id(number), "zsk", Extractability::Never)?;
+        let (public, reference) = tokens.generate(&one, spec, id(number), &owner(), Extractability::Never)?;
         keys.push(record(id(number), public, reference)?);
     }
     let place = |number| site.tpm_key_path(id(number));
@@ -121,7 +121,7 @@ fn recovered(folder: &Path) -> Outcome {
         "{missing:?}"
     );
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
-    let (public, _) = tokens.generate(&one, spec, id(1), "zsk", Extractability::Never)?;
+    let (public, _) = tokens.generate(&one, spec, id(1), &owner(), Extractability::Never)?;
     assert_eq!(tokens.find(&one, id(1))?, Presence::Whole);
     assert_eq!(
         tokens.public_key_of(&one, &id(1).into(), spec.algorithm())?,
@@ -143,7 +143,7 @@ fn imported(folder: &Path) -> Outcome {
         (1..).zip([(Algorithm::RsaSha256, 2048), (Algorithm::EcdsaP256Sha256, 256)])
     {
         let outside = software_key(algorithm, bits)?;
-        let import = |extractability| tokens.import(&one, &outside, id(number), "zsk", extractability);
+        let import = |extractability| tokens.import(&one, &outside, id(number), &owner(), extractability);
         assert!(matches!(
             import(Extractability::Wrapped),
             Err(SiteTokenError::NoRecoveryParent(_))
@@ -178,7 +178,7 @@ fn no_parent(folder: &Path) -> Outcome {
         |hint| hint.contains("keyrite-backup parent --token one") && hint.contains("--backup none")
     ));
     let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
-    let made = tokens.generate(&one, spec, id(1), "zsk", Extractability::Wrapped);
+    let made = tokens.generate(&one, spec, id(1), &owner(), Extractability::Wrapped);
     assert!(
         matches!(made, Err(SiteTokenError::NoRecoveryParent(_))),
         "{made:?}"
@@ -211,14 +211,14 @@ fn backup(folder: &Path) -> Outcome {
             assert!(matches!(proof, BackupProof::Duplicated(_)) && proof.spec() == spec);
             assert_eq!(tokens.backup_capability(&one, spec)?, proof);
             let (public, reference) =
-                tokens.generate(&one, spec, id(number), "zsk", Extractability::Wrapped)?;
+                tokens.generate(&one, spec, id(number), &owner(), Extractability::Wrapped)?;
             keys.push(record(id(number), public, reference)?);
         }
         let outside = software_key(Algorithm::EcdsaP256Sha256, 256)?;
-        let (public, reference) = tokens.import(&one, &outside, id(3), "zsk", Extractability::Wrapped)?;
+        let (public, reference) = tokens.import(&one, &outside, id(3), &owner(), Extractability::Wrapped)?;
         keys.push(record(id(3), public, reference)?);
         let spec = KeySpec::new(Algorithm::EcdsaP256Sha256, None)?;
-        tokens.generate(&one, spec, id(4), "zsk", Extractability::Never)?;
+        tokens.generate(&one, spec, id(4), &owner(), Extractability::Never)?;
         let listed = tokens.keys_in(&one)?;
         let extractable: Vec<_> = listed.keys.iter().map(|key| key.extractable).collect();
         assert_eq!(extractable, [Some(true), Some(true), Some(true), Some(false)]);

@@ -168,6 +168,12 @@ fn private_key(
     object: Option<&str>,
 ) -> Result<PrivateKey, ExportError> {
     let (uri, engine) = match (&record.reference, lookup) {
+        (KeyReference::File(token, name), _) => {
+            return Err(ExportError::InFiles {
+                token: token.clone(),
+                name: name.clone(),
+            });
+        }
         (KeyReference::Tpm(_), _) | (_, TokenLookup::External) => return Ok(PrivateKey::External),
         (KeyReference::Pkcs11(uri), TokenLookup::Engine) => (uri, Some("pkcs11".to_owned())),
         (KeyReference::Pkcs11(uri), TokenLookup::Provider) => (uri, None),

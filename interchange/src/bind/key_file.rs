@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use key_metadata::{Role, Time};
+use key_metadata::{KeyId, Role, Time};
 
 use super::LARGEST_KEY_FILE;
 use super::metadata::TIMES;
@@ -22,6 +22,8 @@ pub struct KeyFile {
     pub dnskey: Dnskey,
     /// The times in the comments: those of BIND's that have a name there.
     pub times: Times,
+    /// The id that Keyrite gave to the key: a comment that other programs pass over.
+    pub id: Option<KeyId>,
     /// The lines of those times, for whoever finds another time elsewhere.
     pub(super) lines: Vec<(Event, usize)>,
 }
@@ -35,6 +37,7 @@ impl KeyFile {
             times: named
                 .filter_map(|name| Some((name.event, times.get(name.event)?)))
                 .collect(),
+            id: None,
             lines: Vec::new(),
         }
     }
@@ -57,7 +60,7 @@ impl KeyFile {
             });
         }
         let mut times = Times::default();
-        let mut lines = Vec::new();
+        let (mut lines, mut id) = (Vec::new(), None);
         for comment in &parsed.comments {
             match Meaning::of(comment, &dnskey) {
                 Meaning::Time(name, event, Ok(time)) => {
@@ -70,6 +73,13 @@ impl KeyFile {
                 }
                 Meaning::Time(name, _, Err(value)) => {
                     losses.add(Some(comment.line), name, Quote::of(value), Reason::Unknown)?;
+                }
+                Meaning::Id(found) => {
+                    if id.replace(found).is_some() {
+                        return Err(ReadError::Twice {
+                            place: place(Some(comment.line), ID),
+                        });
+                    }
                 }
                 Meaning::Title { tag } if tag == dnskey.key_tag() => {}
                 Meaning::Title { tag } => {
@@ -98,13 +108,23 @@ impl KeyFile {
             ttl: dnskey.ttl.filter(|ttl| *ttl > 0),
             ..dnskey
         };
-        Ok((Self { dnskey, times, lines }, losses.lost))
+        let file = Self {
+            dnskey,
+            times,
+            id,
+            lines,
+        };
+        Ok((file, losses.lost))
     }
 }
+
+/// The name of the comment with Keyrite's id.
+const ID: &str = "Keyrite-Id";
 
 enum Meaning<'a> {
     Time(&'static str, Event, Result<Time, &'a str>),
     Title { tag: u16 },
+    Id(KeyId),
     Other,
 }
 
@@ -128,6 +148,11 @@ impl<'a> Meaning<'a> {
         let Some((name, value)) = comment.text.split_once(':') else {
             return Self::Other;
         };
+        if name.trim() == ID
+            && let Ok(id) = value.trim().parse()
+        {
+            return Self::Id(id);
+        }
         let known = TIMES
             .iter()
             .filter_map(|time| Some((time.in_key?, time.event)))
@@ -183,6 +208,9 @@ impl fmt::Display for KeyFile {
             if let (Some(label), Some(time)) = (name.in_key, self.times.get(name.event)) {
                 writeln!(f, "; {label}: {}", readable(time))?;
             }
+        }
+        if let Some(id) = self.id {
+            writeln!(f, "; {ID}: {id}")?;
         }
         writeln!(f, "{}", in_pieces(&key.to_string()))
     }

@@ -11,6 +11,7 @@ mod metadata;
 mod name;
 mod pair;
 mod private_file;
+mod software_files;
 mod state_file;
 
 pub use export::{KeyFiles, TokenLookup};
@@ -18,6 +19,7 @@ pub use folder::{read_folder, read_key};
 pub use key_file::KeyFile;
 pub use name::KeyFileName;
 pub use private_file::{PrivateFile, PrivateKey, RsaIntegers};
+pub use software_files::SoftwareFiles;
 pub use state_file::StateFile;
 
 /// The largest key file that is read, in bytes; one of a 4096-bit RSA key has 4 KB.

@@ -170,13 +170,9 @@ impl PrivateFile {
         Ok(true)
     }
 
-    /// The file, as BIND writes it; `None` with a private key in the clear, which is never written.
+    /// The file, as BIND writes it; `None` with a private key in the clear, for which there is [`Self::render_private_key`].
     pub fn render(&self) -> Option<String> {
-        let mut text = format!(
-            "Private-key-format: v1.3\nAlgorithm: {} ({})\n",
-            self.algorithm.number(),
-            mnemonic(self.algorithm)
-        );
+        let mut text = self.heading();
         let line = |text: &mut String, name: &str, value: String| {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{name}: {value}");
@@ -196,6 +192,61 @@ impl PrivateFile {
             }
             PrivateKey::Rsa(_) | PrivateKey::Scalar(_) | PrivateKey::NotTaken => return None,
         }
+        self.render_metadata(&mut text);
+        Some(text)
+    }
+
+    /// The file with its private key in the clear, in memory that is wiped; `None` where it has none. Only a laboratory's keys are written so.
+    pub fn render_private_key(&self) -> Option<Zeroizing<String>> {
+        // One allocation that never grows; the file of a 4096-bit RSA key has 4 KB.
+        let mut text = Zeroizing::new(String::with_capacity(LARGEST_KEY_FILE));
+        text.push_str(&self.heading());
+        let mut line = |name: &str, secret: &[u8]| {
+            let mut encoded = Zeroizing::new(vec![0; secret.len() / 3 * 4 + 4]);
+            let length = STANDARD.encode_slice(secret, &mut encoded).ok()?;
+            let encoded = std::str::from_utf8(&encoded[..length]).ok()?;
+            for part in [name, ": ", encoded, "\n"] {
+                text.push_str(part);
+            }
+            Some(())
+        };
+        match &self.key {
+            PrivateKey::Rsa(integers) => {
+                let secret = &integers.secret;
+                let values = [
+                    &integers.modulus,
+                    &integers.exponent,
+                    &*secret.private_exponent,
+                    &*secret.prime1,
+                    &*secret.prime2,
+                    &*secret.exponent1,
+                    &*secret.exponent2,
+                    &*secret.coefficient,
+                ];
+                for (name, value) in RSA.iter().zip(values) {
+                    line(name, value)?;
+                }
+            }
+            PrivateKey::Scalar(scalar) => line("PrivateKey", scalar)?,
+            PrivateKey::External | PrivateKey::Token { .. } | PrivateKey::NotTaken => return None,
+        }
+        self.render_metadata(&mut text);
+        Some(text)
+    }
+
+    fn heading(&self) -> String {
+        format!(
+            "Private-key-format: v1.3\nAlgorithm: {} ({})\n",
+            self.algorithm.number(),
+            mnemonic(self.algorithm)
+        )
+    }
+
+    fn render_metadata(&self, text: &mut String) {
+        let mut line = |name: &str, value: String| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name}: {value}");
+        };
         let [predecessor, successor] = self.succession;
         for (name, value) in [
             ("Predecessor", predecessor.map(u32::from)),
@@ -203,15 +254,14 @@ impl PrivateFile {
             ("Lifetime", self.lifetime),
         ] {
             if let Some(value) = value {
-                line(&mut text, name, value.to_string());
+                line(name, value.to_string());
             }
         }
         for name in &TIMES {
             if let Some(time) = self.times.get(name.event) {
-                line(&mut text, name.in_private, to_digits(time));
+                line(name.in_private, to_digits(time));
             }
         }
-        Some(text)
     }
 }
 

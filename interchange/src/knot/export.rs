@@ -19,6 +19,12 @@ pub fn import_pkcs11(
 ) -> Result<Command, ExportError> {
     match &record.reference {
         KeyReference::Pkcs11(_) => {}
+        KeyReference::File(token, name) => {
+            return Err(ExportError::InFiles {
+                token: token.clone(),
+                name: name.clone(),
+            });
+        }
         KeyReference::Tpm(_) => {
             return Err(ExportError::NotInToken {
                 tag: record.key_tag(),

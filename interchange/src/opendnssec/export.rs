@@ -22,6 +22,12 @@ pub fn key_import(
     let tag = record.key_tag();
     match &record.reference {
         KeyReference::Pkcs11(_) => {}
+        KeyReference::File(token, name) => {
+            return Err(ExportError::InFiles {
+                token: token.clone(),
+                name: name.clone(),
+            });
+        }
         KeyReference::Tpm(_) => {
             return Err(ExportError::NotInToken {
                 tag,

@@ -58,7 +58,7 @@ impl<'a> Chosen<'a> {
                     folder,
                     site,
                 }),
-                TokenAddress::Tpm(_) => None,
+                TokenAddress::Tpm(_) | TokenAddress::File(_) => None,
             })
             .collect();
         let names = all

@@ -57,6 +57,9 @@ impl InitialiseArguments {
             let result = match &token.address {
                 TokenAddress::Pkcs11(uri) => run.pkcs11(uri),
                 TokenAddress::Tpm(_) => run.tpm(),
+                TokenAddress::File(folder) => Ok(vec![format!(
+                    "its keys are in files in {folder}, without a PIN; nothing to do"
+                )]),
             };
             let done = result.map_err(|failure| {
                 if report.tokens.is_empty() {

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use interchange::PrivatePart;
-use interchange::bind::{KeyFiles, TokenLookup, read_folder, read_key};
+use interchange::bind::{KeyFiles, SoftwareFiles, TokenLookup, read_folder, read_key};
+use interchange::records::Dnskey;
+use interchange::{Event, PrivatePart};
 use key_metadata::{Algorithm, KeyId, KeyState, PublicKey, Role, Time};
 
 use super::{NAMES, PACKAGE, bind, told};
@@ -218,4 +219,53 @@ fn a_private_key_is_not_replaced_and_a_pin_is_not_written() {
     // Once more over our own files.
     assert_eq!(files(None).unwrap().write(&folder).unwrap(), written);
     assert!(files(Some("a\nb")).is_err());
+}
+
+/// With the private key in it, of a laboratory: but for the comment with our id, each file is the one that dnssec-keygen wrote.
+#[test]
+fn a_private_key_is_written_as_keygen_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (folder.path(), folder.path().join("ours"));
+    for algorithm in Algorithm::ALL {
+        let argv = [
+            "dnssec-keygen",
+            "-q",
+            "-a",
+            algorithm.mnemonic(),
+            "-b",
+            "2048",
+            "-f",
+            "KSK",
+        ];
+        let argv = [&argv[..], &["-P", "now", "-A", "now", "lab.example"]].concat();
+        let stem = bind(theirs, &argv).trim().to_owned();
+        let key = read_key(&theirs.join(&stem)).unwrap().keys.remove(0);
+        let PrivatePart::Software(secret) = key.private else {
+            panic!("{algorithm}: no private key");
+        };
+        let dnskey = Dnskey {
+            zone: key.zone,
+            ttl: key.ttl,
+            role: key.role,
+            revocation: key.revocation,
+            public_key: key.public_key,
+        };
+        let id = KeyId::from_random([7; 16]);
+        let made = key.times.get(Event::Generated).unwrap();
+        let files = SoftwareFiles::new(dnskey, &secret.secret, id, made);
+        assert_eq!(files.name.to_string(), stem);
+        files.write(&ours).unwrap();
+        let text =
+            |folder: &Path, suffix: &str| fs::read_to_string(folder.join(format!("{stem}{suffix}"))).unwrap();
+        assert_eq!(text(&ours, ".private"), text(theirs, ".private"));
+        let comment = format!("; Keyrite-Id: {id}\n");
+        assert_eq!(text(&ours, ".key").replace(&comment, ""), text(theirs, ".key"));
+        let mode = fs::metadata(ours.join(format!("{stem}.private")))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        let again = read_key(&ours.join(&stem)).unwrap();
+        assert!(again.lost.is_empty() && again.exposed.is_empty());
+    }
 }
