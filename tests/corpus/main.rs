@@ -7,7 +7,12 @@
 //! *Mutations*: a small zone with a record dropped, added or changed, in every way that `zone/tests/mutations` knows, is refused where a zone
 //! can show it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod facts;
 mod mutated;

@@ -30,24 +30,26 @@ pub fn judge(bench: &Bench, algorithm: &str, denial: &str) -> Result<(), String>
         let _ = writeln!(problems, "sign: {said}");
     }
     facts::of_run(&said, &mut problems);
-    let verified = bench.run(&folder, "keyrite-signer", &["verify"]);
+    let site = SiteFolder::open(&folder).unwrap();
+    let is_signed = |zone: &Zone| site.signed_path(&zone.name.parse().unwrap()).exists();
+    // What was not signed is told apart, and would end the run.
+    let names = zones.iter().filter(|zone| is_signed(zone));
+    let arguments: Vec<_> = names.flat_map(|zone| ["--zone", &zone.name]).collect();
+    let verified = bench.run(&folder, "keyrite-signer", &[&["verify"], &arguments[..]].concat());
     if !verified.status.success() {
-        let said = String::from_utf8_lossy(&verified.stdout);
+        let said = String::from_utf8_lossy(&[verified.stdout, verified.stderr].concat()).into_owned();
         let bad = said.lines().filter(|line| !line.contains(": good as of "));
         for line in bad.take(20) {
             let _ = writeln!(problems, "verify: {line}");
         }
     }
-    let site = SiteFolder::open(&folder).unwrap();
     let next = AtomicUsize::new(0);
     let found = Mutex::new(problems);
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
                 while let Some(zone) = zones.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name: ZoneName = zone.name.parse().unwrap();
-                    let signed = site.signed_path(&name);
-                    let of_zone = match signed.exists() {
+                    let of_zone = match is_signed(zone) {
                         true => of_zone(bench, (algorithm, denial), &site, zone),
                         false => "it was not signed\n".to_owned(),
                     };

@@ -162,6 +162,65 @@ fn a_mistake_is_told_with_its_line_and_what_was_expected() {
 }
 
 #[test]
+fn what_is_no_zone_file_is_refused_where_it_is_wrong() {
+    let label = "a".repeat(64);
+    let long = vec!["a".repeat(63); 4].join(".");
+    let line = format!("$TTL 60\na TXT {}\n", "b".repeat(3 << 20));
+    for (text, said) in [
+        ("$TTL 60\na TXT ( b\n", "?"),
+        ("$TTL 60\na TXT \"b", "?"),
+        ("$TTL 60\na NOSUCH b\n", "?"),
+        ("$TTL\n", "?"),
+        ("$TTL -1\n", "?"),
+        ("$TTL 60 60\n", "?"),
+        ("a 1h A 192.0.2.1\n", "?"),
+        ("a 99999999999 A 192.0.2.1\n", "?"),
+        ("$TTL 60\n@ SOA ns root 1 2h 3 4 5\n", "?"),
+        ("$TTL 60\na CH A 192.0.2.1\n", "?"),
+        ("$TTL 60\na CLASS3 A 192.0.2.1\n", "?"),
+        ("$TTL 60\na MX 10 b c\n", "?"),
+        ("$TTL 60\na SRV 1 2 3\n", "?"),
+        ("$TTL 60\na A\n", "?"),
+        ("$TTL 60\na\n", "?"),
+        ("$TTL 60\na OPENPGPKEY AA*A\n", "?"),
+        ("$TTL 60\na OPENPGPKEY AAA\n", "?"),
+        ("$TTL 60\na DS 1 8 2 0G\n", "?"),
+        ("$TTL 60\na DS 1 8 2 012\n", "?"),
+        ("$TTL 60\na DS 1 256 2 01\n", "?"),
+        ("$TTL 60\na A 192.0.2\n", "?"),
+        ("$TTL 60\na AAAA 2001:db8::g\n", "?"),
+        ("$TTL 60\na TYPE65280 \\# 3 0001\n", "?"),
+        ("$TTL 60\na TYPE65280 0001\n", "?"),
+        ("$TTL 60\na TYPE1 \\# 3 c00002\n", "?"),
+        ("$TTL 60\na LOC 52 22 23 N 4 53 32 E 0m\n", "?"),
+        ("$TTL 60\na\\256 A 192.0.2.1\n", "?"),
+        ("$TTL 60\na\\ A 192.0.2.1\n", "?"),
+        ("$TTL 60\n\0 A 192.0.2.1\n", "?"),
+        ("$TTL 60\na TXT \0\n", "?"),
+        ("\u{feff}$TTL 60\na A 192.0.2.1\n", "?"),
+        ("PK\u{3}\u{4}\u{14}\0\0\0\n", "?"),
+        (&format!("$TTL 60\n{label} A 192.0.2.1\n"), "?"),
+        (&format!("$TTL 60\n{long} A 192.0.2.1\n"), "?"),
+        (&format!("$ORIGIN {label}\n"), "?"),
+        (&line, "?"),
+        ("$INCLUDE\n", "?"),
+        ("$ORIGIN\n", "?"),
+    ] {
+        assert_eq!(error(text), said, "{}", text.get(..80).unwrap_or(text));
+    }
+}
+
+#[test]
+fn lines_may_end_as_they_do_on_other_systems() {
+    let text = "$TTL 60\r\n@ SOA ns root ( 1\r\n 2 3 4 5 ) ; five\r\n\r\n\tNS ns\r\na TXT b";
+    let records = read(text).unwrap();
+    assert_eq!(told(&records), ["cr 60 NS 5", "cr 60 SOA 3", "a.cr 60 TXT 6"]);
+    assert_eq!(records.get(2).unwrap().rdata(), b"\x01b");
+    // A relative name needs no $ORIGIN: it is below the zone.
+    assert_eq!(told(&read("a 60 A 192.0.2.1\n").unwrap()), ["a.cr 60 A 1"]);
+}
+
+#[test]
 fn included_files_are_beside_the_one_that_includes_them() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
