@@ -162,6 +162,161 @@ fn a_mistake_is_told_with_its_line_and_what_was_expected() {
 }
 
 #[test]
+fn what_is_no_zone_file_is_refused_where_it_is_wrong() {
+    let label = "a".repeat(64);
+    let long = vec!["a".repeat(63); 4].join(".");
+    let line = format!("$TTL 60\na TXT {}\n", "b".repeat(3 << 20));
+    for (text, said) in [
+        (
+            "$TTL 60\na TXT ( b\n",
+            "cr.zone:2: a parenthesis that is not closed; ",
+        ),
+        (
+            "$TTL 60\na TXT \"b",
+            "cr.zone:2: a quoted text that does not end; ",
+        ),
+        (
+            "$TTL 60\na NOSUCH b\n",
+            "cr.zone:2:9: a record type was expected here; ",
+        ),
+        (
+            "$TTL\n",
+            "cr.zone:1: $TTL takes one number of seconds, or a time such as 1h30m, below 2^31; ",
+        ),
+        (
+            "$TTL -1\n",
+            "cr.zone:1: $TTL takes one number of seconds, or a time such as 1h30m, below 2^31; ",
+        ),
+        (
+            "$TTL 60 60\n",
+            "cr.zone:1: $TTL takes one number of seconds, or a time such as 1h30m, below 2^31; ",
+        ),
+        (
+            "a 1h A 192.0.2.1\n",
+            "cr.zone:1:5: a record type was expected here; ",
+        ),
+        (
+            "a 99999999999 A 192.0.2.1\n",
+            "cr.zone:1:14: a record type was expected here; ",
+        ),
+        (
+            "$TTL 60\n@ SOA ns root 1 2h 3 4 5\n",
+            "cr.zone:2:19: expected decimal number; ",
+        ),
+        (
+            "$TTL 60\na CH A 192.0.2.1\n",
+            "cr.zone:2:8: different class: CH != IN; ",
+        ),
+        (
+            "$TTL 60\na CLASS3 A 192.0.2.1\n",
+            "cr.zone:2:12: different class: CH != IN; ",
+        ),
+        (
+            "$TTL 60\na MX 10 b c\n",
+            "cr.zone:2:11: the record has more fields than its type; ",
+        ),
+        ("$TTL 60\na SRV 1 2 3\n", "cr.zone:2: the record ends too early; "),
+        ("$TTL 60\na A\n", "cr.zone:2: the record ends too early; "),
+        ("$TTL 60\na\n", "cr.zone:2: the record ends too early; "),
+        (
+            "$TTL 60\na OPENPGPKEY AA*A\n",
+            "cr.zone:2:17: illegal Base 64 data; ",
+        ),
+        (
+            "$TTL 60\na OPENPGPKEY AAA\n",
+            "cr.zone:2: incomplete Base 64 data; ",
+        ),
+        ("$TTL 60\na DS 1 8 2 0G\n", "cr.zone:2:14: expected hex digits; "),
+        (
+            "$TTL 60\na DS 1 8 2 012\n",
+            "cr.zone:2: uneven number of hex digits; ",
+        ),
+        (
+            "$TTL 60\na DS 1 256 2 01\n",
+            "cr.zone:2:11: expected SecurityAlgorithm; ",
+        ),
+        ("$TTL 60\na A 192.0.2\n", "cr.zone:2: expected IPv4 address; "),
+        (
+            "$TTL 60\na AAAA 2001:db8::g\n",
+            "cr.zone:2: expected IPv6 address; ",
+        ),
+        (
+            "$TTL 60\na TYPE65280 \\# 3 0001\n",
+            "cr.zone:2: generic data has incorrect length; ",
+        ),
+        (
+            "$TTL 60\na TYPE65280 0001\n",
+            "cr.zone:2:13: unknown record type with concrete data; ",
+        ),
+        (
+            "$TTL 60\na TYPE1 \\# 3 c00002\n",
+            "cr.zone:2: a name in the record has an empty label, or is too long; ",
+        ),
+        (
+            "$TTL 60\na LOC 52 22 23 N 4 53 32 E 0m\n",
+            "cr.zone:2:7: unknown record type with concrete data; ",
+        ),
+        (
+            "$TTL 60\na\\256 A 192.0.2.1\n",
+            "cr.zone:2:2: bad symbol: illegal escape sequence; ",
+        ),
+        (
+            "$TTL 60\na\\ A 192.0.2.1\n",
+            "cr.zone:2:15: a record type was expected here; ",
+        ),
+        (
+            "$TTL 60\n\0 A 192.0.2.1\n",
+            "cr.zone:2:2: a character that cannot stand here; ",
+        ),
+        (
+            "$TTL 60\na TXT \0\n",
+            "cr.zone:2:8: a character that cannot stand here; ",
+        ),
+        (
+            "\u{feff}$TTL 60\na A 192.0.2.1\n",
+            "cr.zone:1:4: a character that cannot stand here; ",
+        ),
+        (
+            "PK\u{3}\u{4}\u{14}\0\0\0\n",
+            "cr.zone:1:4: a character that cannot stand here; ",
+        ),
+        (
+            &format!("$TTL 60\n{label} A 192.0.2.1\n"),
+            "cr.zone:2:65: bad name; ",
+        ),
+        (
+            &format!("$TTL 60\n{long} A 192.0.2.1\n"),
+            "cr.zone:2:257: bad name; ",
+        ),
+        (
+            &format!("$ORIGIN {label}\n"),
+            "cr.zone:1: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is no name: it has an empty label, or is too long; ",
+        ),
+        (
+            &line,
+            "cr.zone:2: a line of more than 1 MiB: this is no zone file; ",
+        ),
+        (
+            "$INCLUDE\n",
+            "cr.zone:1: $INCLUDE takes a file, and the origin in it; ",
+        ),
+        ("$ORIGIN\n", "cr.zone:1: $ORIGIN takes one name; "),
+    ] {
+        assert_eq!(error(text), said, "{}", text.chars().take(60).collect::<String>());
+    }
+}
+
+#[test]
+fn lines_may_end_as_they_do_on_other_systems() {
+    let text = "$TTL 60\r\n@ SOA ns root ( 1\r\n 2 3 4 5 ) ; five\r\n\r\n\tNS ns\r\na TXT b";
+    let records = read(text).unwrap();
+    assert_eq!(told(&records), ["cr 60 NS 5", "cr 60 SOA 3", "a.cr 60 TXT 6"]);
+    assert_eq!(records.get(2).unwrap().rdata(), b"\x01b");
+    // A relative name needs no $ORIGIN: it is below the zone.
+    assert_eq!(told(&read("a 60 A 192.0.2.1\n").unwrap()), ["a.cr 60 A 1"]);
+}
+
+#[test]
 fn included_files_are_beside_the_one_that_includes_them() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
