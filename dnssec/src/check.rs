@@ -3,14 +3,14 @@
 use std::fmt;
 
 use key_metadata::{Advice, KeyRecord, Time};
-use zone::check::{Problem, Question, Verdict, check_vouched};
+use zone::check::{About, Problem, Question, Verdict, check_vouched};
 use zone::{Records, Rrsig};
 
 use crate::sign::SignedZone;
 use crate::signing_key::flags;
 
 /// What was checked of a good zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// How many RRsets have a good signature of every algorithm.
     pub rrsets: usize,
@@ -18,6 +18,8 @@ pub struct Checked {
     pub signatures: usize,
     /// How many NSEC or NSEC3 records close the chain.
     pub denials: usize,
+    /// Delegations that cannot be followed. One holder's mistake does not hold all others' changes.
+    pub delegations: Vec<Problem>,
 }
 
 /// A zone that must not be published.
@@ -79,11 +81,14 @@ fn checked(verdict: Verdict) -> Result<Checked, CheckError> {
         problems,
         ..
     } = verdict;
+    let is_of_zone = |problem: &Problem| problem.about == About::Zone;
+    let (problems, delegations): (Vec<_>, Vec<_>) = problems.into_iter().partition(is_of_zone);
     match problems.is_empty() {
         true => Ok(Checked {
             rrsets,
             signatures,
             denials,
+            delegations,
         }),
         false => Err(CheckError::Problems(problems)),
     }

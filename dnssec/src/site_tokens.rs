@@ -216,7 +216,9 @@ impl Advice for SiteTokenError {
 fn depth(token: &OpenToken) -> usize {
     match token {
         OpenToken::Tpm { .. } => 2,
-        OpenToken::Pkcs11 { .. } | OpenToken::File(_) => std::thread::available_parallelism().map_or(2, usize::from),
+        OpenToken::Pkcs11 { .. } | OpenToken::File(_) => {
+            std::thread::available_parallelism().map_or(2, usize::from)
+        }
     }
 }
 

@@ -241,6 +241,8 @@ fn one_ttl(records: &mut Records, warnings: &mut Vec<String>) {
             records.set_ttl(place, lowest);
         }
     }
+    // One that was there with two of them.
+    records.dedup();
 }
 
 /// A name with a CNAME has nothing else (RFC 2181 10.1), and only one of them; the same for a second DNAME or SOA.

@@ -18,6 +18,9 @@ use serde::Serialize;
 use crate::same::Same;
 use crate::verify::count;
 
+/// So many delegations that cannot be followed are told.
+const MOST_TOLD: usize = 5;
+
 /// The options of `sign`.
 #[derive(Args)]
 pub struct Arguments {
@@ -248,7 +251,20 @@ impl Run<'_> {
             })?;
             self.keep(name, &made, output);
         }
-        let Checked { rrsets, denials, .. } = checked;
+        let Checked {
+            rrsets,
+            denials,
+            delegations,
+            ..
+        } = checked;
+        for problem in delegations.iter().take(MOST_TOLD) {
+            output.warn(problem.to_string());
+        }
+        if let Some(more) = delegations.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+            output.warn(format!(
+                "{more} more delegations of {name} lack addresses; keyrite-signer verify lists them"
+            ));
+        }
         signed.serial = made.serial;
         signed.signatures = made.signatures;
         signed.kept = made.kept;

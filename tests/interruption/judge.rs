@@ -61,6 +61,9 @@ pub fn judge(site: &Path) -> Outcome {
                 KeyPlace::Pkcs11 { id: Some(id) } if id == CkaId::of_ceremony_log() => continue,
                 KeyPlace::Pkcs11 { id } => id.and_then(|id| id.as_key_id()),
                 KeyPlace::Tpm { id, .. } => id,
+                KeyPlace::File { path, .. } => {
+                    return Err(format!("{} is not of this site", path.display()).into());
+                }
             };
             if !id.is_some_and(|id| living.contains(&(name.clone(), id))) {
                 return Err(format!("token '{name}' has a key that nobody knows: {id:?}").into());

@@ -17,7 +17,7 @@ use crate::error::ReadError;
 use crate::pieces::{FileIndex, Includes, Piece, Pieces, open};
 use crate::reader::{self, Read, Scanned};
 
-/// The records of one zone, each once, in canonical order (RFC 4034 section 6); those outside of it among the last.
+/// The records of one zone, each once (with one TTL), in canonical order (RFC 4034 section 6); those outside of it among the last.
 pub struct Records {
     apex: Vec<u8>,
     /// Owner and RDATA of each record.
@@ -174,8 +174,18 @@ impl Records {
     fn sort(&mut self) {
         let mut entries = std::mem::take(&mut self.entries);
         // Of two that are one record, the first of the file stays.
-        entries.par_sort_unstable_by(|one, other| self.order(one, other).then(one.at.cmp(&other.at)));
-        entries.dedup_by(|later, first| self.order(first, later).is_eq());
+        entries.par_sort_unstable_by(|one, other| {
+            let order = self.order(one, other);
+            order.then(one.ttl.cmp(&other.ttl)).then(one.at.cmp(&other.at))
+        });
+        self.entries = entries;
+        self.dedup();
+    }
+
+    /// Keeps one of several that are one record with one TTL.
+    pub fn dedup(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.dedup_by(|later, first| later.ttl == first.ttl && self.order(first, later).is_eq());
         self.entries = entries;
     }
 

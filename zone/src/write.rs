@@ -6,14 +6,15 @@ use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
-use domain::base::iana::Class;
+use domain::base::iana::Rtype;
 use domain::base::rdata::ParseRecordData;
 use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
-use domain::base::{Name, ParsedName, Ttl};
+use domain::base::{Name, ParsedName};
 use domain::dep::octseq::Parser;
 use domain::rdata::ZoneRecordData;
 use rayon::prelude::*;
 
+use crate::WireName;
 use crate::error::ReadError;
 use crate::pieces::Includes;
 use crate::records::{Record, Records};
@@ -31,9 +32,6 @@ pub enum WriteError {
     /// The text is not that of the records: a fault of this program.
     #[error("the text that was made for {0} does not read as what it was made of")]
     OtherText(String),
-    /// The same, where nothing can be read.
-    #[error("the text that was made cannot be read")]
-    NoText(#[from] ReadError),
 }
 
 /// Writes every record, the SOA first, since some servers would not load the zone otherwise, the rest in canonical order. `progress` hears how many
@@ -64,42 +62,111 @@ fn spans(places: Range<usize>) -> impl Iterator<Item = Range<usize>> {
 /// The text of some records, which reads as those.
 fn text(records: &Records, span: Range<usize>) -> Result<String, WriteError> {
     let mut text = String::with_capacity(span.len() * 100);
-    for record in span.clone().map(|place| records.at(place)) {
-        line(record, &mut text).ok_or_else(|| WriteError::OtherText(record.name()))?;
+    for place in span.clone() {
+        line(records.at(place), Form::Own, &mut text);
     }
-    let read = Records::read_back(&text, records)?;
-    if read.len() != span.len() {
-        let first = records.at(span.start);
-        return Err(WriteError::OtherText(format!(
-            "{} and those behind it",
-            first.name()
-        )));
+    if reads_as(&text, records, span.clone()) {
+        return Ok(text);
     }
-    for (read, record) in read.iter().zip(span.map(|place| records.at(place))) {
-        let is_same = read.owner().octets() == record.owner().octets()
-            && (read.rtype(), read.ttl()) == (record.rtype(), record.ttl())
-            && read.rdata() == record.rdata();
-        if !is_same {
-            return Err(WriteError::OtherText(record.name()));
+    // Some record has no text of its own that is read back: each line is looked at.
+    text.clear();
+    for place in span {
+        let from = text.len();
+        for form in [Form::Own, Form::Unknown] {
+            text.truncate(from);
+            line(records.at(place), form, &mut text);
+            if reads_as(&text[from..], records, place..place + 1) {
+                break;
+            }
+        }
+        if !reads_as(&text[from..], records, place..place + 1) {
+            let record = records.at(place);
+            return Err(WriteError::OtherText(format!(
+                "{} {}",
+                record.owner(),
+                record.rtype()
+            )));
         }
     }
     Ok(text)
 }
 
-/// Appends the line of a record.
-fn line(record: Record<'_>, text: &mut String) -> Option<()> {
+fn reads_as(text: &str, records: &Records, span: Range<usize>) -> bool {
+    let Ok(read) = Records::read_back(text, records) else {
+        return false;
+    };
+    let mut pairs = read.iter().zip(span.clone().map(|place| records.at(place)));
+    read.len() == span.len()
+        && pairs.all(|(read, record)| {
+            read.owner().octets() == record.owner().octets()
+                && (read.rtype(), read.ttl()) == (record.rtype(), record.ttl())
+                && read.rdata() == record.rdata()
+        })
+}
+
+/// How RDATA is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As its type has it.
+    Own,
+    /// As that of an unknown type (RFC 3597 section 5).
+    Unknown,
+}
+
+/// Appends the line of a record. Writing to a String cannot fail.
+fn line(record: Record<'_>, form: Form, text: &mut String) {
+    owner(record.owner(), text);
+    let _ = write!(text, " {} IN {} ", record.ttl(), record.rtype());
+    let from = text.len();
+    let is_written = form == Form::Own && own(record, text).is_some();
+    // Readers differ in which characters of a name need a backslash.
+    if !is_written || (has_names(record.rtype()) && text[from..].contains('\\')) {
+        text.truncate(from);
+        let _ = write!(text, "\\# {}", record.rdata().len());
+        if !record.rdata().is_empty() {
+            text.push(' ');
+        }
+        for octet in record.rdata() {
+            let _ = write!(text, "{octet:02X}");
+        }
+    }
+    text.push('\n');
+}
+
+/// Whether backslashes in RDATA of the type are those of names; of the others here they are in quoted text.
+const fn has_names(rtype: Rtype) -> bool {
+    !matches!(
+        rtype,
+        Rtype::TXT | Rtype::HINFO | Rtype::CAA | Rtype::SVCB | Rtype::HTTPS
+    )
+}
+
+/// A name with every octet but those that no reader takes for anything else by its number.
+fn owner(name: WireName<'_>, text: &mut String) {
+    for label in name.labels() {
+        for octet in label {
+            match octet {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'*' | b'/' => {
+                    text.push(char::from(*octet))
+                }
+                other => {
+                    let _ = write!(text, "\\{other:03}");
+                }
+            }
+        }
+        text.push('.');
+    }
+    if name.labels().next().is_none() {
+        text.push('.');
+    }
+}
+
+/// RDATA as domain writes it.
+fn own(record: Record<'_>, text: &mut String) -> Option<()> {
     let mut parser = Parser::from_ref(record.rdata());
     let data =
         ZoneRecordData::<&[u8], ParsedName<&[u8]>>::parse_rdata(record.rtype(), &mut parser).ok()??;
-    let owner = Name::from_octets(record.owner().octets()).ok()?;
-    let record = domain::base::Record::new(owner, Class::IN, Ttl::from_secs(record.ttl()), data);
-    writeln!(text, "{}", record.display_zonefile(DisplayKind::Simple)).ok()
-}
-
-impl Record<'_> {
-    fn name(self) -> String {
-        format!("{} {}", self.owner(), self.rtype())
-    }
+    write!(text, "{}", data.display_zonefile(DisplayKind::Simple)).ok()
 }
 
 impl Records {

@@ -3,7 +3,7 @@
 use domain::base::iana::Rtype;
 use rayon::prelude::*;
 
-use super::Problem;
+use super::{About, Problem};
 use crate::WireName;
 use crate::records::Records;
 use crate::walk::{Node, Standing};
@@ -22,10 +22,11 @@ pub(super) fn check(records: &Records, nodes: &[Node]) -> Vec<Problem> {
                 let server = WireName::new(record.rdata()).filter(|server| server.is_within(owner))?;
                 let has_address = is_addressed(records, &nodes[place..], owner, server);
                 (!has_address).then(|| {
-                    Problem::of_set(
-                        set,
-                        format!("names {server}, which has no address here and nowhere else"),
-                    )
+                    let what = format!("names {server}, which has no address here and nowhere else");
+                    Problem {
+                        about: About::Delegation,
+                        ..Problem::of_set(set, what)
+                    }
                 })
             });
             own.collect::<Vec<_>>()

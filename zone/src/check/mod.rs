@@ -16,7 +16,7 @@ use crate::records::Records;
 use crate::rrsig::Rrsig;
 use crate::walk::{Node, Standing, nodes};
 use keys::Keys;
-pub use problem::Problem;
+pub use problem::{About, Problem};
 use signatures::{Measure, Tally};
 
 /// What a zone is checked by.

@@ -7,11 +7,22 @@ use domain::base::iana::Rtype;
 use crate::records::{Record, Records};
 use crate::walk::{Node, Set};
 
+/// What a problem is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The zone, as it is signed.
+    Zone,
+    /// A delegation, which its holder may mend: the rest of the zone is what it should be.
+    Delegation,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The first record that it is about, for the order.
     pub(crate) place: usize,
+    /// Whose matter it is.
+    pub about: About,
     /// The name that it is about.
     pub owner: String,
     /// The type, where it is about one.
@@ -26,6 +37,7 @@ impl Problem {
     pub(crate) fn of_zone(records: &Records, what: impl Into<String>) -> Self {
         Self {
             place: 0,
+            about: About::Zone,
             owner: records.apex().to_string(),
             rtype: None,
             line: None,
@@ -37,6 +49,7 @@ impl Problem {
         let first = records.at(node.records.start);
         Self {
             place: node.records.start,
+            about: About::Zone,
             owner: first.owner().to_string(),
             rtype: None,
             line: first.line(),
@@ -51,6 +64,7 @@ impl Problem {
     pub(crate) fn of_record(record: Record<'_>, place: usize, what: impl Into<String>) -> Self {
         Self {
             place,
+            about: About::Zone,
             owner: record.owner().to_string(),
             rtype: Some(record.rtype()),
             line: record.line(),
