@@ -42,6 +42,13 @@ impl Advice for KeySignError {
             Self::Tpm(error) => error.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Pkcs11(error) => error.is_absence(),
+            Self::Tpm(error) => error.is_absence(),
+        }
+    }
 }
 
 /// Why a key did not prove itself.

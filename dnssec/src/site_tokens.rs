@@ -186,6 +186,25 @@ impl Advice for SiteTokenError {
             | Self::Store(_) => false,
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Token(TokenFailure(error)) => error.is_absence(),
+            Self::NoToken(_)
+            | Self::NotOpen(_)
+            | Self::Elsewhere { .. }
+            | Self::File { .. }
+            | Self::BlobThere { .. }
+            | Self::NoBlob { .. } => false,
+            Self::NoRecoveryParent(_)
+            | Self::OtherRecoveryParent { .. }
+            | Self::OtherKind { .. }
+            | Self::Legacy(_)
+            | Self::Blob { .. }
+            | Self::BlobContent { .. }
+            | Self::Store(_) => false,
+        }
+    }
 }
 
 /// Any error of a token crate.
