@@ -34,7 +34,17 @@ pub enum CheckError {
 
 impl Advice for CheckError {
     fn hint(&self) -> Option<String> {
-        Some("the last signed zone was kept; nothing of this one was published".to_owned())
+        let kept = "the last signed zone was kept; nothing of this one was published";
+        let is_of_ds = match self {
+            Self::Problems(problems) => problems.iter().any(|problem| problem.what.contains("DS record")),
+            Self::Syntax(_) => false,
+        };
+        Some(match is_of_ds {
+            true => format!(
+                "{kept}; if the parent has other DS records by now, have them seen: keyrite-rollover observe --zone ZONE"
+            ),
+            false => kept.to_owned(),
+        })
     }
 
     fn is_credential(&self) -> bool {
@@ -56,10 +66,11 @@ pub fn check(
     text: &str,
     zone: &ZoneName,
     unpublished: &[&KeyRecord],
+    ds: Vec<Vec<u8>>,
     now: Time,
 ) -> Result<Checked, CheckError> {
     let records = Records::parse(text.as_bytes(), Path::new("signed zone"), zone)?;
-    let question = question(unpublished.iter().copied(), now);
+    let question = question(unpublished.iter().copied(), ds, now);
     let Verdict {
         rrsets,
         signatures,
@@ -78,8 +89,12 @@ pub fn check(
 }
 
 /// What a zone is asked as of a time: each of the `unpublished` keys has signed every RRset but the DNSKEY RRset, in which it is not (RFC 6781
-/// 4.1.4).
-pub fn question<'a>(unpublished: impl Iterator<Item = &'a KeyRecord>, now: Time) -> Question {
+/// 4.1.4). `ds` is the RDATA of the DS records at the parent, which must lead into it.
+pub fn question<'a>(
+    unpublished: impl Iterator<Item = &'a KeyRecord>,
+    ds: Vec<Vec<u8>>,
+    now: Time,
+) -> Question {
     let rdata = |record: &KeyRecord| {
         let head = [
             &flags(record).to_be_bytes()[..],
@@ -92,6 +107,6 @@ pub fn question<'a>(unpublished: impl Iterator<Item = &'a KeyRecord>, now: Time)
         // RRSIG times are modulo 2^32 (RFC 4034 3.1.5).
         now: now.unix_seconds() as u32,
         unpublished: unpublished.map(rdata).collect(),
-        ds: Vec::new(),
+        ds,
     }
 }

@@ -25,7 +25,7 @@ fn fixtures() -> Vec<(String, String)> {
 
 fn check_at(text: &str, now: &str) -> Result<usize, CheckError> {
     let zone: ZoneName = "sa.cr".parse().unwrap();
-    check(text, &zone, &[], now.parse::<Time>().unwrap()).map(|checked| checked.signatures)
+    check(text, &zone, &[], Vec::new(), now.parse::<Time>().unwrap()).map(|checked| checked.signatures)
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! `keyrite-signer`: signs zones with keys that stay in their token.
 
+mod band;
+mod figures;
+mod one_zone;
+mod pins;
+mod reload;
 mod sign;
 mod verify;
 

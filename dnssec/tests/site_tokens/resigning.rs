@@ -121,7 +121,7 @@ fn live(bench: &mut Bench<'_>, events: &[Vec<Event>]) -> Outcome {
         };
         let none = KeptSignatures::default();
         let made = run(last.as_ref().map_or(&none, |last| &last.keepable))?;
-        let checked = check(&made.text, &bench.zone, &[], now)?;
+        let checked = check(&made.text, &bench.zone, &[], Vec::new(), now)?;
         assert_eq!(checked.signatures, made.signatures + made.kept);
         let (seen, full) = (Seen::of(bench, &made.text)?, Seen::of(bench, &run(&none)?.text)?);
         assert_eq!(
