@@ -52,6 +52,19 @@ impl Advice for CheckError {
     }
 }
 
+impl CheckError {
+    /// Whether nothing is wrong but that the DS records at the parent do not lead into the zone, so that other signatures would change nothing.
+    pub fn is_of_parent(&self) -> bool {
+        match self {
+            // What a DS record at the parent lacks is told with these words, and nothing else is.
+            Self::Problems(problems) => problems
+                .iter()
+                .all(|problem| problem.what.contains(" at the parent names")),
+            Self::Syntax(_) => false,
+        }
+    }
+}
+
 struct Shown<'a>(&'a [Problem]);
 
 impl fmt::Display for Shown<'_> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use cli::{Exit, Failure, Outcome, Progress, SiteArguments};
 use dnssec::{
-    Checked, KeptSignatures, SignError, SignPlan, SiteTokens, Zone, ZoneKey, check, ds_at_parent,
+    CheckError, Checked, KeptSignatures, SignError, SignPlan, SiteTokens, Zone, ZoneKey, check, ds_at_parent,
     next_serial, serial_of, sign,
 };
 use key_metadata::store::{Lock, StoreError, replace};
@@ -139,6 +139,12 @@ impl<'a> Signing<'a> {
         let records = folder.keys(name).map_err(Failure::from)?;
         let now = cli::now();
         let serial = serial(folder, &policy, &zone, name, now)?;
+        let last_size = last_size(folder, name, (&policy, asked), now, listener);
+        if let Some((last, percent)) = last_size {
+            // How many octets they are is known when they are written.
+            let records = zone.len() as u64;
+            band::check(name, last, Size { records, ..last }, percent)?;
+        }
         let (keys, tokens) = self.zone_keys(&records)?;
         let plan = SignPlan::new(&policy, serial, now);
         let unpublished: Vec<_> = records
@@ -163,6 +169,7 @@ impl<'a> Signing<'a> {
         let (mut made, mut checked) = attempt(zone, &last).inspect_err(|not| self.note(not))?;
         if made.kept > 0
             && let Err(why) = &checked
+            && !why.is_of_parent()
         {
             listener.warn(
                 name,
@@ -172,10 +179,12 @@ impl<'a> Signing<'a> {
             (made, checked) = attempt(zone, &KeptSignatures::default()).inspect_err(|not| self.note(not))?;
         }
         // The text that was checked is the text that is published.
-        let Checked { rrsets, denials, .. } = checked.map_err(Failure::from)?;
+        let Checked { rrsets, denials, .. } = checked.map_err(not_good)?;
         let figures =
             Figures::of(made.text.as_bytes(), now).map_err(|error| unreadable(&signed_path, &error))?;
-        check_band(folder, name, (&policy, asked), (&figures, now), listener)?;
+        if let Some((last, percent)) = last_size {
+            band::check(name, last, Size::from(&figures), percent)?;
+        }
         replace(&signed_path, |out| out.write_all(made.text.as_bytes())).map_err(Failure::from)?;
         keep(folder, name, &made.keepable, listener);
         let release = release_of(&figures, serial, now);
@@ -347,20 +356,25 @@ fn keep(folder: &SiteFolder, name: &ZoneName, keepable: &KeptSignatures, listene
     }
 }
 
-/// Holds a zone against the last release, where the policy says how far it may differ and nobody accepted more.
-fn check_band(
+/// A check that says no: where it is of the parent alone, nothing here mends it.
+fn not_good(error: CheckError) -> Failure {
+    match error.is_of_parent() {
+        true => Failure::of(Exit::SaysNo, &error).hint(error.hint()),
+        false => error.into(),
+    }
+}
+
+/// What a zone is held against, and by how many percent it may differ: where the policy says so, and nobody accepted more.
+fn last_size(
     folder: &SiteFolder,
     name: &ZoneName,
     (policy, asked): (&Policy, Asked),
-    (figures, now): (&Figures, Time),
+    now: Time,
     listener: &dyn Listener,
-) -> Outcome {
-    let Some(percent) = policy.safety.largest_change.filter(|_| !asked.accept_change) else {
-        return Ok(());
-    };
+) -> Option<(Size, u8)> {
+    let percent = policy.safety.largest_change.filter(|_| !asked.accept_change)?;
     match last_release(folder, name, now) {
-        Ok(Some(last)) => band::check(name, Size::from(&last), figures.into(), percent),
-        Ok(None) => Ok(()),
+        Ok(last) => Some((Size::from(&last?), percent)),
         // What is there is no signed zone, and takes none's place.
         Err(failure) => {
             let why = failure.in_a_line();
@@ -368,7 +382,7 @@ fn check_band(
                 name,
                 format!("zone {name} is held against no last release: {why}"),
             );
-            Ok(())
+            None
         }
     }
 }

@@ -130,6 +130,11 @@ impl Scheduled {
         self.at_once(signed.after(self.interval));
     }
 
+    /// It was refused as it is: only a change helps, or somebody, and until then it is tried by the clock.
+    pub fn refused(&mut self, clock: Time) {
+        self.at_once(clock.after(self.interval));
+    }
+
     /// It was not, and is overdue; a token may be why.
     pub fn failed(&mut self, clock: Time, now: Instant, token: Option<TokenName>, chance: u32) {
         self.due = self.due.min(clock);
@@ -199,6 +204,8 @@ mod tests {
         assert_eq!(zone.wake(clock, now, |_| None), None, "it waits for people");
         zone.at_once(clock);
         assert!(zone.is_ready(clock, now, |_| false));
+        zone.refused(clock);
+        assert!(!zone.is_ready(clock, now + QUIET_OPEN, |_| true));
     }
 
     #[test]

@@ -365,7 +365,12 @@ impl<'a> Service<'a> {
                 }
                 Err(not) => {
                     told.not_released(folder, &name, &not);
-                    zone.failed(cli::now(), Instant::now(), not.token, chance());
+                    match not.failure.exit() {
+                        Exit::SaysNo => zone.refused(cli::now()),
+                        Exit::Done | Exit::Failed | Exit::Usage | Exit::Credential | Exit::PartWay => {
+                            zone.failed(cli::now(), Instant::now(), not.token, chance());
+                        }
+                    }
                 }
             }
             if self.figures_written.elapsed() >= FIGURES {
