@@ -35,12 +35,13 @@ Exit status:
 }
 
 /// A failure on its way to the user.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     error: String,
     causes: Vec<String>,
     hint: Option<String>,
     exit: Exit,
+    is_absence: bool,
 }
 
 /// What a tool's verb gives.
@@ -54,6 +55,7 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             exit,
+            is_absence: false,
         }
     }
 
@@ -120,6 +122,18 @@ impl Failure {
         self.exit
     }
 
+    /// The same, where all that is wrong is that a token is not there.
+    #[must_use]
+    pub fn of_absence(mut self) -> Self {
+        self.is_absence = true;
+        self
+    }
+
+    /// Whether a token is not there, and nothing else is wrong.
+    pub const fn is_absence(&self) -> bool {
+        self.is_absence
+    }
+
     fn add_causes(&mut self, mut source: Option<&(dyn Error + 'static)>) {
         let mut above = self.error.clone();
         while let Some(cause) = source {
@@ -155,7 +169,12 @@ impl<E: Advice> From<E> for Failure {
         } else {
             Exit::Failed
         };
-        Self::of(exit, &error).hint(error.hint())
+        let absence = error.is_absence();
+        let failure = Self::of(exit, &error).hint(error.hint());
+        match absence {
+            true => failure.of_absence(),
+            false => failure,
+        }
     }
 }
 

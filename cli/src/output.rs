@@ -153,6 +153,11 @@ impl Progress {
         Self(bar)
     }
 
+    /// No bar at all.
+    pub fn hidden() -> Self {
+        Self(ProgressBar::hidden())
+    }
+
     /// Runs something that writes to the terminal, without the bar in its way.
     pub fn without<T>(&self, write: impl FnOnce() -> T) -> T {
         self.0.suspend(write)

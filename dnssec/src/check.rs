@@ -33,11 +33,29 @@ pub enum CheckError {
 
 impl Advice for CheckError {
     fn hint(&self) -> Option<String> {
-        Some("the last signed zone was kept; nothing of this one was published".to_owned())
+        let kept = "the last signed zone was kept; nothing of this one was published";
+        let is_of_ds = match self {
+            Self::Problems(problems) => problems.iter().any(|problem| problem.about == About::Parent),
+        };
+        Some(match is_of_ds {
+            true => format!(
+                "{kept}; if the parent has other DS records by now, have them seen: keyrite-rollover observe --zone ZONE"
+            ),
+            false => kept.to_owned(),
+        })
     }
 
     fn is_credential(&self) -> bool {
         false
+    }
+}
+
+impl CheckError {
+    /// Whether nothing is wrong but that the DS records at the parent do not lead into the zone, so that other signatures would change nothing.
+    pub fn is_of_parent(&self) -> bool {
+        match self {
+            Self::Problems(problems) => problems.iter().all(|problem| problem.about == About::Parent),
+        }
     }
 }
 
@@ -53,11 +71,16 @@ impl fmt::Display for Shown<'_> {
 impl SignedZone {
     /// Checks it as of `now`, by [`question`]. Signatures that were verified when they were made are not verified again: a digest tells that the data, the
     /// key and the times are those.
-    pub fn check(&self, unpublished: &[&KeyRecord], now: Time) -> Result<Checked, CheckError> {
+    pub fn check(
+        &self,
+        unpublished: &[&KeyRecord],
+        ds: Vec<Vec<u8>>,
+        now: Time,
+    ) -> Result<Checked, CheckError> {
         let vouched = |key: &[u8], rrsig: Rrsig<'_>, data: &[u8]| self.vouches(key, rrsig, data);
         checked(check_vouched(
             &self.records,
-            &question(unpublished.iter().copied(), now),
+            &question(unpublished.iter().copied(), ds, now),
             &vouched,
             &|_| {},
         ))
@@ -65,10 +88,15 @@ impl SignedZone {
 }
 
 /// Checks a signed zone as of `now`, by [`question`].
-pub fn check(records: &Records, unpublished: &[&KeyRecord], now: Time) -> Result<Checked, CheckError> {
+pub fn check(
+    records: &Records,
+    unpublished: &[&KeyRecord],
+    ds: Vec<Vec<u8>>,
+    now: Time,
+) -> Result<Checked, CheckError> {
     checked(zone::check(
         records,
-        &question(unpublished.iter().copied(), now),
+        &question(unpublished.iter().copied(), ds, now),
         &|_| {},
     ))
 }
@@ -81,7 +109,7 @@ fn checked(verdict: Verdict) -> Result<Checked, CheckError> {
         problems,
         ..
     } = verdict;
-    let is_of_zone = |problem: &Problem| problem.about == About::Zone;
+    let is_of_zone = |problem: &Problem| problem.about != About::Delegation;
     let (problems, delegations): (Vec<_>, Vec<_>) = problems.into_iter().partition(is_of_zone);
     match problems.is_empty() {
         true => Ok(Checked {
@@ -95,8 +123,12 @@ fn checked(verdict: Verdict) -> Result<Checked, CheckError> {
 }
 
 /// What a zone is asked as of a time: each of the `unpublished` keys has signed every RRset but the DNSKEY RRset, in which it is not (RFC 6781
-/// 4.1.4).
-pub fn question<'a>(unpublished: impl Iterator<Item = &'a KeyRecord>, now: Time) -> Question {
+/// 4.1.4). `ds` is the RDATA of the DS records at the parent, which must lead into it.
+pub fn question<'a>(
+    unpublished: impl Iterator<Item = &'a KeyRecord>,
+    ds: Vec<Vec<u8>>,
+    now: Time,
+) -> Question {
     let rdata = |record: &KeyRecord| {
         let head = [
             &flags(record).to_be_bytes()[..],
@@ -109,6 +141,6 @@ pub fn question<'a>(unpublished: impl Iterator<Item = &'a KeyRecord>, now: Time)
         // RRSIG times are modulo 2^32 (RFC 4034 3.1.5).
         now: now.unix_seconds() as u32,
         unpublished: unpublished.map(rdata).collect(),
-        ds: Vec::new(),
+        ds,
     }
 }

@@ -50,6 +50,14 @@ impl Advice for KeySignError {
             Self::File(error) => error.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Pkcs11(error) => error.is_absence(),
+            Self::Tpm(error) => error.is_absence(),
+            Self::File(error) => error.is_absence(),
+        }
+    }
 }
 
 /// Why a key did not prove itself.

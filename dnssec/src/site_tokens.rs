@@ -209,6 +209,27 @@ impl Advice for SiteTokenError {
             | Self::Store(_) => false,
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Token(TokenFailure(error)) => error.is_absence(),
+            Self::NoToken(_)
+            | Self::NotOpen(_)
+            | Self::Elsewhere { .. }
+            | Self::File { .. }
+            | Self::BlobThere { .. }
+            | Self::NoBlob { .. } => false,
+            Self::NoRecoveryParent(_)
+            | Self::OtherRecoveryParent { .. }
+            | Self::OtherKind { .. }
+            | Self::InFiles { .. }
+            | Self::Legacy(_)
+            | Self::Blob { .. }
+            | Self::BlobContent { .. }
+            | Self::Threads(_)
+            | Self::Store(_) => false,
+        }
+    }
 }
 
 /// How many threads a token has work for: a TPM does one thing at a time, while the signature before it is verified; a token in software, or one that

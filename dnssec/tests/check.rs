@@ -27,7 +27,7 @@ fn fixtures() -> Vec<(String, String)> {
 fn check_at(text: &str, now: &str) -> Result<usize, Box<dyn std::error::Error>> {
     let zone: ZoneName = "sa.cr".parse().unwrap();
     let records = Records::parse(text.as_bytes(), Path::new("signed"), &zone)?;
-    Ok(check(&records, &[], now.parse::<Time>().unwrap())?.signatures)
+    Ok(check(&records, &[], Vec::new(), now.parse::<Time>().unwrap())?.signatures)
 }
 
 #[test]

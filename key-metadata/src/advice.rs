@@ -8,4 +8,9 @@ pub trait Advice: std::error::Error {
 
     /// Whether a token is absent or refused the credential: a script must not try again, since tokens lock.
     fn is_credential(&self) -> bool;
+
+    /// Whether the token is merely not there, or not any more: whoever stays may try again later, since no credential was refused.
+    fn is_absence(&self) -> bool {
+        false
+    }
 }

@@ -5,12 +5,13 @@ use schemars::{Schema, schema_for};
 use crate::intentions::Intentions;
 use crate::observations::Observations;
 use crate::policy::Policy;
+use crate::release::ZoneState;
 use crate::site::Site;
 use crate::tpm_identity::TpmIdentity;
 use crate::zone_keys::ZoneKeys;
 
 /// The schemas, by the name of their file.
-pub fn all() -> [(&'static str, Schema); 6] {
+pub fn all() -> [(&'static str, Schema); 7] {
     [
         ("site.json", schema_for!(Site)),
         ("keys.json", schema_for!(ZoneKeys)),
@@ -18,6 +19,7 @@ pub fn all() -> [(&'static str, Schema); 6] {
         ("policy.json", schema_for!(Policy)),
         ("identity.json", schema_for!(TpmIdentity)),
         ("rollovers.json", schema_for!(Intentions)),
+        ("zone-state.json", schema_for!(ZoneState)),
     ]
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::advice::Advice;
 use crate::key_record::KeyReference;
 use crate::pcr_policy::PcrNumber;
+use crate::reload::{Reload, ReloadError};
 use crate::text::written_as_text;
 use crate::token_address::{PinSource, Tcti, TokenAddress, TpmHandle};
 use crate::tpm_setup::{Recipient, TpmSetup};
@@ -76,6 +77,9 @@ pub struct Site {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub custodians: BTreeMap<SiteWord, Recipient>,
+    /// What is run after a zone was replaced, such as `rndc reload ZONE`; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
 }
 
 /// What a site is for. The default is our choice: what forgets to say it has to be safe.
@@ -124,6 +128,9 @@ pub struct SiteZone {
     /// Key tags that other signers of the zone use (RFC 8901): a new key that has one of them is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign_key_tags: Vec<u16>,
+    /// What is run after this zone was replaced, in the place of the site's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
 }
 
 /// Why `site.yaml` is no site.
@@ -183,6 +190,14 @@ pub enum SiteError {
         /// The PCR.
         pcr: PcrNumber,
     },
+    /// A command that cannot be run.
+    #[error("{field}.{source}")]
+    Reload {
+        /// `reload`, or the zone's.
+        field: String,
+        /// Why not.
+        source: ReloadError,
+    },
     /// An SO PIN for a TPM.
     #[error("tokens.{token}.so-pin: a TPM has no SO PIN")]
     SoPin {
@@ -222,6 +237,7 @@ impl SiteError {
             | Self::Setup { .. }
             | Self::SamePlace { .. }
             | Self::ResettablePcr { .. }
+            | Self::Reload { .. }
             | Self::SoPin { .. } => None,
         }
     }
@@ -253,6 +269,7 @@ impl Site {
         let site: Self = yaml::parse(text)?;
         site.check_tokens()?;
         site.check_setups()?;
+        site.check_reloads()?;
         for (zone, entry) in &site.zones {
             if !site.tokens.contains_key(&entry.token) {
                 let known = site
@@ -330,6 +347,26 @@ impl Site {
             Some(_) => Err(SiteError::Setup { token }),
             None => Ok(()),
         }
+    }
+
+    fn check_reloads(&self) -> Result<(), SiteError> {
+        let of_site = self.reload.iter().map(|reload| ("reload".to_owned(), reload));
+        let of_zones = self.zones.iter().filter_map(|(zone, entry)| {
+            let reload = entry.reload.as_ref()?;
+            Some((format!("zones.{zone}.reload"), reload))
+        });
+        for (field, reload) in of_site.chain(of_zones) {
+            reload
+                .check()
+                .map_err(|source| SiteError::Reload { field, source })?;
+        }
+        Ok(())
+    }
+
+    /// What is run after a zone was replaced.
+    pub fn reload(&self, zone: &ZoneName) -> Option<&Reload> {
+        let own = self.zones.get(zone).and_then(|entry| entry.reload.as_ref());
+        own.or(self.reload.as_ref())
     }
 
     /// Nothing of a set-up may take the place of another thing of it, or of a sealed PIN.

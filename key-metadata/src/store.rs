@@ -20,6 +20,7 @@ use crate::intentions::{Intentions, IntentionsError};
 use crate::key_id::KeyId;
 use crate::observations::{Observations, ObservationsError};
 use crate::policy::{Policy, PolicyError, SHIPPED};
+use crate::release::{ZoneState, ZoneStateError};
 use crate::site::{PolicyName, Site, SiteError, SiteWord, SiteZone, TokenName};
 use crate::token_address::KeyFolder;
 use crate::tpm_identity::TpmIdentity;
@@ -96,6 +97,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Where and why.
         source: PolicyError,
+    },
+    /// The state of a zone says something that it must not.
+    #[error("{} is not the state of a zone", path.display())]
+    ZoneState {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: ZoneStateError,
     },
     /// The identity of a TPM says something that it must not.
     #[error("{} is not the identity of a TPM", path.display())]
@@ -185,6 +194,9 @@ impl Advice for StoreError {
                 "put back its last good copy; where there is none, remove it and decide again: keyrite-rollover plan --zone ZONE --keep"
                     .to_owned(),
             ),
+            Self::ZoneState { path, .. } => {
+                Some(format!("remove {}; the next signing writes it anew", path.display()))
+            }
             Self::Keys { .. } | Self::Identity { .. } => Some("put back its last good copy".to_owned()),
             Self::Io {
                 action: "write" | "lock",
@@ -252,6 +264,37 @@ impl SiteFolder {
     /// `signed/<zone>.kept`: what the signatures of the last run are over.
     pub fn kept_path(&self, zone: &ZoneName) -> PathBuf {
         self.path(format!("signed/{}.kept", zone.file_stem()))
+    }
+
+    /// `signed/<zone>.state`: what was last released, and what failed since.
+    pub fn state_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("signed/{}.state", zone.file_stem()))
+    }
+
+    /// The state of a zone; nothing is known if there is no file.
+    pub fn state(&self, zone: &ZoneName) -> Result<ZoneState, StoreError> {
+        let path = self.state_path(zone);
+        match read_if_there(&path)? {
+            Some(text) => {
+                ZoneState::from_yaml(&text, zone).map_err(|source| StoreError::ZoneState { path, source })
+            }
+            None => Ok(ZoneState::new(zone.clone())),
+        }
+    }
+
+    /// Replaces the state of a zone. The lock is the one of [`Self::lock_signed`].
+    pub fn write_state(&self, state: &ZoneState, _lock: &Lock) -> Result<(), StoreError> {
+        write_yaml(&self.state_path(&state.zone), state)
+    }
+
+    /// Keeps other processes from running as the site's signer until the lock is dropped.
+    pub fn lock_run(&self) -> Result<Lock, StoreError> {
+        lock_beside(&self.path("signed/run"))
+    }
+
+    /// `signed-keys/<zone>/`: the DNSKEY RRsets that a KSK which is kept apart signed ahead.
+    pub fn signed_keys_path(&self, zone: &ZoneName) -> PathBuf {
+        self.path(format!("signed-keys/{}", zone.file_stem()))
     }
 
     /// The keys of a zone; none if there is no file.

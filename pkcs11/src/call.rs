@@ -111,6 +111,23 @@ impl Advice for CallError {
             )
         )
     }
+
+    fn is_absence(&self) -> bool {
+        matches!(
+            self.answer(),
+            Some(
+                RvError::TokenNotPresent
+                    | RvError::DeviceRemoved
+                    | RvError::TokenNotRecognized
+                    | RvError::SlotIdInvalid
+                    | RvError::SessionClosed
+                    | RvError::SessionHandleInvalid
+                    | RvError::CryptokiNotInitialized
+                    // The login ended with the token that it was to.
+                    | RvError::UserNotLoggedIn
+            )
+        )
+    }
 }
 
 impl fmt::Display for CallError {

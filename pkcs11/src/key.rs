@@ -95,6 +95,15 @@ impl Advice for FindError {
             Self::Access { source, .. } => source.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            // It was logged in to before, or there would be no session.
+            Self::NotLoggedIn { .. } => true,
+            Self::NoKey { .. } | Self::PrivateMissing { .. } | Self::Several { .. } => false,
+            Self::Access { source, .. } => source.is_absence(),
+        }
+    }
 }
 
 /// Why a key's public half is not known.

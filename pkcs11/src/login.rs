@@ -109,6 +109,17 @@ impl Advice for LoginError {
             Self::Access { source, .. } => source.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Access { source, .. } => source.is_absence(),
+            Self::PinRefused { .. }
+            | Self::PinLength { .. }
+            | Self::FinalTry { .. }
+            | Self::PinLocked { .. } => false,
+            Self::PinExpired { .. } | Self::NoUserPin { .. } => false,
+        }
+    }
 }
 
 impl Token {

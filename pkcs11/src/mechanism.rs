@@ -50,6 +50,10 @@ impl Advice for MechanismsError {
     fn is_credential(&self) -> bool {
         self.source.is_credential()
     }
+
+    fn is_absence(&self) -> bool {
+        self.source.is_absence()
+    }
 }
 
 /// The key pairs that a token generates and signs with, for an error that says what to ask for instead.

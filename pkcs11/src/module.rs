@@ -133,6 +133,14 @@ impl Advice for LoadError {
             Self::Lock { source, .. } => source.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            // A store, a daemon or a TPM that it cannot reach.
+            Self::Initialise { .. } => true,
+            Self::Missing { .. } | Self::NotLoadable { .. } | Self::Lock { .. } => false,
+        }
+    }
 }
 
 fn known(path: &Path) -> Option<&'static (&'static str, &'static str, &'static str)> {

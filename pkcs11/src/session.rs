@@ -47,6 +47,13 @@ impl Advice for AccessError {
             Self::Call(source) => source.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Lock(_) => false,
+            Self::Call(source) => source.is_absence(),
+        }
+    }
 }
 
 /// Idle sessions with one token. It grows to the number of threads that use the token at once, or to the token's limit.

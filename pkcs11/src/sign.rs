@@ -79,6 +79,14 @@ impl Advice for SignError {
             Self::Length { .. } => false,
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Key(_) | Self::Length { .. } => false,
+            Self::Mechanisms(source) => source.is_absence(),
+            Self::Access { source, .. } => source.is_absence(),
+        }
+    }
 }
 
 impl Key {

@@ -89,6 +89,14 @@ impl Advice for OpenError {
             Self::Access { source, .. } => source.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::NoToken { .. } | Self::NoSerial { .. } => true,
+            Self::Ambiguous { .. } => false,
+            Self::Access { source, .. } => source.is_absence(),
+        }
+    }
 }
 
 impl Token {

@@ -82,7 +82,7 @@ impl Arguments {
                 verified.push(self.zone(
                     zone,
                     file,
-                    &dnssec::question(std::iter::empty(), at),
+                    &dnssec::question(std::iter::empty(), Vec::new(), at),
                     at,
                     output,
                 )?);
@@ -190,7 +190,7 @@ impl Arguments {
 fn question(folder: &SiteFolder, zone: &ZoneName, at: Time) -> Outcome<Question> {
     let records = folder.keys(zone)?;
     let unpublished = records.keys().iter().filter(|key| key.signs_unpublished());
-    Ok(dnssec::question(unpublished, at))
+    Ok(dnssec::question(unpublished, Vec::new(), at))
 }
 
 impl Verified {

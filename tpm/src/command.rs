@@ -118,6 +118,15 @@ impl Advice for CommandError {
             Self::NoRoom { .. } | Self::Refused { .. } => false,
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Gone { .. } | Self::FailureMode { .. } => true,
+            // Whoever tries on makes the lockout longer.
+            Self::Lockout { .. } => false,
+            Self::NoRoom { .. } | Self::Refused { .. } => false,
+        }
+    }
 }
 
 /// What it takes to reach the TPM, by kind of TCTI.

@@ -74,6 +74,14 @@ impl Advice for LoadError {
             Self::OtherTpm { .. } | Self::Damaged { .. } => false,
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Srk(error) => error.is_absence(),
+            Self::Command(error) => error.is_absence(),
+            Self::OtherTpm { .. } | Self::Damaged { .. } => false,
+        }
+    }
 }
 
 /// Why a signature was not made.
@@ -144,6 +152,15 @@ impl Advice for SignError {
             Self::Load(error) => error.is_credential(),
             Self::Command(error) => error.is_credential(),
             Self::Algorithm { .. } | Self::Wrong { .. } => false,
+        }
+    }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Srk(error) => error.is_absence(),
+            Self::Load(error) => error.is_absence(),
+            Self::Command(error) => error.is_absence(),
+            Self::AuthRefused { .. } | Self::Algorithm { .. } | Self::Wrong { .. } => false,
         }
     }
 }

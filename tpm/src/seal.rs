@@ -186,6 +186,17 @@ impl Advice for UnsealError {
             }
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Srk(error) => error.is_absence(),
+            Self::Command(error) => error.is_absence(),
+            Self::Approval(_) | Self::OtherPolicy { .. } => false,
+            Self::Absent { .. } | Self::NotSealed { .. } | Self::NotText { .. } | Self::NotAuth { .. } => {
+                false
+            }
+        }
+    }
 }
 
 impl Tpm {

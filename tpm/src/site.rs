@@ -49,6 +49,14 @@ impl Advice for SiteTpmError {
             Self::Srk(error) => error.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Which(_) | Self::Store(_) | Self::PcrAccess(_) => false,
+            Self::Connect(error) => error.is_absence(),
+            Self::Srk(error) => error.is_absence(),
+        }
+    }
 }
 
 impl Tpm {

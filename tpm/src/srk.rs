@@ -158,6 +158,14 @@ impl Advice for SrkError {
             }
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Command(error) => error.is_absence(),
+            Self::OwnerAuth { .. } | Self::Absent { .. } | Self::Foreign { .. } => false,
+            Self::NotPinned { .. } | Self::NoSpace { .. } => false,
+        }
+    }
 }
 
 fn beside(expected: &Option<Name>) -> String {

@@ -67,6 +67,14 @@ impl Advice for ConnectError {
             Self::Command(error) => error.is_credential(),
         }
     }
+
+    fn is_absence(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Busy { .. } => false,
+            Self::Command(error) => error.is_absence(),
+        }
+    }
 }
 
 impl Tpm {

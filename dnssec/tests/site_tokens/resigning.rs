@@ -131,12 +131,16 @@ fn live(bench: &mut Bench<'_>, events: &[Vec<Event>]) -> Outcome {
         };
         let none = KeptSignatures::default();
         let made = run(last.as_ref().map_or(&none, |(_, kept)| kept))?;
-        let checked = made.check(&[], now)?;
+        let checked = made.check(&[], Vec::new(), now)?;
         assert_eq!(checked.signatures, made.signatures + made.kept);
         let text = text_of(&made)?;
         let read = |text: &str| Records::parse(text.as_bytes(), Path::new("signed"), &bench.zone);
         let records = read(&text)?;
-        assert_eq!(check(&records, &[], now)?, checked, "a stranger finds the same");
+        assert_eq!(
+            check(&records, &[], Vec::new(), now)?,
+            checked,
+            "a stranger finds the same"
+        );
         let (seen, full) = (Seen::of(&records), Seen::of(&read(&text_of(&run(&none)?)?)?));
         assert_eq!(
             seen.sets, full.sets,

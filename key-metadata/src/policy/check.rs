@@ -38,6 +38,9 @@ pub enum PolicyError {
         /// How many.
         number: u8,
     },
+    /// A change that is none, or that nothing exceeds downwards.
+    #[error("safety.largest-change: {0} is not between 1 and 100 percent")]
+    LargestChange(u8),
     /// A figure outside what a zone can be run by.
     #[error("{field}: {value} is not between {least} and {most}")]
     Range {
@@ -71,6 +74,11 @@ impl Policy {
             policy.check_key(role)?;
         }
         policy.check_spans()?;
+        if let Some(percent) = policy.safety.largest_change
+            && !(1..=100).contains(&percent)
+        {
+            return Err(PolicyError::LargestChange(percent));
+        }
         Ok(policy)
     }
 

@@ -168,6 +168,11 @@ pub struct PolicySafety {
     pub publish: Span,
     /// Before a retired key is removed (Rsafe).
     pub retire: Span,
+    /// By how many percent, from 1 to 100, the records of a zone and their size may differ from those of the last release, either way; by any
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub largest_change: Option<u8>,
 }
 
 impl Policy {

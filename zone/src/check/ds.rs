@@ -4,7 +4,7 @@ use domain::base::iana::Rtype;
 use ring::digest;
 
 use super::keys::{Keys, Place};
-use super::{Problem, Question};
+use super::{About, Problem, Question};
 use crate::records::Records;
 use crate::rrsig::Rrsig;
 use crate::walk::{Node, Set};
@@ -40,13 +40,14 @@ pub(super) fn check(
             let tags: Vec<_> = of_it
                 .filter_map(|ds| Some(u16::from_be_bytes([*ds.first()?, *ds.get(1)?]).to_string()))
                 .collect();
-            problems.push(Problem::of_set(
-                *dnskeys,
-                format!(
-                    "is signed by no key that a DS record of algorithm {algorithm} at the parent names (DS of {})",
-                    tags.join(", ")
-                ),
-            ));
+            let what = format!(
+                "is signed by no key that a DS record of algorithm {algorithm} at the parent names (DS of {})",
+                tags.join(", ")
+            );
+            problems.push(Problem {
+                about: About::Parent,
+                ..Problem::of_set(*dnskeys, what)
+            });
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::walk::{Node, Set};
 pub enum About {
     /// The zone, as it is signed.
     Zone,
+    /// The DS records at the parent, which do not lead into the zone.
+    Parent,
     /// A delegation, which its holder may mend: the rest of the zone is what it should be.
     Delegation,
 }
