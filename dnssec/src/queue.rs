@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use key_metadata::{Algorithm, PublicKey, verifies};
+use key_metadata::{Advice, Algorithm, PublicKey, verifies};
 
 use crate::signing_key::{KeySignError, SigningKey};
 
@@ -36,14 +36,29 @@ struct Waiting {
 struct Queue {
     /// What is to be signed, and the key as this token has it.
     batches: VecDeque<(Arc<Batch>, Arc<SigningKey>)>,
+    proof: Proof,
     is_closed: bool,
+}
+
+/// Whether the token takes what it was opened with: a TPM says so at the first signature, and counts each wrong one.
+#[derive(Default)]
+enum Proof {
+    /// Nobody has asked.
+    #[default]
+    None,
+    /// Somebody is asking, alone.
+    Asked,
+    /// It signs.
+    Given,
+    /// It refused, and is not asked again.
+    Refused(Arc<KeySignError>),
 }
 
 /// Why a signature is not used.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The token did not sign.
-    Sign(KeySignError),
+    Sign(Arc<KeySignError>),
     /// What it gave is no signature of the key over the data.
     Unverified,
 }
@@ -115,24 +130,50 @@ impl Drop for SigningQueue {
 impl Waiting {
     fn serve(&self) {
         while let Some((batch, key, place)) = self.next() {
-            batch.sign(&key, place);
+            batch.sign(place, |data| {
+                if let Proof::Refused(error) = &locked(&self.queue).proof {
+                    return Err(Arc::clone(error));
+                }
+                let signed = key.sign(batch.algorithm, data).map_err(Arc::new);
+                self.note(&signed);
+                signed
+            });
         }
+    }
+
+    /// Notes what the first answer says of the token, and any refusal.
+    fn note(&self, signed: &Result<Vec<u8>, Arc<KeySignError>>) {
+        let mut queue = locked(&self.queue);
+        let proof = match (signed, &queue.proof) {
+            (Err(error), _) if error.is_credential() => Proof::Refused(Arc::clone(error)),
+            (Ok(_), Proof::Asked) => Proof::Given,
+            (Err(_), Proof::Asked) => Proof::None,
+            (Ok(_) | Err(_), Proof::None | Proof::Given | Proof::Refused(_)) => return,
+        };
+        queue.proof = proof;
+        drop(queue);
+        self.more.notify_all();
     }
 
     /// The next thing to sign: of the batch that has waited longest since its last turn.
     fn next(&self) -> Option<(Arc<Batch>, Arc<SigningKey>, usize)> {
         let mut queue = locked(&self.queue);
         loop {
-            while let Some((batch, key)) = queue.batches.pop_front() {
+            while !matches!(queue.proof, Proof::Asked)
+                && let Some((batch, key)) = queue.batches.pop_front()
+            {
                 let place = batch.next.fetch_add(1, Ordering::Relaxed);
                 if place + 1 < batch.data.len() {
                     queue.batches.push_back((Arc::clone(&batch), Arc::clone(&key)));
                 }
                 if place < batch.data.len() {
+                    if matches!(queue.proof, Proof::None) {
+                        queue.proof = Proof::Asked;
+                    }
                     return Some((batch, key, place));
                 }
             }
-            if queue.is_closed {
+            if queue.is_closed && queue.batches.is_empty() {
                 return None;
             }
             queue = match self.more.wait(queue) {
@@ -176,9 +217,9 @@ impl fmt::Debug for QueuedKey {
 }
 
 impl Batch {
-    fn sign(&self, key: &SigningKey, place: usize) {
+    fn sign(&self, place: usize, by: impl FnOnce(&[u8]) -> Result<Vec<u8>, Arc<KeySignError>>) {
         let data = &self.data[place];
-        let signed = key.sign(self.algorithm, data).map_err(Failure::Sign);
+        let signed = by(data).map_err(Failure::Sign);
         let verified = signed.and_then(|signature| match verifies(&self.public_key, data, &signature) {
             true => Ok(signature),
             false => Err(Failure::Unverified),

@@ -297,7 +297,7 @@ fn failed_at(set: Set<'_>, tag: u16, failure: Failure) -> SignError {
             owner,
             rtype,
             tag,
-            source: Box::new(source),
+            source,
         },
         Failure::Unverified => SignError::Unverified { owner, rtype, tag },
     }

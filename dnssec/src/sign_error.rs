@@ -1,5 +1,7 @@
 //! Why a zone is not signed.
 
+use std::sync::Arc;
+
 use key_metadata::{Advice, KeyAlgorithm, KeyRecord, Role, ZoneName};
 use zone::SameHash;
 
@@ -65,7 +67,7 @@ pub enum SignError {
         /// The key's tag.
         tag: u16,
         /// Why not.
-        source: Box<KeySignError>,
+        source: Arc<KeySignError>,
     },
     /// A token gave something else than a signature.
     #[error("what the token gave for the {rtype} records of {owner} is no signature of key {tag} over them")]

@@ -7,6 +7,7 @@ mod pins;
 mod reload;
 mod run;
 mod same;
+mod side_by_side;
 mod sign;
 mod status;
 mod verify;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use cli::{Exit, Failure, Outcome, Progress, SiteArguments};
@@ -28,8 +28,8 @@ use crate::same::Same;
 /// So many delegations that cannot be followed are told.
 const MOST_TOLD: usize = 5;
 
-/// Whom a signing tells what deserves a look, and how far it is.
-pub trait Listener {
+/// Whom a signing tells what deserves a look, and how far it is, from any thread.
+pub trait Listener: Sync {
     /// Something deserves a look.
     fn warn(&self, zone: &ZoneName, text: String);
     /// A bar over so many pieces.
@@ -103,7 +103,16 @@ pub struct Signing<'a> {
     pins: &'a mut Pins,
     tokens: SiteTokens<'a>,
     /// Tokens that are not asked again, and why.
-    down: BTreeMap<TokenName, Failure>,
+    down: Mutex<BTreeMap<TokenName, Failure>>,
+}
+
+/// A zone whose keys are at hand.
+pub struct Prepared {
+    name: ZoneName,
+    policy: Policy,
+    records: ZoneKeys,
+    keys: Vec<ZoneKey>,
+    tokens: Vec<TokenName>,
 }
 
 impl<'a> Signing<'a> {
@@ -119,7 +128,7 @@ impl<'a> Signing<'a> {
             folder,
             pins,
             tokens: SiteTokens::new(folder),
-            down,
+            down: Mutex::new(down),
         }
     }
 
@@ -135,20 +144,39 @@ impl<'a> Signing<'a> {
         })
     }
 
+    /// Finds the keys of a zone, and opens the tokens of those that sign.
+    pub fn prepare(&mut self, name: &ZoneName) -> Result<Prepared, NotReleased> {
+        let (_, policy) = self.folder.zone(name).map_err(Failure::from)?;
+        let records = self.folder.keys(name).map_err(Failure::from)?;
+        let (keys, tokens) = self.zone_keys(&records, &policy)?;
+        Ok(Prepared {
+            name: name.clone(),
+            policy,
+            records,
+            keys,
+            tokens,
+        })
+    }
+
     /// Signs a zone, and puts it in the place of the last one.
     pub fn release(
-        &mut self,
-        name: &ZoneName,
+        &self,
+        prepared: Prepared,
         asked: Asked,
         listener: &dyn Listener,
     ) -> Result<Released, NotReleased> {
         let start = Instant::now();
         let folder = self.folder;
-        let (_, policy) = folder.zone(name).map_err(Failure::from)?;
+        let Prepared {
+            ref name,
+            policy,
+            records,
+            keys,
+            tokens,
+        } = prepared;
         let signed_path = folder.signed_path(name);
         let lock = folder.lock_signed(name).map_err(Failure::from)?;
         let zone = read(folder, name, &policy, listener)?;
-        let records = folder.keys(name).map_err(Failure::from)?;
         let now = cli::now();
         let (serial, last_serial) = serial(folder, &policy, &zone, name, now)?;
         let last_size = last_size(folder, name, (&policy, asked), now, listener);
@@ -158,7 +186,6 @@ impl<'a> Signing<'a> {
             band::check(name, last, Size { records, ..last }, percent)?;
         }
         let signed_keys = signed_keys(folder, name, &policy, &records, now)?;
-        let (keys, tokens) = self.zone_keys(&records, &policy)?;
         let plan = SignPlan {
             // A serial that is kept is the unsigned zone's, whatever else changed.
             last_serial: last_serial.filter(|_| policy.serial != SerialPolicy::Keep),
@@ -273,7 +300,7 @@ impl<'a> Signing<'a> {
 
     /// Opens a token, if it is not open yet.
     fn open(&mut self, token: &TokenName) -> Outcome {
-        if let Some(failure) = self.down.get(token) {
+        if let Some(failure) = self.down().get(token) {
             return Err(failure.clone());
         }
         let (arguments, folder, pins) = (self.arguments, self.folder, &mut *self.pins);
@@ -282,10 +309,18 @@ impl<'a> Signing<'a> {
         })
     }
 
+    fn down(&self) -> MutexGuard<'_, BTreeMap<TokenName, Failure>> {
+        match self.down.lock() {
+            Ok(guard) => guard,
+            // What it holds is whole at each moment.
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
     /// A token that failed is not asked again: it would be as slow to fail, or lock.
-    fn note(&mut self, not: &NotReleased) {
+    fn note(&self, not: &NotReleased) {
         if let Some(token) = &not.token {
-            self.down
+            self.down()
                 .entry(token.clone())
                 .or_insert_with(|| not.failure.clone());
         }

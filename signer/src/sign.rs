@@ -7,9 +7,10 @@ use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArgumen
 use key_metadata::{SiteFolder, ZoneName};
 use serde::Serialize;
 
-use crate::one_zone::{Asked, Listener, Signing};
+use crate::one_zone::{Asked, Listener, Released, Signing};
 use crate::pins::Pins;
 use crate::reload::reload;
+use crate::side_by_side::release_all;
 use crate::verify::count;
 
 /// The options of `sign`.
@@ -71,32 +72,61 @@ impl Arguments {
         let folder = site.open()?;
         let mut pins = Pins::default();
         let mut signing = Signing::new(site, &folder, &mut pins, BTreeMap::new());
-        let (mut signed, mut failed) = (Vec::new(), Vec::new());
-        for zone in self.zones.zones(&folder)? {
-            match self.zone(&folder, &mut signing, &zone, output) {
-                Ok((report, not_told)) => {
+        let zones = self.zones.zones(&folder)?;
+        if self.dry_run {
+            return self.plan(&signing, &zones, output);
+        }
+        let asked = Asked {
+            full: self.full,
+            accept_change: self.accept_change,
+        };
+        let mut run = Run::default();
+        release_all(
+            &mut signing,
+            &zones,
+            asked,
+            &|| true,
+            |zone, (released, heard)| {
+                heard.iter().for_each(|text| output.warn(text));
+                match released {
+                    Ok(released) => self.released(&folder, (zone, &released), output, &mut run),
+                    Err(not) => run.fail(not.failure.within(format!("zone {zone} was not signed"))),
+                }
+            },
+        );
+        self.end(run, output)
+    }
+
+    /// Tells what signing would do.
+    fn plan(&self, signing: &Signing<'_>, zones: &[ZoneName], output: &mut Output) -> Outcome {
+        let mut run = Run::default();
+        for zone in zones {
+            match signing.plan(zone, output) {
+                Ok(planned) => {
+                    let signed = Signed {
+                        zone: zone.clone(),
+                        serial: planned.serial,
+                        signatures: 0,
+                        kept: 0,
+                        rrsets: 0,
+                        denials: 0,
+                        milliseconds: 0,
+                        keys: planned.keys,
+                        reloaded: None,
+                    };
                     if !self.report.json {
-                        output.line(if self.dry_run {
-                            report.plan()
-                        } else {
-                            report.text()
-                        })?;
+                        output.line(signed.plan())?;
                     }
-                    signed.push(report);
-                    failed.extend(not_told);
+                    run.signed.push(signed);
                 }
-                Err(failure) => {
-                    failed.push(failure.within(format!("zone {zone} was not signed")));
-                    // One zone's mistake does not hold the others; a token that refuses must not be asked again.
-                    if failed
-                        .last()
-                        .is_some_and(|failure| failure.exit() == Exit::Credential)
-                    {
-                        break;
-                    }
-                }
+                Err(failure) => run.fail(failure.within(format!("zone {zone} was not signed"))),
             }
         }
+        self.end(run, output)
+    }
+
+    fn end(&self, run: Run, output: &mut Output) -> Outcome {
+        let Run { signed, failed, .. } = run;
         let failure = output.last_of(failed);
         let failure = failure.map(|failure| {
             if signed.is_empty() {
@@ -114,34 +144,14 @@ impl Arguments {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Signs a zone and tells its name server; that this one was not told is a failure beside.
-    fn zone(
+    /// Tells of a zone that was signed, and its name server too; that this one was not told is a failure beside.
+    fn released(
         &self,
         folder: &SiteFolder,
-        signing: &mut Signing<'_>,
-        zone: &ZoneName,
-        output: &Output,
-    ) -> Outcome<(Signed, Option<Failure>)> {
-        if self.dry_run {
-            let planned = signing.plan(zone, output)?;
-            let signed = Signed {
-                zone: zone.clone(),
-                serial: planned.serial,
-                signatures: 0,
-                kept: 0,
-                rrsets: 0,
-                denials: 0,
-                milliseconds: 0,
-                keys: planned.keys,
-                reloaded: None,
-            };
-            return Ok((signed, None));
-        }
-        let asked = Asked {
-            full: self.full,
-            accept_change: self.accept_change,
-        };
-        let released = signing.release(zone, asked, output).map_err(|not| not.failure)?;
+        (zone, released): (&ZoneName, &Released),
+        output: &mut Output,
+        run: &mut Run,
+    ) {
         let hook = folder.site().reload(zone).filter(|_| released.is_to_be_told);
         let told = hook.map(|hook| {
             let said = reload(hook, zone, &folder.signed_path(zone))?;
@@ -156,10 +166,37 @@ impl Arguments {
             rrsets: released.rrsets,
             denials: released.denials,
             milliseconds: released.milliseconds,
-            keys: released.keys,
+            keys: released.keys.clone(),
             reloaded: told.as_ref().map(Result::is_ok),
         };
-        Ok((signed, told.and_then(Result::err)))
+        if !self.report.json
+            && let Err(failure) = output.line(signed.text())
+        {
+            run.fail(failure);
+        }
+        run.signed.push(signed);
+        if let Some(Err(failure)) = told {
+            run.failed.push(failure);
+        }
+    }
+}
+
+/// What became of the zones.
+#[derive(Default)]
+struct Run {
+    signed: Vec<Signed>,
+    failed: Vec<Failure>,
+    is_refused: bool,
+}
+
+impl Run {
+    /// A zone was not signed. What refused a credential is not asked again, nor told.
+    fn fail(&mut self, failure: Failure) {
+        let is_credential = failure.exit() == Exit::Credential;
+        if !(is_credential && self.is_refused) {
+            self.failed.push(failure);
+        }
+        self.is_refused |= is_credential;
     }
 }
 

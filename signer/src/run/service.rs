@@ -20,8 +20,9 @@ use super::signals::Signals;
 use super::tokens::Troubles;
 use super::told::{Told, chance};
 use super::watch::Watch;
-use crate::one_zone::{Asked, Signing, released};
+use crate::one_zone::{Asked, Listener, Signing, released};
 use crate::pins::Pins;
+use crate::side_by_side::release_all;
 use crate::verify::count;
 
 /// That often it looks at the files itself, for file systems that tell nothing, and at the clock, which may have been set. Our choice.
@@ -345,49 +346,58 @@ impl<'a> Service<'a> {
             troubles: &mut self.troubles,
             failed: BTreeSet::new(),
         };
-        let mut ends = false;
-        for name in ready {
-            let Some(zone) = self.zones.get_mut(&name) else {
+        for name in &ready {
+            let Some(zone) = self.zones.get_mut(name) else {
                 continue;
             };
             zone.begin();
-            self.index.remove(&name, &zone.files);
-            zone.files = ZoneFiles::of(folder, &name);
-            self.index.add(&name, &zone.files);
-            zone.interval = match (folder.zone(&name), self.arguments.every) {
+            self.index.remove(name, &zone.files);
+            zone.files = ZoneFiles::of(folder, name);
+            self.index.add(name, &zone.files);
+            zone.interval = match (folder.zone(name), self.arguments.every) {
                 (Ok((_, policy)), every) => interval(&policy, every),
                 (Err(_), _) => zone.interval,
             };
-            match signing.release(&name, Asked::default(), told.log) {
-                Ok(released) => {
-                    told.released(folder, &name, &released, zone.blocked.take());
-                    zone.succeeded(released.at);
-                }
-                Err(not) => {
-                    told.not_released(folder, &name, &not);
-                    match not.failure.exit() {
-                        Exit::SaysNo => zone.refused(cli::now()),
-                        Exit::Done | Exit::Failed | Exit::Usage | Exit::Credential | Exit::PartWay => {
-                            zone.failed(cli::now(), Instant::now(), not.token, chance());
+        }
+        let (zones, written) = (&mut self.zones, &mut self.figures_written);
+        let goes_on = || !signals.is_end();
+        release_all(
+            &mut signing,
+            &ready,
+            Asked::default(),
+            &goes_on,
+            |name, (released, heard)| {
+                heard.into_iter().for_each(|text| told.log.warn(name, text));
+                let Some(zone) = zones.get_mut(name) else {
+                    return;
+                };
+                match released {
+                    Ok(released) => {
+                        told.released(folder, name, &released, zone.blocked.take());
+                        zone.succeeded(released.at);
+                    }
+                    Err(not) => {
+                        told.not_released(folder, name, &not);
+                        match not.failure.exit() {
+                            Exit::SaysNo => zone.refused(cli::now()),
+                            Exit::Done | Exit::Failed | Exit::Usage | Exit::Credential | Exit::PartWay => {
+                                zone.failed(cli::now(), Instant::now(), not.token, chance());
+                            }
                         }
                     }
                 }
-            }
-            if self.figures_written.elapsed() >= FIGURES {
-                write_metrics(self.arguments, told.metrics, told.log);
-                self.figures_written = Instant::now();
-            }
-            if signals.is_end() {
-                ends = true;
-                break;
-            }
-        }
+                if written.elapsed() >= FIGURES {
+                    write_metrics(self.arguments, told.metrics, told.log);
+                    *written = Instant::now();
+                }
+            },
+        );
         let refused = told.refused();
         drop(signing);
         refused.iter().for_each(|token| self.pins.forget(token));
         self.write_metrics();
         self.watch_all();
-        ends
+        signals.is_end()
     }
 
     fn write_metrics(&self) {
