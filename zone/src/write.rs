@@ -120,7 +120,7 @@ fn line(record: Record<'_>, form: Form, text: &mut String) {
     let from = text.len();
     let is_written = form == Form::Own && own(record, text).is_some();
     // Readers differ in which characters of a name need a backslash.
-    if !is_written || (has_names(record.rtype()) && text[from..].contains('\\')) {
+    if !is_written || (has_names(record.rtype()) && has_rare_escape(&text[from..])) {
         text.truncate(from);
         let _ = write!(text, "\\# {}", record.rdata().len());
         if !record.rdata().is_empty() {
@@ -131,6 +131,21 @@ fn line(record: Record<'_>, form: Form, text: &mut String) {
         }
     }
     text.push('\n');
+}
+
+/// Whether there is an escape that is not of a dot, of a backslash, or by number.
+fn has_rare_escape(text: &str) -> bool {
+    let mut octets = text.bytes();
+    while let Some(octet) = octets.next() {
+        if octet == b'\\'
+            && !octets
+                .next()
+                .is_some_and(|next| matches!(next, b'.' | b'\\' | b'0'..=b'9'))
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether backslashes in RDATA of the type are those of names; of the others here they are in quoted text.
