@@ -104,6 +104,7 @@ fn by_states(zone: &ZoneName, keys: &[KeyRecord]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use key_metadata::backup::Extractability;
+    use key_metadata::observed::Denial;
     use key_metadata::{
         Algorithm, Asked, Backup, DsAnswer, KeyId, KeyReference, KeyState, KeyTimes, ListedBy, Observation,
         PublicKey, Role, Source, TokenUri,
@@ -146,7 +147,7 @@ mod tests {
             let answer = DsAnswer {
                 ttl: Span::from_seconds(3600),
                 ds: ds.to_vec(),
-                denial: None,
+                denial: ds.is_empty().then_some(Denial::NoData),
             };
             Ok((server, answer))
         });

@@ -67,7 +67,7 @@ pub struct Released {
     /// The keys that sign.
     pub keys: Vec<u16>,
     /// The tokens that hold them.
-    pub tokens: Vec<TokenName>,
+    pub tokens: BTreeSet<TokenName>,
     /// How long it took.
     pub milliseconds: u128,
 }
@@ -112,7 +112,7 @@ pub struct Prepared {
     policy: Policy,
     records: ZoneKeys,
     keys: Vec<ZoneKey>,
-    tokens: Vec<TokenName>,
+    tokens: KeyTokens,
 }
 
 impl<'a> Signing<'a> {
@@ -255,18 +255,19 @@ impl<'a> Signing<'a> {
             rrsets: checked.rrsets,
             denials: checked.denials,
             keys: signing_tags(&records),
-            tokens: job.tokens,
+            tokens: job.tokens.into_iter().map(|(_, token)| token).collect(),
             milliseconds: start.elapsed().as_millis(),
         })
     }
 
-    /// The keys of a zone, those that sign with their private parts, and the tokens that hold these. A token is opened when the first key needs it.
+    /// The keys of a zone, those that sign with their private parts, and by their tags the tokens that hold these. A token is opened when the first
+    /// key needs it.
     fn zone_keys(
         &mut self,
         records: &ZoneKeys,
         policy: &Policy,
-    ) -> Result<(Vec<ZoneKey>, Vec<TokenName>), NotReleased> {
-        let mut tokens = BTreeSet::new();
+    ) -> Result<(Vec<ZoneKey>, KeyTokens), NotReleased> {
+        let mut tokens = Vec::new();
         let mut keys = Vec::new();
         for record in records.keys() {
             let is_needed = match policy.ksk_signs {
@@ -279,7 +280,7 @@ impl<'a> Signing<'a> {
                     let found = self
                         .open(&token)
                         .and_then(|()| Ok(self.tokens.queued_key(record)?));
-                    tokens.insert(token.clone());
+                    tokens.push((record.key_tag(), token.clone()));
                     Some(found.map_err(|failure| {
                         let token = Some(token)
                             .filter(|_| failure.exit() == Exit::Credential || failure.is_absence());
@@ -295,7 +296,7 @@ impl<'a> Signing<'a> {
                 signing,
             });
         }
-        Ok((keys, tokens.into_iter().collect()))
+        Ok((keys, tokens))
     }
 
     /// Opens a token, if it is not open yet.
@@ -331,7 +332,7 @@ impl<'a> Signing<'a> {
 struct Job<'a> {
     name: &'a ZoneName,
     keys: Vec<ZoneKey>,
-    tokens: Vec<TokenName>,
+    tokens: KeyTokens,
     unpublished: Vec<&'a KeyRecord>,
     ds: Vec<Vec<u8>>,
     now: Time,
@@ -446,21 +447,23 @@ fn signing_tags(keys: &ZoneKeys) -> Vec<u16> {
     signing.map(KeyRecord::key_tag).collect()
 }
 
-/// A failure to sign, and the token that it is of: what token an error is of is known only where there is one.
-fn not_signed(error: SignError, tokens: &[TokenName]) -> NotReleased {
-    let is_absence = match &error {
-        SignError::Token { source, .. } => source.is_absence(),
-        _ => false,
+/// The token of each key that signs, by the key's tag.
+type KeyTokens = Vec<(u16, TokenName)>;
+
+/// A failure to sign, and the token that it is of.
+fn not_signed(error: SignError, tokens: &KeyTokens) -> NotReleased {
+    let (is_absence, tag) = match &error {
+        SignError::Token { source, tag, .. } => (source.is_absence(), Some(*tag)),
+        _ => (false, None),
     };
     let failure = Failure::from(error);
     let failure = match is_absence {
         true => failure.of_absence(),
         false => failure,
     };
-    let token = match tokens {
-        [only] => Some(only.clone()),
-        [] | [_, ..] => None,
-    };
+    // A revoked key signs by another tag: then any token of the zone has it wait, so that none is asked over and over.
+    let of_tag = tokens.iter().find(|(of, _)| Some(*of) == tag);
+    let token = of_tag.or(tokens.first()).map(|(_, token)| token.clone());
     NotReleased {
         token: token.filter(|_| failure.exit() == Exit::Credential || failure.is_absence()),
         failure,

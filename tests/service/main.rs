@@ -298,3 +298,54 @@ fn a_name_server_serves_what_was_signed_once_it_is_told() {
     signer.signal(Signal::TERM);
     assert_eq!(signer.end().0.code(), Some(0));
 }
+
+#[test]
+fn a_pin_is_asked_for_once() {
+    let place = Place::softhsm();
+    let site = place.site.join("site.yaml");
+    let text = fs::read_to_string(&site).unwrap();
+    fs::write(site, text.replace("    pin: file:pin\n", "    pin: prompt\n")).unwrap();
+    // Each signing opens the token anew; one question more than there are answers fails.
+    let script = "keyrite-signer run --every 1s 2>log & signer=$!; \
+                  until [ \"$(grep -c 'fi.cr: serial' log)\" -ge 3 ]; do sleep 0.1; done; kill $signer; wait $signer";
+    let seen = place.must("at-terminal", &[PIN, "--", "sh", "-c", script]);
+    assert_eq!(seen.trim(), "the user PIN of token 'cr':");
+    let log = fs::read_to_string(place.site.join("log")).unwrap();
+    assert!(log.ends_with("Z ended\n") && !log.contains(PIN), "{log}");
+    // Without a terminal nobody can be asked.
+    let nobody = place.must(
+        "sh",
+        &[
+            "-c",
+            "setsid --wait keyrite-signer run 2>&1 || echo ended with $?",
+        ],
+    );
+    assert!(
+        nobody.contains("there is no terminal to ask") && nobody.ends_with("ended with 4\n"),
+        "{nobody}"
+    );
+}
+
+#[test]
+fn a_wrong_auth_value_costs_one_try() {
+    let place = Place::tpm();
+    place.must("keyrite-signer", &["sign"]);
+    place.write_pin("0000000");
+    let mut signer = place.start("", &["--every", "1s"]);
+    signer.wait("token-refused", "cr");
+    for line in ["one A 192.0.2.2\n", "two A 192.0.2.3\n"] {
+        place.append("zones/go.cr.zone", line);
+        signer.wait("failed", "go.cr");
+    }
+    signer.signal(Signal::TERM);
+    assert_eq!(signer.end().0.code(), Some(0));
+    let told = place
+        .tpm
+        .as_ref()
+        .unwrap()
+        .must("tpm2_getcap", &["properties-variable"])
+        .unwrap();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("TPM2_PT_LOCKOUT_COUNTER: 0x1\n"), "{told}");
+    place.is_good();
+}

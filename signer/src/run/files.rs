@@ -29,6 +29,11 @@ impl ZoneFiles {
         Self(BTreeMap::new())
     }
 
+    /// One file as it is now.
+    pub fn one(path: &Path) -> Self {
+        Self::stamped([path])
+    }
+
     /// Those of a zone as they are now: its unsigned file with what that includes, its keys, and its policy.
     pub fn of(folder: &SiteFolder, zone: &ZoneName) -> Self {
         let unsigned = folder.unsigned_path(zone);
@@ -38,9 +43,13 @@ impl ZoneFiles {
         }
         add_included(&unsigned, MOST_INCLUDED, &mut paths);
         paths.insert(unsigned);
+        Self::stamped(paths.iter().map(PathBuf::as_path))
+    }
+
+    fn stamped<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
         // Where a symbolic link leads is written to, and the link itself replaced.
         let both = paths
-            .iter()
+            .into_iter()
             .flat_map(|path| [placed(path), fs::canonicalize(path).ok()]);
         let stamped = both.flatten().map(|path| {
             let stamp = Stamp::of(&path);

@@ -13,6 +13,10 @@ use super::files::ZoneFiles;
 const QUIET: Duration = Duration::from_secs(1);
 /// One that is written and was not closed: its writer may be slow. Our choice.
 const QUIET_OPEN: Duration = Duration::from_secs(10);
+/// That often files are looked at, for file systems that tell nothing. Our choice.
+pub const LOOK: Duration = Duration::from_secs(60);
+/// One of which nothing is told is read when it was the same at two looks.
+const QUIET_SEEN: Duration = Duration::from_secs(61);
 /// The shortest time between two signings by the clock. Our choice.
 const LEAST: Span = Span::from_seconds(60);
 
@@ -41,6 +45,8 @@ pub enum Touch {
     Written,
     /// It was closed by who wrote it, or took the place of another.
     Closed,
+    /// It is another than it was, and nobody told so.
+    Seen,
 }
 
 /// From one signing to the next: half of the policy's resign, which is from one to the end of the next.
@@ -54,6 +60,7 @@ pub fn quiet(touch: Touch, now: Instant) -> Instant {
     now + match touch {
         Touch::Written => QUIET_OPEN,
         Touch::Closed => QUIET,
+        Touch::Seen => QUIET_SEEN,
     }
 }
 

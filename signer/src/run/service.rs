@@ -15,7 +15,7 @@ use super::Arguments;
 use super::files::{Index, ZoneFiles, placed};
 use super::log::{About, Log};
 use super::metrics::Metrics;
-use super::schedule::{Scheduled, Touch, interval, quiet};
+use super::schedule::{LOOK, Scheduled, Touch, interval, quiet};
 use super::signals::Signals;
 use super::tokens::Troubles;
 use super::told::{Told, chance};
@@ -25,8 +25,6 @@ use crate::pins::Pins;
 use crate::side_by_side::release_all;
 use crate::verify::count;
 
-/// That often it looks at the files itself, for file systems that tell nothing, and at the clock, which may have been set. Our choice.
-const LOOK: Duration = Duration::from_secs(60);
 /// A pause after the system told of changes, so that a file that grows is not looked at each time. Our choice.
 const GATHER: Duration = Duration::from_millis(50);
 /// Between two writings of the figures while many zones are signed. Our choice.
@@ -46,7 +44,9 @@ pub struct Service<'a> {
     /// The folders with files that count.
     folders: BTreeSet<PathBuf>,
     troubles: Troubles,
-    /// When site.yaml counts as quiet, while it changes.
+    /// site.yaml, as it was when it was last read or looked at.
+    site_file: ZoneFiles,
+    /// When it counts as quiet, while it changes.
     site_settles: Option<Instant>,
     looked: Instant,
     figures_written: Instant,
@@ -83,10 +83,12 @@ impl<'a> Service<'a> {
             index: Index::default(),
             folders: BTreeSet::new(),
             troubles: Troubles::default(),
+            site_file: ZoneFiles::none(),
             site_settles: None,
             looked: Instant::now(),
             figures_written: Instant::now(),
         };
+        service.site_file = ZoneFiles::one(&service.folder.path("site.yaml"));
         service.ask_pins()?;
         service.take_zones();
         Ok(service)
@@ -213,7 +215,7 @@ impl<'a> Service<'a> {
             self.all_at_once();
         }
         if self.looked.elapsed() >= LOOK {
-            self.look();
+            self.look(Touch::Seen);
         }
         if self.site_settles.is_some_and(|at| at <= Instant::now()) {
             self.read_site();
@@ -242,7 +244,8 @@ impl<'a> Service<'a> {
                 // A folder that came, as policies/ may.
                 let is_folder = |(path, _): &(PathBuf, Touch)| self.folders.contains(path);
                 if told.is_lost || told.files.iter().any(is_folder) {
-                    self.look();
+                    // What is written there from now on is told.
+                    self.look(Touch::Closed);
                 }
             }
             Some(Err(error)) => {
@@ -268,13 +271,21 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Looks at the files itself, and watches folders that came.
-    fn look(&mut self) {
+    /// Watches folders that came, and looks for files that are others than they were.
+    fn look(&mut self, touch: Touch) {
         self.looked = Instant::now();
         self.watch_all();
-        for zone in self.zones.values_mut() {
+        if self.site_file.changed().is_some() {
+            self.site_settles = Some(quiet(touch, self.looked));
+            self.site_file = ZoneFiles::one(&self.folder.path("site.yaml"));
+        }
+        for (name, zone) in &mut self.zones {
             if let Some(path) = zone.files.changed().map(Path::to_owned) {
-                zone.touched(&path, Touch::Closed, self.looked);
+                zone.touched(&path, touch, self.looked);
+                // The next look tells whether it still changes.
+                self.index.remove(name, &zone.files);
+                zone.files = ZoneFiles::of(&self.folder, name);
+                self.index.add(name, &zone.files);
             }
         }
     }
@@ -308,6 +319,7 @@ impl<'a> Service<'a> {
     /// Reads site.yaml again; one that is none changes nothing.
     fn read_site(&mut self) {
         self.site_settles = None;
+        self.site_file = ZoneFiles::one(&self.folder.path("site.yaml"));
         match self.site.open() {
             Ok(folder) => {
                 self.folder = folder;
