@@ -307,7 +307,7 @@ fn a_pin_is_asked_for_once() {
     fs::write(site, text.replace("    pin: file:pin\n", "    pin: prompt\n")).unwrap();
     // Each signing opens the token anew; one question more than there are answers fails.
     let script = "keyrite-signer run --every 1s 2>log & signer=$!; \
-                  until [ \"$(grep -c 'fi.cr: serial' log)\" -ge 3 ]; do sleep 0.1; done; kill $signer; wait $signer";
+                  until [ \"$(grep -c 'fi.cr: .*serial' log)\" -ge 3 ]; do sleep 0.1; done; kill $signer; wait $signer";
     let seen = place.must("at-terminal", &[PIN, "--", "sh", "-c", script]);
     assert_eq!(seen.trim(), "the user PIN of token 'cr':");
     let log = fs::read_to_string(place.site.join("log")).unwrap();
@@ -330,6 +330,7 @@ fn a_pin_is_asked_for_once() {
 fn a_wrong_auth_value_costs_one_try() {
     let place = Place::tpm();
     place.must("keyrite-signer", &["sign"]);
+    place.append("zones/hosts", "more A 192.0.2.9\n");
     place.write_pin("0000000");
     let mut signer = place.start("", &["--every", "1s"]);
     signer.wait("token-refused", "cr");
