@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use key_metadata::{SiteFolder, ZoneName};
+use key_metadata::{LastFailure, SiteFolder, ZoneName};
 use serde::Serialize;
 
-use crate::one_zone::{Asked, Listener, Released, Signing};
+use crate::one_zone::{Asked, Listener, Released, Signing, write_failure};
 use crate::pins::Pins;
 use crate::reload::reload;
 use crate::side_by_side::release_all;
@@ -153,7 +153,7 @@ impl Arguments {
         run: &mut Run,
     ) {
         let hook = folder.site().reload(zone).filter(|_| released.is_to_be_told);
-        let told = hook.map(|hook| {
+        let told: Option<Outcome> = hook.map(|hook| {
             let said = reload(hook, zone, &folder.signed_path(zone))?;
             said.iter().for_each(|line| output.say(format!("{zone}: {line}")));
             Ok(())
@@ -176,6 +176,12 @@ impl Arguments {
         }
         run.signed.push(signed);
         if let Some(Err(failure)) = told {
+            // So that the next run tells it again.
+            let last = LastFailure {
+                at: cli::now(),
+                error: failure.in_a_line(),
+            };
+            run.failed.extend(write_failure(folder, zone, last).err());
             run.failed.push(failure);
         }
     }

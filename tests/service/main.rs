@@ -83,6 +83,8 @@ fn changes_are_signed_until_it_is_told_to_end() {
         signer.wait("signed", "");
     }
     place.append("site.yaml", "reload: {command: [echo, \"{zone} in {file}\"]}\n");
+    signer.wait("site", "");
+    place.append("zones/hosts", "told A 192.0.2.5\n");
     let said = signer.wait("reload-said", "fi.cr");
     assert_eq!(said["text"], "fi.cr in signed/fi.cr.zone");
     signer.wait("reload-said", "go.cr");
@@ -229,6 +231,7 @@ fn a_full_disk_keeps_the_last_zone_until_there_is_room() {
     let place = Place::softhsm();
     place.must("keyrite-signer", &["sign"]);
     let before = ZONES.map(|zone| place.signed(zone));
+    place.append("zones/hosts", "more A 192.0.2.9\n");
     // SoftHSM's login writes a little; a signed zone does not fit.
     let mut signer = place.start("trap '' XFSZ; ulimit -S -f 2; ", &[]);
     for zone in ZONES {
@@ -270,6 +273,7 @@ fn a_name_server_serves_what_was_signed_once_it_is_told() {
             configuration.display()
         ),
     );
+    place.append("zones/hosts", "told A 192.0.2.5\n");
     let mut signer = place.start("", &[]);
     signer.wait("signed", "fi.cr");
     // The other zone is none of the server's, and that is told with its name.

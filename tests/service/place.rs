@@ -203,28 +203,33 @@ impl Place {
 impl Running {
     /// Waits for the next event of that kind, of that zone or token where one is named.
     pub fn wait(&mut self, event: &str, about: &str) -> Value {
+        self.wait_any(&[event], about)
+    }
+
+    /// The same of several kinds.
+    fn wait_any(&mut self, events: &[&str], about: &str) -> Value {
         let start = Instant::now();
         loop {
             let line = match self.lines.recv_timeout(Duration::from_secs(1)) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Timeout) if start.elapsed() < LONGEST => continue,
-                Err(error) => panic!("no {event} of '{about}': {error}; it told {:#?}", self.told),
+                Err(error) => panic!("no {events:?} of '{about}': {error}; it told {:#?}", self.told),
             };
             let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
             self.told.push(told.clone());
             let is_about = ["zone", "token"].iter().any(|field| told[field] == about);
-            if told["event"] == event && (about.is_empty() || is_about) {
+            if events.iter().any(|event| told["event"] == *event) && (about.is_empty() || is_about) {
                 return told;
             }
         }
     }
 
-    /// Waits until both zones were signed, in whatever order.
+    /// Waits until both zones were signed, or nothing of them was due, in whatever order.
     pub fn all_signed(&mut self) {
         let mut left = ZONES.to_vec();
         while !left.is_empty() {
-            let signed = self.wait("signed", "");
-            left.retain(|zone| signed["zone"] != *zone);
+            let told = self.wait_any(&["signed", "unchanged"], "");
+            left.retain(|zone| told["zone"] != *zone);
         }
     }
 
