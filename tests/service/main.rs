@@ -62,7 +62,7 @@ fn changes_are_signed_until_it_is_told_to_end() {
         .unwrap()
         .replace("oops\n", "");
     fs::write(place.zone("fi.cr"), mended).unwrap();
-    signer.wait("signed", "fi.cr");
+    signer.wait("unchanged", "fi.cr");
     // Keys, policies and site.yaml.
     place.must(
         "keyrite-keyctl",
@@ -310,7 +310,7 @@ fn a_pin_is_asked_for_once() {
     let text = fs::read_to_string(&site).unwrap();
     fs::write(site, text.replace("    pin: file:pin\n", "    pin: prompt\n")).unwrap();
     // Each signing opens the token anew; one question more than there are answers fails.
-    let script = "keyrite-signer run --every 1s 2>log & signer=$!; \
+    let script = ": >log; keyrite-signer run --every 1s 2>log & signer=$!; \
                   until [ \"$(grep -c 'fi.cr: .*serial' log)\" -ge 3 ]; do sleep 0.1; done; kill $signer; wait $signer";
     let seen = place.must("at-terminal", &[PIN, "--", "sh", "-c", script]);
     assert_eq!(seen.trim(), "the user PIN of token 'cr':");

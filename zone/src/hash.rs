@@ -76,18 +76,21 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 pub fn owner_of(hash: &Hash, apex: &[u8]) -> Vec<u8> {
     let mut owner = Vec::with_capacity(33 + apex.len());
     owner.push(32);
-    for five in hash.chunks_exact(5) {
+    owner.extend(digits_of(hash));
+    owner.extend_from_slice(apex);
+    owner
+}
+
+/// A hash in base32hex.
+pub fn digits_of(hash: &Hash) -> impl Iterator<Item = u8> {
+    hash.chunks_exact(5).flat_map(|five| {
         let bits = five
             .iter()
             .fold(0u64, |bits, octet| bits << 8 | u64::from(*octet));
-        owner.extend(
-            (0..8)
-                .rev()
-                .map(|place| DIGITS[(bits >> (5 * place) & 31) as usize]),
-        );
-    }
-    owner.extend_from_slice(apex);
-    owner
+        (0..8)
+            .rev()
+            .map(move |place| DIGITS[(bits >> (5 * place) & 31) as usize])
+    })
 }
 
 #[cfg(test)]

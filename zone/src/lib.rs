@@ -11,6 +11,7 @@ mod error;
 mod hash;
 mod name;
 mod pieces;
+mod rdata_text;
 mod reader;
 mod records;
 mod rrsig;

@@ -55,6 +55,11 @@ impl Types {
         Some(types)
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Rtype> {
+        self.0.iter().map(|number| Rtype::from_int(*number))
+    }
+
     /// Their names.
     pub fn names(&self) -> String {
         let names: Vec<_> = self

@@ -14,9 +14,9 @@ use domain::dep::octseq::Parser;
 use domain::rdata::ZoneRecordData;
 use rayon::prelude::*;
 
-use crate::WireName;
 use crate::error::ReadError;
 use crate::pieces::Includes;
+use crate::rdata_text;
 use crate::records::{Record, Records};
 
 /// So many records are written together.
@@ -115,69 +115,44 @@ enum Form {
 
 /// Appends the line of a record. Writing to a String cannot fail.
 fn line(record: Record<'_>, form: Form, text: &mut String) {
-    owner(record.owner(), text);
-    let _ = write!(text, " {} IN {} ", record.ttl(), record.rtype());
+    let (rtype, rdata) = (record.rtype(), record.rdata());
+    rdata_text::name(record.owner(), text);
+    let _ = write!(text, " {} IN ", record.ttl());
+    rdata_text::mnemonic(rtype, text);
+    text.push(' ');
     let from = text.len();
-    let is_written = form == Form::Own && own(record, text).is_some();
-    // Readers differ in which characters of a name need a backslash.
-    if !is_written || (has_names(record.rtype()) && has_rare_escape(&text[from..])) {
+    let is_written = form == Form::Own && rdata_text::is_known(rtype) && {
+        let is_common = rdata_text::write(rtype, rdata, text).is_some();
+        if !is_common {
+            text.truncate(from);
+        }
+        is_common || by_domain(record, text).is_some_and(|()| !is_ambiguous(rtype, &text[from..]))
+    };
+    if !is_written {
         text.truncate(from);
-        let _ = write!(text, "\\# {}", record.rdata().len());
-        if !record.rdata().is_empty() {
+        let _ = write!(text, "\\# {}", rdata.len());
+        if !rdata.is_empty() {
             text.push(' ');
         }
-        for octet in record.rdata() {
+        for octet in rdata {
             let _ = write!(text, "{octet:02X}");
         }
     }
     text.push('\n');
 }
 
-/// Whether there is an escape that is not of a dot, of a backslash, or by number.
-fn has_rare_escape(text: &str) -> bool {
-    let mut octets = text.bytes();
-    while let Some(octet) = octets.next() {
-        if octet == b'\\'
-            && !octets
-                .next()
-                .is_some_and(|next| matches!(next, b'.' | b'\\' | b'0'..=b'9'))
-        {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether backslashes in RDATA of the type are those of names; of the others here they are in quoted text.
-const fn has_names(rtype: Rtype) -> bool {
-    !matches!(
+/// Whether readers may differ in what the text of RDATA means, outside of quoted text: in which characters of a name have a meaning.
+fn is_ambiguous(rtype: Rtype, text: &str) -> bool {
+    let has_text = matches!(
         rtype,
-        Rtype::TXT | Rtype::HINFO | Rtype::CAA | Rtype::SVCB | Rtype::HTTPS
-    )
-}
-
-/// A name with every octet but those that no reader takes for anything else by its number.
-fn owner(name: WireName<'_>, text: &mut String) {
-    for label in name.labels() {
-        for octet in label {
-            match octet {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'*' | b'/' => {
-                    text.push(char::from(*octet))
-                }
-                other => {
-                    let _ = write!(text, "\\{other:03}");
-                }
-            }
-        }
-        text.push('.');
-    }
-    if name.labels().next().is_none() {
-        text.push('.');
-    }
+        Rtype::TXT | Rtype::HINFO | Rtype::CAA | Rtype::SVCB | Rtype::HTTPS | Rtype::NAPTR
+    );
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b" .-_*/+=:".contains(&octet);
+    !has_text && !text.bytes().all(is_plain)
 }
 
 /// RDATA as domain writes it.
-fn own(record: Record<'_>, text: &mut String) -> Option<()> {
+fn by_domain(record: Record<'_>, text: &mut String) -> Option<()> {
     let mut parser = Parser::from_ref(record.rdata());
     let data =
         ZoneRecordData::<&[u8], ParsedName<&[u8]>>::parse_rdata(record.rtype(), &mut parser).ok()??;
