@@ -188,19 +188,22 @@ impl SignedKeys {
         let several = parts.len() > 1;
         // What is before the first line of several is none.
         let parts = parts.into_iter().skip(usize::from(several));
-        parts
-            .map(|(line, part)| Self::of(&part, path, line, (zone, now)))
-            .collect()
+        let read = parts.map(|(line, part)| Self::of(&part, path, line, (zone, now)));
+        read.filter_map(Result::transpose).collect()
     }
 
+    /// What is between two such lines; behind the last one nothing is.
     fn of(
         text: &[u8],
         path: &Path,
         line: usize,
         (zone, now): (&ZoneName, Time),
-    ) -> Result<Self, SignedKeysError> {
+    ) -> Result<Option<Self>, SignedKeysError> {
         // So many lines are before it.
         let records = Records::parse(&[&b"\n".repeat(line), text].concat(), path, zone)?;
+        if records.is_empty() {
+            return Ok(None);
+        }
         let first = u32::try_from(line + 1).map_or(1, |line| line);
         let content = |line: Option<u32>, reason: String| SignedKeysError::Content {
             path: path.to_owned(),
@@ -247,13 +250,13 @@ impl SignedKeys {
         let (Some(inception), Some(expiration), true) = (inception, expiration, has_keys) else {
             return Err(content(None, "there is no signed DNSKEY RRset".to_owned()));
         };
-        Ok(Self {
+        Ok(Some(Self {
             line: first,
             file: path.to_owned(),
             records,
             inception,
             expiration,
-        })
+        }))
     }
 
     /// RDATA of the DNSKEY records.

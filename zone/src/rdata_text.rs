@@ -15,25 +15,25 @@ use crate::types::Types;
 /// Appends RDATA as its type has it, for the types here; nothing, where it is none of them, or not in their form. Writing to a String cannot fail.
 pub(crate) fn write(rtype: Rtype, rdata: &[u8], text: &mut String) -> Option<()> {
     match rtype {
-        Rtype::NS | Rtype::CNAME | Rtype::DNAME | Rtype::PTR => name(WireName::new(rdata)?, text),
+        Rtype::NS | Rtype::CNAME | Rtype::DNAME | Rtype::PTR => inner(WireName::new(rdata)?, text)?,
         Rtype::MX => {
             let (preference, exchange) = rdata.split_first_chunk()?;
             let _ = write!(text, "{} ", u16::from_be_bytes(*preference));
-            name(WireName::new(exchange)?, text);
+            inner(WireName::new(exchange)?, text)?;
         }
         Rtype::SRV => {
             let (numbers, target) = rdata.split_at_checked(6)?;
             for number in numbers.chunks_exact(2) {
                 let _ = write!(text, "{} ", u16::from_be_bytes([number[0], number[1]]));
             }
-            name(WireName::new(target)?, text);
+            inner(WireName::new(target)?, text)?;
         }
         Rtype::SOA => {
             let (names, numbers) = rdata.split_last_chunk::<20>()?;
             let primary = WireName::first_of(names)?;
-            name(primary, text);
+            inner(primary, text)?;
             text.push(' ');
-            name(WireName::new(names.get(primary.octets().len()..)?)?, text);
+            inner(WireName::new(names.get(primary.octets().len()..)?)?, text)?;
             for number in numbers.chunks_exact(4) {
                 let number = u32::from_be_bytes([number[0], number[1], number[2], number[3]]);
                 let _ = write!(text, " {number}");
@@ -41,7 +41,7 @@ pub(crate) fn write(rtype: Rtype, rdata: &[u8], text: &mut String) -> Option<()>
         }
         Rtype::NSEC => {
             let next = WireName::first_of(rdata)?;
-            name(next, text);
+            inner(next, text)?;
             types(rdata.get(next.octets().len()..)?, text)?;
         }
         Rtype::NSEC3 => nsec3(rdata, text)?,
@@ -54,6 +54,15 @@ pub(crate) fn write(rtype: Rtype, rdata: &[u8], text: &mut String) -> Option<()>
         Rtype::RRSIG => rrsig(Rrsig::new(rdata)?, text),
         _ => return None,
     }
+    Some(())
+}
+
+/// A name in RDATA. One that begins with the label `@` has no text there: ldns 1.8.3 takes `\064.cr.` for `cr.`.
+fn inner(inner: WireName<'_>, text: &mut String) -> Option<()> {
+    if inner.labels().next() == Some(b"@") {
+        return None;
+    }
+    name(inner, text);
     Some(())
 }
 
