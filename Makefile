@@ -34,7 +34,7 @@ help:
 	@echo "make stacks      the main job without a ceremony: eight signed zones (STACK=softhsm, tpm or tpm2-pkcs11)"
 	@echo "make test        every test, on real tokens"
 	@echo "make check       format, lints, documentation, dependencies"
-	@echo "make bench       figures, as ratios: to the token's raw rate, and of large sites and logs to small ones"
+	@echo "make bench       figures, as ratios: to bare signatures and other signers (LARGEST=1000000), and of large sites and logs to small ones"
 	@echo "make fuzz        each parser of a file of others for ten minutes (FUZZ_SECONDS=60, FUZZ_TARGET=knot)"
 	@echo "make deps        install what is missing (Debian), and what the tests compare with (Python), into target/python"
 	@echo "make man         man pages and completions, into target/man"
@@ -65,7 +65,7 @@ test: kryoptic
 
 bench: deps
 	cargo build --locked --release --workspace --bins
-	cargo bench --locked --package keyrite-tests --bench sign
+	cargo bench --locked --package keyrite-tests --bench signer
 	cargo bench --locked --package keyrite-tests --bench scale
 	cargo bench --locked --package keyrite-tests --bench ceremony_log
 	cargo bench --locked --package keyrite-tests --bench backup

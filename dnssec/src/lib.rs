@@ -38,6 +38,7 @@ mod signers;
 mod signing_key;
 mod site_tokens;
 mod trust_anchor;
+mod verifier;
 mod zone;
 
 pub use pkcs11::{Family, Likeness, Presence, WrapMechanism};

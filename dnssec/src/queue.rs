@@ -9,9 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use key_metadata::{Advice, Algorithm, PublicKey, verifies};
+use key_metadata::{Advice, Algorithm};
 
 use crate::signing_key::{KeySignError, SigningKey};
+use crate::verifier::Verifier;
 
 /// How often progress is told while signatures are waited for.
 const TOLD: Duration = Duration::from_millis(100);
@@ -65,7 +66,7 @@ pub(crate) enum Failure {
 
 /// Data that one key is to sign.
 struct Batch {
-    public_key: PublicKey,
+    verifier: Verifier,
     algorithm: Algorithm,
     data: Vec<Vec<u8>>,
     /// The first one that nobody has taken.
@@ -186,14 +187,9 @@ impl Waiting {
 
 impl QueuedKey {
     /// Has data signed: RFC 4034 3.1.8.1. Each signature is verified in software.
-    pub(crate) fn submit(
-        &self,
-        public_key: &PublicKey,
-        algorithm: Algorithm,
-        data: Vec<Vec<u8>>,
-    ) -> Submitted {
+    pub(crate) fn submit(&self, verifier: &Verifier, algorithm: Algorithm, data: Vec<Vec<u8>>) -> Submitted {
         let batch = Arc::new(Batch {
-            public_key: public_key.clone(),
+            verifier: verifier.clone(),
             algorithm,
             data,
             next: AtomicUsize::new(0),
@@ -220,7 +216,7 @@ impl Batch {
     fn sign(&self, place: usize, by: impl FnOnce(&[u8]) -> Result<Vec<u8>, Arc<KeySignError>>) {
         let data = &self.data[place];
         let signed = by(data).map_err(Failure::Sign);
-        let verified = signed.and_then(|signature| match verifies(&self.public_key, data, &signature) {
+        let verified = signed.and_then(|signature| match self.verifier.verifies(data, &signature) {
             true => Ok(signature),
             false => Err(Failure::Unverified),
         });

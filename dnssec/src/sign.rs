@@ -225,7 +225,7 @@ impl<'a> Signing<'a> {
             (
                 number,
                 places,
-                signer.key.submit(&signer.public_key, signer.algorithm, data),
+                signer.key.submit(&signer.verifier, signer.algorithm, data),
             )
         });
         Chunk {

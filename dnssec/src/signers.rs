@@ -8,12 +8,14 @@ use crate::queue::QueuedKey;
 use crate::sign_error::SignError;
 use crate::sign_plan::{Renewal, SignPlan, Valid};
 use crate::signing_key::{ZoneKey, dnskey};
+use crate::verifier::Verifier;
 
 /// A key that signs.
 pub(crate) struct Signer {
     pub(crate) algorithm: Algorithm,
     pub(crate) tag: u16,
     pub(crate) public_key: PublicKey,
+    pub(crate) verifier: Verifier,
     pub(crate) key: QueuedKey,
     signs_dnskey: bool,
     part: Part,
@@ -83,6 +85,7 @@ impl Signer {
             algorithm: record.algorithm().made().ok_or_else(legacy)?,
             tag: dnskey.key_tag(),
             public_key: record.public_key.clone(),
+            verifier: Verifier::new(&record.public_key),
             key: key.signing.clone().ok_or_else(not_at_hand)?,
             signs_dnskey: record.signs_dnskey() && plan.signed_keys.is_none(),
             part: match (record.signs_unpublished(), record.signs_zone()) {
