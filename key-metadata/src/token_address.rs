@@ -1,7 +1,7 @@
 //! Where a token is, and where its PIN comes from.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -84,7 +84,13 @@ impl FromStr for KeyFolder {
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(KeyFolderError);
         }
-        Ok(Self(text.into()))
+        // One folder has one path, so that two tokens are not the same.
+        let components = Path::new(text).components();
+        let path: PathBuf = components.filter(|part| *part != Component::CurDir).collect();
+        Ok(Self(match path.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => path,
+        }))
     }
 }
 

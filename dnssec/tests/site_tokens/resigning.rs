@@ -142,8 +142,15 @@ fn live(bench: &mut Bench<'_>, events: &[Vec<Event>]) -> Outcome {
             "a stranger finds the same"
         );
         let (seen, full) = (Seen::of(&records), Seen::of(&read(&text_of(&run(&none)?)?)?));
+        // The digest is over the signatures.
+        let but_for_digest = |seen: &Seen| {
+            let mut sets = seen.sets.clone();
+            sets.retain(|(_, rtype), _| *rtype != ZONEMD);
+            sets
+        };
         assert_eq!(
-            seen.sets, full.sets,
+            but_for_digest(&seen),
+            but_for_digest(&full),
             "but for its signatures the zone is what it is without"
         );
         assert!(
@@ -174,6 +181,9 @@ fn live(bench: &mut Bench<'_>, events: &[Vec<Event>]) -> Outcome {
     }
     Ok(())
 }
+
+/// The type's number (RFC 8976).
+const ZONEMD: u16 = 63;
 
 /// TTL and RDATA of each record.
 type Set = BTreeSet<(u32, Vec<u8>)>;
