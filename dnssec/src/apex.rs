@@ -1,4 +1,4 @@
-//! What signing puts at the apex: the new serial, DNSKEY, CDS and CDNSKEY.
+//! What signing puts at the apex: DNSKEY, CDS and CDNSKEY.
 
 use domain::base::iana::Rtype;
 use domain::base::rdata::ComposeRecordData;
@@ -11,15 +11,6 @@ use crate::key_records::{DsDigest, KeyRecords};
 use crate::sign_error::SignError;
 use crate::sign_plan::SignPlan;
 use crate::signing_key::ZoneKey;
-
-/// Sets the SOA serial: the first of the five numbers at the end of the RDATA (RFC 1035 3.3.13).
-pub(crate) fn set_serial(records: &mut Records, serial: u32) {
-    let soa = records.soa();
-    let rdata = soa.and_then(|place| records.rdata_mut(place));
-    if let Some(numbers) = rdata.and_then(|rdata| rdata.last_chunk_mut::<20>()) {
-        numbers[..4].copy_from_slice(&serial.to_be_bytes());
-    }
-}
 
 /// Adds the DNSKEY of every key that is in the zone, and CDS and CDNSKEY of those that the parent's DS must name, or those that ask for none
 /// (RFC 8078 section 4); or what came signed.

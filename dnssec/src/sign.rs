@@ -8,7 +8,7 @@ use key_metadata::ZoneName;
 use rayon::prelude::*;
 use zone::{RdataAt, Records, Rrsig, Set, WriteError, add_denial, nodes};
 
-use crate::apex::{add_key_records, set_serial};
+use crate::apex::add_key_records;
 use crate::complete::check_complete;
 use crate::kept::{self, Covered, Kept, KeptSignatures};
 use crate::queue::{Failure, Submitted};
@@ -57,7 +57,7 @@ pub fn sign(
     check_complete(name, keys)?;
     let mut records = zone.records;
     let serial = plan.last_serial.map_or(plan.serial, |last| last);
-    set_serial(&mut records, serial);
+    records.set_serial(serial);
     add_key_records(&mut records, name, keys, plan)?;
     records.push_zonemd(plan.zonemd);
     records.settle();
@@ -122,7 +122,7 @@ impl<'a> Signing<'a> {
         let mut found: Vec<_> = units.par_iter().map(|unit| self.found(*unit)).collect();
         if self.zone.serial != self.plan.serial && found.iter().any(|found| found.kept.is_none()) {
             self.zone.serial = self.plan.serial;
-            set_serial(&mut self.zone.records, self.plan.serial);
+            self.zone.records.set_serial(self.plan.serial);
             let soa = self.zone.records.soa();
             let of_soa = units
                 .iter()

@@ -142,9 +142,7 @@ impl Zone {
 
     /// The serial of its SOA.
     pub fn serial(&self) -> Option<u32> {
-        self.records
-            .soa()
-            .and_then(|place| soa_serial(self.records.get(place)?))
+        self.records.serial()
     }
 }
 
@@ -272,10 +270,7 @@ fn conflict(at: Record<'_>, reason: String) -> Result<(), ZoneError> {
 
 fn check_apex(records: &Records, zone: &ZoneName, file: &Path) -> Result<(), ZoneError> {
     for (rtype, what) in [(Rtype::SOA, "SOA record"), (Rtype::NS, "NS records")] {
-        let mut at_apex = records
-            .iter()
-            .take_while(|record| record.owner() == records.apex());
-        if !at_apex.any(|record| record.rtype() == rtype) {
+        if records.at_apex(rtype).is_none() {
             return Err(ZoneError::Missing {
                 file: file.to_owned(),
                 apex: zone.clone(),
@@ -298,14 +293,8 @@ pub(crate) fn first_serial(text: &[u8], file: &Path, zone: &ZoneName) -> Option<
     let within = |text| {
         let records = Records::parse(text, file, zone).ok()?;
         let soa = records.iter().find(|record| record.rtype() == Rtype::SOA);
-        soa.and_then(soa_serial)
+        soa.and_then(Record::serial)
     };
     let first_line = text.split_inclusive(|byte| *byte == b'\n').next()?;
     within(first_line).or_else(|| within(text))
-}
-
-/// The first of the five numbers at the end (RFC 1035 3.3.13).
-fn soa_serial(soa: Record<'_>) -> Option<u32> {
-    let serial = soa.rdata().last_chunk::<20>()?.first_chunk()?;
-    Some(u32::from_be_bytes(*serial))
 }

@@ -4,7 +4,7 @@ use domain::base::iana::Rtype;
 use key_metadata::policy::Zonemd;
 use ring::digest::{Algorithm, Context, Digest, SHA384, SHA512};
 
-use crate::records::{Record, Records};
+use crate::records::Records;
 use crate::rrsig::Rrsig;
 
 /// SIMPLE, the only scheme there is.
@@ -47,15 +47,9 @@ impl Records {
 
     /// Puts serial and digest into the ZONEMD record, where there is one.
     pub fn digest(&mut self) {
-        let Some((place, soa)) = self.zonemd().zip(self.soa()) else {
+        let Some((place, serial)) = self.zonemd().zip(self.serial()) else {
             return;
         };
-        // A SOA ends in five numbers, of which the serial is the first.
-        let serial = self
-            .at(soa)
-            .rdata()
-            .last_chunk::<20>()
-            .map_or([0; 4], |numbers| [numbers[0], numbers[1], numbers[2], numbers[3]]);
         let Some(algorithm) = self
             .at(place)
             .rdata()
@@ -66,17 +60,9 @@ impl Records {
         };
         let digest = zone_digest(self, algorithm);
         if let Some(rdata) = self.rdata_mut(place) {
-            rdata[..4].copy_from_slice(&serial);
+            rdata[..4].copy_from_slice(&serial.to_be_bytes());
             rdata[6..].copy_from_slice(digest.as_ref());
         }
-    }
-
-    /// The place of the first record of a type at the apex.
-    pub(crate) fn at_apex(&self, rtype: Rtype) -> Option<usize> {
-        let is_apex = |record: &Record<'_>| record.owner() == self.apex();
-        self.iter()
-            .take_while(is_apex)
-            .position(|record| record.rtype() == rtype)
     }
 }
 

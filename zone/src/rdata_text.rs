@@ -49,7 +49,10 @@ pub(crate) fn write(rtype: Rtype, rdata: &[u8], text: &mut String) -> Option<()>
             let ([high, low, algorithm, kind], digest) = rdata.split_first_chunk()?;
             let tag = u16::from_be_bytes([*high, *low]);
             let _ = write!(text, "{tag} {algorithm} {kind} ");
-            hexadecimal(digest, text)?;
+            if digest.is_empty() {
+                return None;
+            }
+            hexadecimal(digest, text);
         }
         Rtype::RRSIG => rrsig(Rrsig::new(rdata)?, text),
         _ => return None,
@@ -157,7 +160,7 @@ fn nsec3(rdata: &[u8], text: &mut String) -> Option<()> {
     let _ = write!(text, "{algorithm} {flags} {} ", u16::from_be_bytes([*high, *low]));
     match salt.is_empty() {
         true => text.push('-'),
-        false => hexadecimal(salt, text)?,
+        false => hexadecimal(salt, text),
     }
     text.push(' ');
     text.extend(digits_of(next.try_into().ok()?).map(char::from));
@@ -182,10 +185,9 @@ fn rrsig(rrsig: Rrsig<'_>, text: &mut String) {
     STANDARD.encode_string(rrsig.signature, text);
 }
 
-/// Nothing, where there are no octets.
-fn hexadecimal(octets: &[u8], text: &mut String) -> Option<()> {
+/// Octets in hexadecimal.
+pub(crate) fn hexadecimal(octets: &[u8], text: &mut String) {
     for octet in octets {
         let _ = write!(text, "{octet:02X}");
     }
-    (!octets.is_empty()).then_some(())
 }

@@ -217,6 +217,28 @@ impl Records {
         self.at_apex(Rtype::SOA)
     }
 
+    /// The place of the first record of a type at the apex.
+    pub fn at_apex(&self, rtype: Rtype) -> Option<usize> {
+        let is_apex = |record: &Record<'_>| record.owner() == self.apex();
+        self.iter()
+            .take_while(is_apex)
+            .position(|record| record.rtype() == rtype)
+    }
+
+    /// The serial of its SOA, where it has one: the first of the five numbers at the end of the RDATA (RFC 1035 3.3.13).
+    pub fn serial(&self) -> Option<u32> {
+        self.soa().and_then(|place| self.at(place).serial())
+    }
+
+    /// Sets the serial of its SOA.
+    pub fn set_serial(&mut self, serial: u32) {
+        let soa = self.soa();
+        let rdata = soa.and_then(|place| self.rdata_mut(place));
+        if let Some(numbers) = rdata.and_then(|rdata| rdata.last_chunk_mut::<20>()) {
+            numbers[..4].copy_from_slice(&serial.to_be_bytes());
+        }
+    }
+
     /// How many records there are.
     pub const fn len(&self) -> usize {
         self.entries.len()
@@ -270,6 +292,12 @@ impl<'a> Record<'a> {
     pub fn rdata(self) -> &'a [u8] {
         let at = self.entry.at + usize::from(self.entry.owner_length);
         &self.records.octets[at..at + usize::from(self.entry.rdata_length)]
+    }
+
+    /// The serial of a SOA record (RFC 1035 3.3.13).
+    pub fn serial(self) -> Option<u32> {
+        let serial = self.rdata().last_chunk::<20>()?.first_chunk()?;
+        Some(u32::from_be_bytes(*serial)).filter(|_| self.rtype() == Rtype::SOA)
     }
 
     /// The same in canonical form.

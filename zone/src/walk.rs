@@ -157,7 +157,7 @@ impl<'a> Set<'a> {
     }
 
     /// The place of the first.
-    pub const fn place(self) -> usize {
+    pub(crate) const fn place(self) -> usize {
         self.from
     }
 

@@ -134,9 +134,7 @@ fn line(record: Record<'_>, form: Form, text: &mut String) {
         if !rdata.is_empty() {
             text.push(' ');
         }
-        for octet in rdata {
-            let _ = write!(text, "{octet:02X}");
-        }
+        rdata_text::hexadecimal(rdata, text);
     }
     text.push('\n');
 }

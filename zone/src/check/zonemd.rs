@@ -12,7 +12,7 @@ pub(super) fn check(records: &Records, apex: &Node) -> Vec<Problem> {
     let Some(set) = records.sets(apex).find(|set| set.rtype() == Rtype::ZONEMD) else {
         return Vec::new();
     };
-    let serial = serial(records, apex);
+    let serial = records.serial();
     let mut problems = Vec::new();
     let mut known = 0;
     for record in set.records() {
@@ -39,10 +39,4 @@ pub(super) fn check(records: &Records, apex: &Node) -> Vec<Problem> {
         ));
     }
     problems
-}
-
-fn serial(records: &Records, apex: &Node) -> Option<u32> {
-    let soa = records.sets(apex).find(|set| set.rtype() == Rtype::SOA)?;
-    let numbers = soa.first().rdata().last_chunk::<20>()?;
-    numbers.first_chunk().map(|serial| u32::from_be_bytes(*serial))
 }
