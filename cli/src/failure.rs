@@ -122,13 +122,6 @@ impl Failure {
         self.exit
     }
 
-    /// The same, where all that is wrong is that a token is not there.
-    #[must_use]
-    pub fn of_absence(mut self) -> Self {
-        self.is_absence = true;
-        self
-    }
-
     /// Whether a token is not there, and nothing else is wrong.
     pub const fn is_absence(&self) -> bool {
         self.is_absence
@@ -169,11 +162,9 @@ impl<E: Advice> From<E> for Failure {
         } else {
             Exit::Failed
         };
-        let absence = error.is_absence();
-        let failure = Self::of(exit, &error).hint(error.hint());
-        match absence {
-            true => failure.of_absence(),
-            false => failure,
+        Self {
+            is_absence: error.is_absence(),
+            ..Self::of(exit, &error).hint(error.hint())
         }
     }
 }

@@ -134,4 +134,9 @@ impl Advice for SignError {
             Self::Legacy { .. } | Self::Unverified { .. } | Self::SameHash(_) | Self::Records { .. } => false,
         }
     }
+
+    fn is_absence(&self) -> bool {
+        // Nothing but a token can be absent.
+        matches!(self, Self::Token { source, .. } if source.is_absence())
+    }
 }

@@ -211,24 +211,8 @@ impl Advice for SiteTokenError {
     }
 
     fn is_absence(&self) -> bool {
-        match self {
-            Self::Token(TokenFailure(error)) => error.is_absence(),
-            Self::NoToken(_)
-            | Self::NotOpen(_)
-            | Self::Elsewhere { .. }
-            | Self::File { .. }
-            | Self::BlobThere { .. }
-            | Self::NoBlob { .. } => false,
-            Self::NoRecoveryParent(_)
-            | Self::OtherRecoveryParent { .. }
-            | Self::OtherKind { .. }
-            | Self::InFiles { .. }
-            | Self::Legacy(_)
-            | Self::Blob { .. }
-            | Self::BlobContent { .. }
-            | Self::Threads(_)
-            | Self::Store(_) => false,
-        }
+        // Nothing but a token can be absent.
+        matches!(self, Self::Token(TokenFailure(error)) if error.is_absence())
     }
 }
 

@@ -452,15 +452,11 @@ type KeyTokens = Vec<(u16, TokenName)>;
 
 /// A failure to sign, and the token that it is of.
 fn not_signed(error: SignError, tokens: &KeyTokens) -> NotReleased {
-    let (is_absence, tag) = match &error {
-        SignError::Token { source, tag, .. } => (source.is_absence(), Some(*tag)),
-        _ => (false, None),
+    let tag = match &error {
+        SignError::Token { tag, .. } => Some(*tag),
+        _ => None,
     };
     let failure = Failure::from(error);
-    let failure = match is_absence {
-        true => failure.of_absence(),
-        false => failure,
-    };
     // A revoked key signs by another tag: then any token of the zone has it wait, so that none is asked over and over.
     let of_tag = tokens.iter().find(|(of, _)| Some(*of) == tag);
     let token = of_tag.or(tokens.first()).map(|(_, token)| token.clone());
