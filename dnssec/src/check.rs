@@ -7,7 +7,7 @@ use zone::check::{About, Problem, Question, Verdict, check_vouched};
 use zone::{Records, Rrsig};
 
 use crate::sign::SignedZone;
-use crate::signing_key::flags;
+use crate::signing_key::dnskey_rdata;
 
 /// What was checked of a good zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,18 +129,10 @@ pub fn question<'a>(
     ds: Vec<Vec<u8>>,
     now: Time,
 ) -> Question {
-    let rdata = |record: &KeyRecord| {
-        let head = [
-            &flags(record).to_be_bytes()[..],
-            &[3, record.algorithm().number()],
-        ]
-        .concat();
-        [&head, record.public_key.as_dnskey()].concat()
-    };
     Question {
         // RRSIG times are modulo 2^32 (RFC 4034 3.1.5).
         now: now.unix_seconds() as u32,
-        unpublished: unpublished.map(rdata).collect(),
+        unpublished: unpublished.map(dnskey_rdata).collect(),
         ds,
     }
 }

@@ -9,13 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::base::iana::Rtype;
-use domain::base::rdata::ComposeRecordData;
 use domain::rdata::Dnskey;
 use key_metadata::{Advice, KeyRecord, Time, ZoneName};
 use zone::{ReadError, Records, Rrsig};
 
 use crate::expiration::near;
-use crate::signing_key::{dnskey, flags};
+use crate::signing_key::dnskey_rdata;
 
 /// How the line begins that is before each of several.
 const SEPARATOR: &str = ";; SignedKeyResponse";
@@ -145,7 +144,8 @@ impl SignedKeys {
         };
         all.retain(|one| one.inception <= now && now < one.expiration);
         all.sort_by_key(|one| one.inception);
-        let expected: BTreeSet<Vec<u8>> = keys.iter().filter_map(published).collect();
+        let published = keys.iter().filter(|key| key.state.in_zone());
+        let expected: BTreeSet<Vec<u8>> = published.map(dnskey_rdata).collect();
         let Some(latest) = all.last() else {
             return Err(SignedKeysError::NotNow {
                 zone: zone.clone(),
@@ -267,14 +267,6 @@ impl SignedKeys {
             .filter(|record| record.rtype() == Rtype::DNSKEY);
         keys.map(|record| record.rdata().to_vec()).collect()
     }
-}
-
-/// DNSKEY RDATA of a key that is in the zone.
-fn published(key: &KeyRecord) -> Option<Vec<u8>> {
-    let mut rdata = Vec::new();
-    // Appending to a Vec cannot fail.
-    let _ = dnskey(&key.public_key, flags(key))?.compose_rdata(&mut rdata);
-    key.state.in_zone().then_some(rdata)
 }
 
 /// The files of a folder by name, without those that begin with a dot; none, where there is no folder.

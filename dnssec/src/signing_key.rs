@@ -170,3 +170,10 @@ pub(crate) fn dnskey(key: &PublicKey, flags: u16) -> Option<Dnskey<Vec<u8>>> {
     )
     .ok()
 }
+
+/// The same of a key as it stands, on the wire.
+pub(crate) fn dnskey_rdata(record: &KeyRecord) -> Vec<u8> {
+    let [high, low] = flags(record).to_be_bytes();
+    let head = [high, low, 3, record.algorithm().number()];
+    [&head[..], record.public_key.as_dnskey()].concat()
+}
