@@ -1,6 +1,7 @@
 //! The keys of a zone that sign, by what they sign.
 
 use domain::base::iana::Rtype;
+use key_metadata::policy::KskSigns;
 use key_metadata::{Algorithm, PublicKey};
 use zone::{Node, Records, Set, Standing, WireName};
 
@@ -61,10 +62,11 @@ impl Group {
 
 /// Those of the keys that sign: where the DNSKEY RRset comes signed, none for that alone.
 pub(crate) fn signers(keys: &[ZoneKey], plan: &SignPlan) -> Result<Vec<Signer>, SignError> {
-    let signing = keys.iter().filter(|key| match &plan.signed_keys {
-        Some(_) => key.record.signs_zone(),
-        None => key.record.signs(),
-    });
+    let ksk_signs = match &plan.signed_keys {
+        Some(_) => KskSigns::Offline,
+        None => KskSigns::Online,
+    };
+    let signing = keys.iter().filter(|key| key.record.signs_with_signer(ksk_signs));
     signing.map(|key| Signer::new(key, plan)).collect()
 }
 

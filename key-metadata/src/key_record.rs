@@ -14,6 +14,7 @@ use crate::cka_id::CkaId;
 use crate::key_file_stem::KeyFileStem;
 use crate::key_id::KeyId;
 use crate::life::{KeyState, KeyTimes};
+use crate::policy::KskSigns;
 use crate::public_key::PublicKey;
 use crate::role::Role;
 use crate::site::TokenName;
@@ -120,6 +121,14 @@ impl KeyRecord {
     /// Whether it signs anything, so that its private part is needed.
     pub const fn signs(&self) -> bool {
         self.signs_dnskey() || self.signs_zone()
+    }
+
+    /// The same, where the zone is signed: where the DNSKEY RRset is signed elsewhere, only what signs the rest.
+    pub const fn signs_with_signer(&self, ksk_signs: KskSigns) -> bool {
+        match ksk_signs {
+            KskSigns::Online => self.signs(),
+            KskSigns::Offline => self.signs_zone(),
+        }
     }
 
     /// Whether its DS belongs at the parent, or is on the way there, so that the zone's CDS and CDNSKEY RRsets name it (RFC 7344 2.2.2).

@@ -5,6 +5,7 @@
 
 use key_metadata::backup::{BundleEntry, Drill, DrillLevel};
 use key_metadata::gate::{CLOCK_SKEW, Refusal, Rule, refusals};
+use key_metadata::policy::KskSigns;
 use key_metadata::step::{Step, next_step};
 use key_metadata::timing::{Figures, publication_interval, retire_interval};
 use key_metadata::{
@@ -304,6 +305,7 @@ fn a_revoked_key_is_shown_for_thirty_days() {
     let mut revoked = keys.keys()[0].clone();
     revoked.take(Step::Revoke, at(100));
     assert!(revoked.signs_dnskey());
+    assert!(revoked.signs_with_signer(KskSigns::Online) && !revoked.signs_with_signer(KskSigns::Offline));
     let keys = zone([revoked, key(2, Role::Ksk, KeyState::Active)]);
     let early = ask(Step::Remove, 0, &keys, &policy, at(101));
     assert_eq!(rules(&early), [Rule::HoldDown]);

@@ -140,7 +140,7 @@ impl<'a> Signing<'a> {
         let (serial, _) = serial(self.folder, &policy, &zone, name, cli::now())?;
         Ok(Planned {
             serial,
-            keys: signing_tags(&keys),
+            keys: signing_tags(&keys, &policy),
         })
     }
 
@@ -254,7 +254,7 @@ impl<'a> Signing<'a> {
             kept: made.kept,
             rrsets: checked.rrsets,
             denials: checked.denials,
-            keys: signing_tags(&records),
+            keys: signing_tags(&records, &policy),
             tokens: job.tokens.into_iter().map(|(_, token)| token).collect(),
             milliseconds: start.elapsed().as_millis(),
         })
@@ -270,11 +270,7 @@ impl<'a> Signing<'a> {
         let mut tokens = Vec::new();
         let mut keys = Vec::new();
         for record in records.keys() {
-            let is_needed = match policy.ksk_signs {
-                KskSigns::Online => record.signs(),
-                KskSigns::Offline => record.signs_zone(),
-            };
-            let signing = match is_needed {
+            let signing = match record.signs_with_signer(policy.ksk_signs) {
                 true => {
                     let token = self.tokens.token_of(record).map_err(Failure::from)?.clone();
                     let found = self
@@ -441,9 +437,10 @@ fn put(
     }
 }
 
-/// The tags of the keys that sign.
-fn signing_tags(keys: &ZoneKeys) -> Vec<u16> {
-    let signing = keys.keys().iter().filter(|key| key.signs());
+/// The tags of the keys that sign here.
+fn signing_tags(keys: &ZoneKeys, policy: &Policy) -> Vec<u16> {
+    let signs = |key: &&KeyRecord| key.signs_with_signer(policy.ksk_signs);
+    let signing = keys.keys().iter().filter(signs);
     signing.map(KeyRecord::key_tag).collect()
 }
 

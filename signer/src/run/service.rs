@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use cli::{Exit, Failure, Outcome, SiteArguments};
-use key_metadata::{SiteFolder, Span, ZoneName};
+use key_metadata::{KeyRecord, SiteFolder, Span, ZoneName};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde_json::json;
@@ -118,11 +118,12 @@ impl<'a> Service<'a> {
     fn ask_pins(&mut self) -> Outcome {
         let mut tokens = BTreeSet::new();
         for zone in self.folder.site().zones.keys() {
-            // A file of keys that cannot be read is told when the zone is signed.
-            let Ok(keys) = self.folder.keys(zone) else {
+            // What cannot be read is told when the zone is signed.
+            let (Ok(keys), Ok((_, policy))) = (self.folder.keys(zone), self.folder.zone(zone)) else {
                 continue;
             };
-            for key in keys.keys().iter().filter(|key| key.signs()) {
+            let signs = |key: &&KeyRecord| key.signs_with_signer(policy.ksk_signs);
+            for key in keys.keys().iter().filter(signs) {
                 tokens.extend(
                     self.folder
                         .site()
