@@ -72,4 +72,4 @@ pub use signed_keys::{SignedKeys, SignedKeysError};
 pub use signing_key::{KeySignError, SigningKey, TrialError, ZoneKey};
 pub use site_tokens::{SiteTokenError, SiteTokens};
 pub use trust_anchor::{TrustAnchor, TrustAnchors, Validity, ValidityError, XmlText, XmlTextError};
-pub use zone::{Zone, ZoneError};
+pub use zone::{MADE_BY_SIGNING, Zone, ZoneError};

@@ -90,16 +90,16 @@ impl Advice for ZoneError {
     }
 }
 
-/// The types that only signing puts into a zone.
-const MADE_BY_SIGNING: [Rtype; 8] = [
-    Rtype::RRSIG,
-    Rtype::NSEC,
-    Rtype::NSEC3,
-    Rtype::NSEC3PARAM,
-    Rtype::DNSKEY,
-    Rtype::CDS,
-    Rtype::CDNSKEY,
-    Rtype::ZONEMD,
+/// The types that only signing puts into a zone, with their names.
+pub const MADE_BY_SIGNING: [(Rtype, &str); 8] = [
+    (Rtype::RRSIG, "RRSIG"),
+    (Rtype::NSEC, "NSEC"),
+    (Rtype::NSEC3, "NSEC3"),
+    (Rtype::NSEC3PARAM, "NSEC3PARAM"),
+    (Rtype::DNSKEY, "DNSKEY"),
+    (Rtype::CDS, "CDS"),
+    (Rtype::CDNSKEY, "CDNSKEY"),
+    (Rtype::ZONEMD, "ZONEMD"),
 ];
 
 impl Zone {
@@ -169,7 +169,8 @@ pub(crate) fn zone_record(record: Record<'_>) -> Option<ZoneRecord> {
 
 /// Nothing is outside of the zone, and nothing there that signing makes; the first such record of the file is told.
 fn check_types(records: &Records, zone: &ZoneName) -> Result<(), ZoneError> {
-    let is_wrong = |record: &Record<'_>| !record.is_in_zone() || MADE_BY_SIGNING.contains(&record.rtype());
+    let is_made = |rtype| MADE_BY_SIGNING.iter().any(|(made, _)| *made == rtype);
+    let is_wrong = |record: &Record<'_>| !record.is_in_zone() || is_made(record.rtype());
     let Some(record) = records.iter().filter(is_wrong).min_by_key(|record| record.line()) else {
         return Ok(());
     };

@@ -4,21 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
+use dnssec::MADE_BY_SIGNING;
 use key_metadata::Time;
 
 /// How much is read at once, in octets.
 const AT_ONCE: usize = 1 << 20;
-
-/// The types that signing makes.
-const MADE: [&[u8]; 7] = [
-    b"RRSIG",
-    b"NSEC",
-    b"NSEC3",
-    b"NSEC3PARAM",
-    b"DNSKEY",
-    b"CDS",
-    b"CDNSKEY",
-];
 
 /// The figures of a signed zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +58,7 @@ impl Figures {
         let Some(rtype) = words.next() else {
             return;
         };
-        if !MADE.contains(&rtype) {
+        if !MADE_BY_SIGNING.iter().any(|(_, made)| made.as_bytes() == rtype) {
             self.records += 1;
             self.record_octets += line.len() as u64;
         }
@@ -160,7 +150,7 @@ mod tests {
         let text = format!(
             "{own}cr. 3600 IN RRSIG SOA 13 1 3600 20261214000000 20261129230000 4711 cr. AAAA\n\
              cr. 3600 IN RRSIG NS 13 1 3600 1796000000 1790000000 4711 cr. AAAA\ncr. 300 IN NSEC cr. SOA NS\n\
-             cr. 3600 IN CDNSKEY 257 3 13 AAAA\n\n"
+             cr. 3600 IN CDNSKEY 257 3 13 AAAA\ncr. 3600 IN ZONEMD 5 1 1 AA\n\n"
         );
         let figures = Figures::of(text.as_bytes(), now).unwrap();
         assert_eq!(
