@@ -23,6 +23,8 @@ struct Loaded {
     path: PathBuf,
     context: Pkcs11,
     raw: Raw,
+    /// Where it takes calls in turn alone.
+    turn: Option<Mutex<()>>,
 }
 
 /// What a module says of itself (CK_INFO).
@@ -77,50 +79,78 @@ pub enum LoadError {
     },
 }
 
-/// Known modules by the start of their file name: the Debian package that brings one, and what it reads from the environment.
-const KNOWN: [(&str, &str, &str); 8] = [
-    (
-        "libsofthsm2.so",
-        "softhsm2",
-        "SOFTHSM2_CONF and the token folder that it names",
-    ),
-    (
-        "libtpm2_pkcs11.so",
-        "libtpm2-pkcs11-1",
-        "TPM2_PKCS11_STORE and TPM2_PKCS11_TCTI",
-    ),
-    (
-        "libopencryptoki.so",
-        "opencryptoki",
-        "that pkcsslotd runs and you are in the group pkcs11",
-    ),
-    (
-        "PKCS11_API.so",
-        "opencryptoki",
-        "that pkcsslotd runs and you are in the group pkcs11",
-    ),
-    ("opensc-pkcs11.so", "opensc-pkcs11", "that pcscd runs"),
-    ("onepin-opensc-pkcs11.so", "opensc-pkcs11", "that pcscd runs"),
-    ("libykcs11.so", "ykcs11", "that pcscd runs"),
-    (
-        "p11-kit-proxy.so",
-        "p11-kit-modules",
-        "p11-kit's own configuration",
-    ),
-];
+/// What is known of a module.
+struct Known {
+    /// How its file's name starts.
+    start: &'static str,
+    /// The Debian package that brings it.
+    package: &'static str,
+    /// What it reads from the environment.
+    needs: &'static str,
+    calls: Calls,
+}
+
+/// What a module does with calls of several threads at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Calls {
+    /// It takes them, as CKF_OS_LOCKING_OK asks of it (PKCS#11 v3.0 5.4).
+    AtOnce,
+    /// It does not: opencryptoki 3.8.1 reads an object anew that another process made, without a lock, while other threads use
+    /// it. Two threads that sign then end by SIGSEGV in four of ten runs.
+    InTurn,
+}
+
+const KNOWN: [Known; 8] = {
+    use Calls::{AtOnce, InTurn};
+    const fn module(start: &'static str, package: &'static str, needs: &'static str, calls: Calls) -> Known {
+        Known {
+            start,
+            package,
+            needs,
+            calls,
+        }
+    }
+    const SLOTS: &str = "that pkcsslotd runs and you are in the group pkcs11";
+    const READER: &str = "that pcscd runs";
+    [
+        module(
+            "libsofthsm2.so",
+            "softhsm2",
+            "SOFTHSM2_CONF and the token folder that it names",
+            AtOnce,
+        ),
+        module(
+            "libtpm2_pkcs11.so",
+            "libtpm2-pkcs11-1",
+            "TPM2_PKCS11_STORE and TPM2_PKCS11_TCTI",
+            AtOnce,
+        ),
+        module("libopencryptoki.so", "opencryptoki", SLOTS, InTurn),
+        module("PKCS11_API.so", "opencryptoki", SLOTS, InTurn),
+        module("opensc-pkcs11.so", "opensc-pkcs11", READER, AtOnce),
+        module("onepin-opensc-pkcs11.so", "opensc-pkcs11", READER, AtOnce),
+        module("libykcs11.so", "ykcs11", READER, AtOnce),
+        module(
+            "p11-kit-proxy.so",
+            "p11-kit-modules",
+            "p11-kit's own configuration",
+            AtOnce,
+        ),
+    ]
+};
 
 impl Advice for LoadError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { path, .. } => Some(match known(path) {
-                Some((_, package, _)) => format!("'apt install {package}' brings it"),
+                Some(module) => format!("'apt install {}' brings it", module.package),
                 None => "give the module's full path; its vendor's documentation has it".to_owned(),
             }),
             Self::NotLoadable { .. } => {
                 Some("give a module for this machine, and see 'ldd' for libraries it misses".to_owned())
             }
             Self::Initialise { path, source } => {
-                known(path).map_or_else(|| source.hint(), |(_, _, needs)| Some(format!("check {needs}")))
+                known(path).map_or_else(|| source.hint(), |module| Some(format!("check {}", module.needs)))
             }
             Self::Lock { source, .. } => source.hint(),
         }
@@ -143,9 +173,9 @@ impl Advice for LoadError {
     }
 }
 
-fn known(path: &Path) -> Option<&'static (&'static str, &'static str, &'static str)> {
+fn known(path: &Path) -> Option<&'static Known> {
     let name = path.file_name()?.to_str()?;
-    KNOWN.iter().find(|(start, _, _)| name.starts_with(start))
+    KNOWN.iter().find(|module| name.starts_with(module.start))
 }
 
 /// Modules of this process by path. The shared object stays mapped for ever; `live` ends with its last user, who finalises it.
@@ -192,7 +222,9 @@ impl Module {
             return Err(LoadError::Initialise { path, source });
         }
         drop(lock);
+        let in_turn = known(&path).is_some_and(|module| module.calls == Calls::InTurn);
         let loaded = Arc::new(Loaded {
+            turn: in_turn.then(Mutex::default),
             path: path.clone(),
             context: context.clone(),
             raw,
@@ -230,6 +262,11 @@ impl Module {
 
     pub(crate) fn raw(&self) -> &Raw {
         &self.0.raw
+    }
+
+    /// Held while a session is used: other threads wait, where the module takes calls in turn alone. Not re-entrant.
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.0.turn.as_ref().map(locked)
     }
 
     pub(crate) fn lock(&self) -> Result<ModuleLock, LockError> {

@@ -85,6 +85,7 @@ impl Pool {
         &self,
         work: impl FnOnce(&Session) -> cryptoki::error::Result<T>,
     ) -> Result<T, AccessError> {
+        let _turn = self.module.turn();
         let session = self.take()?;
         let result = work(&session).map_err(|error| AccessError::Call(CallError::of(error)));
         self.put_back(result.is_ok().then_some(session));
