@@ -243,9 +243,28 @@ impl Running {
 
     /// Waits for its end.
     pub fn end(mut self) -> (ExitStatus, Vec<Value>) {
-        let status = self.child.wait().unwrap();
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(
+                start.elapsed() < LONGEST,
+                "it does not end; it told {:#?}",
+                self.told
+            );
+            thread::sleep(Duration::from_millis(10));
+        };
         let rest = self.lines.iter().map(|line| serde_json::from_str(&line).unwrap());
         let told = self.told.drain(..).chain(rest).collect();
         (status, told)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that failed leaves none at work. One that ended is not there any more.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe::register;
 
@@ -27,14 +28,21 @@ impl Signals {
         [self.end.as_fd(), self.again.as_fd()]
     }
 
-    /// Whether it is to end. Asked once, it is told once.
+    /// Whether it is to end: once it is, whoever asks is told, in any thread.
     pub fn is_end(&self) -> bool {
-        came(&self.end)
+        let mut end = [PollFd::from_borrowed_fd(self.end.as_fd(), PollFlags::IN)];
+        // What came is left there.
+        poll(&mut end, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
-    /// Whether all zones are to be signed again.
+    /// Whether all zones are to be signed again. Asked once, it is told once.
     pub fn is_again(&self) -> bool {
-        came(&self.again)
+        let mut any = false;
+        // Each signal is an octet; those that are there are one event.
+        while (&self.again).read(&mut [0; 64]).is_ok_and(|octets| octets > 0) {
+            any = true;
+        }
+        any
     }
 }
 
@@ -47,12 +55,19 @@ fn taken(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(read)
 }
 
-/// Whether a signal came since it was last asked.
-fn came(mut stream: &UnixStream) -> bool {
-    let mut any = false;
-    // Each signal is an octet; those that are there are one event.
-    while stream.read(&mut [0; 64]).is_ok_and(|octets| octets > 0) {
-        any = true;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal_hook::low_level::raise;
+
+    #[test]
+    fn an_end_is_told_to_all_and_a_renewal_once() {
+        let signals = Signals::new().unwrap();
+        assert!(!signals.is_end() && !signals.is_again());
+        raise(SIGTERM).unwrap();
+        raise(SIGHUP).unwrap();
+        raise(SIGHUP).unwrap();
+        assert!(signals.is_end() && signals.is_end());
+        assert!(signals.is_again() && !signals.is_again());
     }
-    any
 }
