@@ -24,6 +24,7 @@ use crate::band::{self, Size};
 use crate::figures::{Counted, Figures};
 use crate::pins::Pins;
 use crate::same::Same;
+use crate::verify::count;
 
 /// So many delegations that cannot be followed are told.
 const MOST_TOLD: usize = 5;
@@ -88,6 +89,22 @@ pub struct NotReleased {
     pub failure: Failure,
     /// The token that did not do its part, where it was one.
     pub token: Option<TokenName>,
+}
+
+impl Released {
+    /// How many signatures there are, those of `made` by whom that says.
+    pub fn signatures(&self, by: &str) -> String {
+        let made = count(self.made, "signature");
+        match self.kept {
+            0 => format!("{made}{by}"),
+            kept => format!("{made}{by} and {kept} of before"),
+        }
+    }
+
+    /// That nothing was due.
+    pub fn unchanged(&self) -> String {
+        format!("nothing is due, serial {} stays", self.release.serial)
+    }
 }
 
 impl From<Failure> for NotReleased {
@@ -690,7 +707,7 @@ fn write_state(
 }
 
 /// Writes what failed beside what was last released. Where somebody else is at work on the zone, that one writes.
-pub fn write_failure(folder: &SiteFolder, name: &ZoneName, failure: LastFailure) -> Outcome {
+pub fn write_failure(folder: &SiteFolder, name: &ZoneName, failure: &Failure) -> Outcome {
     let lock = match folder.lock_signed(name) {
         Ok(lock) => lock,
         Err(StoreError::Locked { .. }) => return Ok(()),
@@ -700,7 +717,10 @@ pub fn write_failure(folder: &SiteFolder, name: &ZoneName, failure: LastFailure)
         Ok(state) => state,
         Err(_) => ZoneState::new(name.clone()),
     };
-    state.failure = Some(failure);
+    state.failure = Some(LastFailure {
+        at: cli::now(),
+        error: failure.in_a_line(),
+    });
     Ok(folder.write_state(&state, &lock)?)
 }
 

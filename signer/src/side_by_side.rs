@@ -1,7 +1,6 @@
 //! Several zones at once: each as it has a thread, so that a large one does not hold the others; told in their order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
@@ -44,7 +43,7 @@ pub fn release_all(
     let (mut prepared, mut told) = (Vec::new(), BTreeMap::new());
     for (place, name) in names.iter().enumerate() {
         match signing.prepare(name) {
-            Ok(zone) => prepared.push((place, Mutex::new(Some(zone)))),
+            Ok(zone) => prepared.push((place, zone)),
             Err(not) => {
                 told.insert(place, (Err(not), Vec::new()));
             }
@@ -55,22 +54,19 @@ pub fn release_all(
         [_, _, ..] => (Progress::new("signing zones", prepared.len() as u64), hidden),
         [_] | [] => (Progress::hidden(), Progress::new as fn(&str, u64) -> Progress),
     };
-    let (signing, next, bar) = (&*signing, &AtomicUsize::new(0), &bar);
-    let (prepared, sender_of) = (&prepared, mpsc::channel::<(usize, Told)>());
+    let threads = thread::available_parallelism()
+        .map_or(2, usize::from)
+        .min(prepared.len());
+    let (signing, bar, waiting) = (&*signing, &bar, &Mutex::new(prepared.into_iter()));
+    let next = move || waiting.lock().map_or(None, |mut waiting| waiting.next());
     thread::scope(|scope| {
-        let (sender, receiver) = sender_of;
-        let threads = thread::available_parallelism()
-            .map_or(2, usize::from)
-            .min(prepared.len());
+        let (sender, receiver) = mpsc::channel::<(usize, Told)>();
         for _ in 0..threads {
             let sender = sender.clone();
             scope.spawn(move || {
                 while goes_on()
-                    && let Some((place, zone)) = prepared.get(next.fetch_add(1, Ordering::Relaxed))
+                    && let Some((place, zone)) = next()
                 {
-                    let Some(zone) = zone.lock().ok().and_then(|mut zone| zone.take()) else {
-                        continue;
-                    };
                     let ear = Ear {
                         heard: Mutex::default(),
                         bar: own_bar,
@@ -82,7 +78,7 @@ pub fn release_all(
                     );
                     bar.step();
                     // Who hears of it waits for all.
-                    let _ = sender.send((*place, told));
+                    let _ = sender.send((place, told));
                 }
             });
         }

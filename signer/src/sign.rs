@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use key_metadata::{LastFailure, SiteFolder, ZoneName};
+use key_metadata::{SiteFolder, ZoneName};
 use serde::Serialize;
 
 use crate::one_zone::{Asked, Listener, Released, Signing, write_failure};
 use crate::pins::Pins;
 use crate::reload::reload;
 use crate::side_by_side::release_all;
-use crate::verify::count;
 
 /// The options of `sign`.
 #[derive(Args)]
@@ -170,18 +169,14 @@ impl Arguments {
             reloaded: told.as_ref().map(Result::is_ok),
         };
         if !self.report.json
-            && let Err(failure) = output.line(signed.text())
+            && let Err(failure) = output.line(text(zone, released))
         {
             run.fail(failure);
         }
         run.signed.push(signed);
         if let Some(Err(failure)) = told {
             // So that the next run tells it again.
-            let last = LastFailure {
-                at: cli::now(),
-                error: failure.in_a_line(),
-            };
-            run.failed.extend(write_failure(folder, zone, last).err());
+            run.failed.extend(write_failure(folder, zone, &failure).err());
             run.failed.push(failure);
         }
     }
@@ -207,39 +202,34 @@ impl Run {
 }
 
 impl Signed {
-    fn key_tags(&self) -> String {
-        self.keys
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
     fn plan(&self) -> String {
         format!(
             "{}: would sign with {}, serial {}",
             self.zone,
-            self.key_tags(),
+            tags(&self.keys),
             self.serial
         )
     }
+}
 
-    fn text(&self) -> String {
-        if self.signatures == 0 {
-            return format!("{}: nothing is due, serial {} stays", self.zone, self.serial);
-        }
-        let keys = self.key_tags();
-        let kept = match self.kept {
-            0 => String::new(),
-            kept => format!(" and {kept} of before"),
-        };
-        format!(
-            "{}: serial {}, {} by {keys}{kept} over {} RRsets, {} denial records, checked",
-            self.zone,
-            self.serial,
-            count(self.signatures, "signature"),
-            self.rrsets,
-            self.denials
-        )
+/// What is told of a zone that was signed, or that is as it is to be.
+fn text(zone: &ZoneName, released: &Released) -> String {
+    if !released.is_new {
+        return format!("{zone}: {}", released.unchanged());
     }
+    let by = format!(" by {}", tags(&released.keys));
+    format!(
+        "{zone}: serial {}, {} over {} RRsets, {} denial records, checked",
+        released.release.serial,
+        released.signatures(&by),
+        released.rrsets,
+        released.denials
+    )
+}
+
+fn tags(keys: &[u16]) -> String {
+    keys.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -71,8 +71,15 @@ impl ZoneFiles {
 pub struct Index(BTreeMap<PathBuf, BTreeSet<ZoneName>>);
 
 impl Index {
+    /// The files of a zone as they are now, in the place of those that it had.
+    pub fn renew(&mut self, zone: &ZoneName, files: &mut ZoneFiles, folder: &SiteFolder) {
+        self.remove(zone, files);
+        *files = ZoneFiles::of(folder, zone);
+        self.add(zone, files);
+    }
+
     /// These files are of the zone.
-    pub fn add(&mut self, zone: &ZoneName, files: &ZoneFiles) {
+    fn add(&mut self, zone: &ZoneName, files: &ZoneFiles) {
         for path in files.0.keys() {
             self.0.entry(path.clone()).or_default().insert(zone.clone());
         }

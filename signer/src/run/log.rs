@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use cli::{Failure, Progress};
+use cli::Failure;
 use key_metadata::{TokenName, ZoneName};
 use serde_json::{Map, Value, json};
-
-use crate::one_zone::Listener;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,15 +106,5 @@ impl Log {
         };
         // A log that nobody takes does not hold the zones.
         let _ = writeln!(io::stderr().lock(), "{line}");
-    }
-}
-
-impl Listener for Log {
-    fn warn(&self, zone: &ZoneName, text: String) {
-        self.warning("zone-warning", About::Zone(zone), &text);
-    }
-
-    fn progress(&self, _what: &str, _length: u64) -> Progress {
-        Progress::hidden()
     }
 }

@@ -20,13 +20,15 @@ use super::signals::Signals;
 use super::tokens::Troubles;
 use super::told::{Told, chance};
 use super::watch::Watch;
-use crate::one_zone::{Asked, Listener, Signing, released};
+use crate::one_zone::{Asked, Signing, released};
 use crate::pins::Pins;
 use crate::side_by_side::release_all;
 use crate::verify::count;
 
 /// A pause after the system told of changes, so that a file that grows is not looked at each time. Our choice.
 const GATHER: Duration = Duration::from_millis(50);
+/// From one signing to the next of a zone whose policy cannot be read. Our choice.
+const UNREAD: Span = Span::from_seconds(3600);
 /// Between two writings of the figures while many zones are signed. Our choice.
 const FIGURES: Duration = Duration::from_secs(1);
 
@@ -60,17 +62,7 @@ impl<'a> Service<'a> {
         folder: SiteFolder,
         log: Log,
     ) -> Outcome<Self> {
-        let watch = Watch::new().map_or_else(
-            |error| {
-                log.warning(
-                    "no-watch",
-                    About::Signer,
-                    &format!("changes are seen once a minute only: inotify: {error}"),
-                );
-                None
-            },
-            Some,
-        );
+        let watch = Watch::new().map_err(|error| tell_unwatched(&log, error)).ok();
         let mut service = Self {
             arguments,
             site,
@@ -156,9 +148,10 @@ impl<'a> Service<'a> {
             .keep_zones(|zone| self.folder.site().zones.contains_key(zone));
         for zone in names {
             if !self.zones.contains_key(&zone) {
-                let mut scheduled = Scheduled::new(self.interval(&zone), now);
-                scheduled.files = ZoneFiles::of(&self.folder, &zone);
-                self.index.add(&zone, &scheduled.files);
+                // It is due at once, and its policy read then.
+                let interval = self.arguments.every.map_or(UNREAD, |every| every);
+                let mut scheduled = Scheduled::new(interval, now);
+                self.index.renew(&zone, &mut scheduled.files, &self.folder);
                 self.metrics.zone(&zone, released(&self.folder, &zone));
                 self.zones.insert(zone, scheduled);
             }
@@ -170,16 +163,6 @@ impl<'a> Service<'a> {
         self.troubles.forgive();
         let now = cli::now();
         self.zones.values_mut().for_each(|zone| zone.at_once(now));
-    }
-
-    /// From one signing of a zone to the next; what cannot be read is told when it is signed.
-    fn interval(&self, zone: &ZoneName) -> Span {
-        let policy = self.folder.zone(zone).map(|(_, policy)| policy);
-        match (policy, self.arguments.every) {
-            (_, Some(every)) => every,
-            (Ok(policy), None) => interval(&policy, None),
-            (Err(_), None) => Span::from_seconds(3600),
-        }
     }
 
     /// Waits until something is told, or a zone may be ready, and takes in what is told.
@@ -250,11 +233,7 @@ impl<'a> Service<'a> {
                 }
             }
             Some(Err(error)) => {
-                self.log.warning(
-                    "no-watch",
-                    About::Signer,
-                    &format!("changes are seen once a minute only: inotify: {error}"),
-                );
+                tell_unwatched(&self.log, error);
                 self.watch = None;
             }
         }
@@ -284,9 +263,7 @@ impl<'a> Service<'a> {
             if let Some(path) = zone.files.changed().map(Path::to_owned) {
                 zone.touched(&path, touch, self.looked);
                 // The next look tells whether it still changes.
-                self.index.remove(name, &zone.files);
-                zone.files = ZoneFiles::of(&self.folder, name);
-                self.index.add(name, &zone.files);
+                self.index.renew(name, &mut zone.files, &self.folder);
             }
         }
     }
@@ -339,7 +316,7 @@ impl<'a> Service<'a> {
         self.write_metrics();
     }
 
-    /// Signs the zones that are ready, one after the other; whether it was told to end.
+    /// Signs the zones that are ready, side by side; whether it was told to end.
     fn round(&mut self, signals: &Signals) -> bool {
         let (clock, now) = (cli::now(), Instant::now());
         let ready: Vec<ZoneName> = self
@@ -364,13 +341,11 @@ impl<'a> Service<'a> {
                 continue;
             };
             zone.begin();
-            self.index.remove(name, &zone.files);
-            zone.files = ZoneFiles::of(folder, name);
-            self.index.add(name, &zone.files);
-            zone.interval = match (folder.zone(name), self.arguments.every) {
-                (Ok((_, policy)), every) => interval(&policy, every),
-                (Err(_), _) => zone.interval,
-            };
+            self.index.renew(name, &mut zone.files, folder);
+            // What cannot be read is told when it is signed.
+            if let Ok((_, policy)) = folder.zone(name) {
+                zone.interval = interval(&policy, self.arguments.every);
+            }
         }
         let (zones, written) = (&mut self.zones, &mut self.figures_written);
         let goes_on = || !signals.is_end();
@@ -380,7 +355,9 @@ impl<'a> Service<'a> {
             Asked::default(),
             &goes_on,
             |name, (released, heard)| {
-                heard.into_iter().for_each(|text| told.log.warn(name, text));
+                for text in &heard {
+                    told.log.warning("zone-warning", About::Zone(name), text);
+                }
                 let Some(zone) = zones.get_mut(name) else {
                     return;
                 };
@@ -416,6 +393,11 @@ impl<'a> Service<'a> {
     fn write_metrics(&self) {
         write_metrics(self.arguments, &self.metrics, &self.log);
     }
+}
+
+fn tell_unwatched(log: &Log, error: Errno) {
+    let text = format!("changes are seen once a minute only: inotify: {error}");
+    log.warning("no-watch", About::Signer, &text);
 }
 
 fn write_metrics(arguments: &Arguments, metrics: &Metrics, log: &Log) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use cli::Failure;
-use key_metadata::{LastFailure, SiteFolder, Time, TokenName, ZoneName};
+use key_metadata::{SiteFolder, Time, TokenName, ZoneName};
 use serde_json::json;
 
 use super::log::{About, Log};
@@ -12,7 +12,6 @@ use super::metrics::{Metrics, TokenState};
 use super::tokens::Troubles;
 use crate::one_zone::{NotReleased, Released, last_release, write_failure};
 use crate::reload::reload;
-use crate::verify::count;
 
 /// What came of each zone of a round, on its way to those who want to know.
 pub struct Told<'s> {
@@ -40,33 +39,28 @@ impl Told<'_> {
                     .event("token-back", About::Token(token), "it is back", json!({}));
             }
         }
-        if !it.is_new {
-            let text = format!("nothing is due, serial {} stays", release.serial);
-            let data = json!({"serial": release.serial, "kept": it.kept});
-            self.log.event("unchanged", About::Zone(name), &text, data);
-        }
-        let kept = match it.kept {
-            0 => String::new(),
-            kept => format!(" and {kept} of before"),
-        };
-        let text = format!(
-            "serial {}, {}{kept} over {} RRsets, checked; the first expires at {}",
-            release.serial,
-            count(it.made, "signature"),
-            it.rrsets,
-            release.first_expiration
-        );
-        let data = json!({
-            "serial": release.serial,
-            "signatures": it.made,
-            "kept": it.kept,
-            "rrsets": it.rrsets,
-            "denials": it.denials,
-            "milliseconds": u64::try_from(it.milliseconds).map_or(u64::MAX, |milliseconds| milliseconds),
-            "first-expiration": release.first_expiration,
-        });
         if it.is_new {
+            let text = format!(
+                "serial {}, {} over {} RRsets, checked; the first expires at {}",
+                release.serial,
+                it.signatures(""),
+                it.rrsets,
+                release.first_expiration
+            );
+            let data = json!({
+                "serial": release.serial,
+                "signatures": it.made,
+                "kept": it.kept,
+                "rrsets": it.rrsets,
+                "denials": it.denials,
+                "milliseconds": u64::try_from(it.milliseconds).map_or(u64::MAX, |milliseconds| milliseconds),
+                "first-expiration": release.first_expiration,
+            });
             self.log.event("signed", About::Zone(name), &text, data);
+        } else {
+            let data = json!({"serial": release.serial, "kept": it.kept});
+            self.log
+                .event("unchanged", About::Zone(name), &it.unchanged(), data);
         }
         if let Some(hook) = folder.site().reload(name).filter(|_| it.is_to_be_told) {
             match reload(hook, name, &folder.signed_path(name)) {
@@ -127,11 +121,7 @@ impl Told<'_> {
 
     /// Keeps a failure for `status`.
     fn keep(&self, folder: &SiteFolder, name: &ZoneName, failure: &Failure) {
-        let last = LastFailure {
-            at: cli::now(),
-            error: failure.in_a_line(),
-        };
-        if let Err(failure) = write_failure(folder, name, last) {
+        if let Err(failure) = write_failure(folder, name, failure) {
             self.log
                 .failure("state-failed", About::Zone(name), &failure, "", json!({}));
         }
