@@ -13,10 +13,13 @@ pub type Outcome<T = ()> = Result<T, String>;
 /// How a bench is after the command was killed.
 const KILLED: &str = "killed";
 
+/// Each costs the command again, and a look at all that there is. Our choice, by the time that it takes.
+const USUAL: usize = 24;
+
 /// How many points are taken where not all are.
 #[derive(Clone, Copy)]
 pub enum Sample {
-    /// What [`points::chosen`] takes.
+    /// What [`points::chosen`] takes, or this many of it.
     Usual,
     /// So many of these, spread over them.
     Few(usize),
@@ -37,9 +40,11 @@ pub fn each_of(bench: &Bench, start: &str, command: &[&str], sample: Sample, loo
     bench.load(start);
     let all = points::of(&bench.tool(command), bench.folder());
     let mut points = points::chosen(&all);
-    if let Sample::Few(most) = sample {
-        points::thin(&mut points, most);
-    }
+    let most = match sample {
+        Sample::Usual => USUAL,
+        Sample::Few(most) => most,
+    };
+    points::thin(&mut points, most);
     let (mut killed, mut failures) = (0, Vec::new());
     for (number, point) in points.iter().enumerate() {
         // Threads of D-Bus do not make as many calls in each run, so that one may come to its end before.

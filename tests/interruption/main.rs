@@ -20,7 +20,7 @@
 //! files; of calls in a row on one file of the token's store the first of each kind, the middle, the last, and of a long row what the file is at its
 //! last writes; and the first of calls in a row that speak to the TPM, since the files are the same at each. What the next program cannot see is left
 //! out: fsync, files without a name. `reconcile` is then killed after two interruptions, not four. Of
-//! `keyrite-backup` eight of these points of each command, of `keyrite-rollover` five.
+//! these points at most 24 of each command of `keyrite-keyctl` are taken, spread evenly, of `keyrite-backup` eight, of `keyrite-rollover` five.
 //!
 //! One point is left out, SoftHSM's own: C_Login empties token.object and writes it anew, and a kill between the two leaves no token
 //! (SoftHSM 2.6.1; the calls on both sides of the write are taken). What it leaves of a kill besides, and nothing can remove through PKCS#11, are
