@@ -10,7 +10,7 @@ use domain::base::{Name, ParsedName, Ttl};
 use domain::dep::octseq::Parser;
 use domain::rdata::ZoneRecordData;
 use key_metadata::{Advice, Span, ZoneName};
-use zone::{ReadError, Record, Records, WireName};
+use zone::{ReadError, Reading, Record, Records, WireName};
 
 pub(crate) type Owner = Name<Bytes>;
 pub(crate) type ZoneData = ZoneRecordData<Bytes, Owner>;
@@ -110,9 +110,9 @@ impl Zone {
         Some((Span::from_seconds(largest.ttl()), name))
     }
 
-    /// Reads a zone file (RFC 1035 section 5), and those that it includes. `progress` hears of each MiB or so.
-    pub fn read(file: &Path, zone: &ZoneName, progress: &mut dyn FnMut(u64)) -> Result<Self, ZoneError> {
-        Self::of(Records::read(file, zone, progress)?, file, zone)
+    /// Reads a zone file (RFC 1035 section 5), and those that it includes. `told` hears how it goes.
+    pub fn read(file: &Path, zone: &ZoneName, told: &mut dyn FnMut(Reading<'_>)) -> Result<Self, ZoneError> {
+        Self::of(Records::read(file, zone, told)?, file, zone)
     }
 
     /// The same of a text; `file` names it in errors.

@@ -26,7 +26,7 @@ pub use denial::{SameHash, add_denial};
 pub use error::{Place, ReadError};
 pub use hash::{Hash, Parameters};
 pub use name::WireName;
-pub use records::{Record, Records};
+pub use records::{Reading, Record, Records};
 pub use rrsig::Rrsig;
 pub use types::Types;
 pub use walk::{Node, Set, Standing, nodes};

@@ -10,6 +10,7 @@ use domain::base::Name;
 use domain::zonefile::inplace::Zonefile;
 
 use crate::error::{MOST_INCLUDED, ReadError};
+use crate::records::Reading;
 
 /// About so many octets are read apart.
 const PIECE: usize = 1 << 20;
@@ -89,8 +90,8 @@ impl<'t> Pieces<'t> {
         }
     }
 
-    /// The next piece.
-    pub fn next(&mut self) -> Result<Option<Piece>, ReadError> {
+    /// The next piece. `told` hears of each file that is included.
+    pub fn next(&mut self, told: &mut dyn FnMut(Reading<'_>)) -> Result<Option<Piece>, ReadError> {
         while let Some(source) = self.open.last_mut() {
             let file = &self.files[usize::from(source.file.0)];
             match source.next(file)? {
@@ -98,14 +99,20 @@ impl<'t> Pieces<'t> {
                 Part::End => {
                     self.open.pop();
                 }
-                Part::Include { path, origin, line } => self.include(&path, origin, line)?,
+                Part::Include { path, origin, line } => self.include(&path, origin, line, told)?,
             }
         }
         Ok(None)
     }
 
     /// Opens a file that is included; the origin that it sets is its own (RFC 1035 5.1).
-    fn include(&mut self, path: &Path, origin: Option<Name<Bytes>>, line: u32) -> Result<(), ReadError> {
+    fn include(
+        &mut self,
+        path: &Path,
+        origin: Option<Name<Bytes>>,
+        line: u32,
+        told: &mut dyn FnMut(Reading<'_>),
+    ) -> Result<(), ReadError> {
         let Some(by) = self.open.last() else {
             return Ok(());
         };
@@ -126,6 +133,7 @@ impl<'t> Pieces<'t> {
         let path = including
             .parent()
             .map_or_else(|| path.to_owned(), |folder| folder.join(path));
+        told(Reading::File(&path));
         let opened = open(&path).map_err(|error| match error {
             ReadError::File { source, .. } => {
                 ReadError::syntax(including, line, format!("$INCLUDE {}: {source}", path.display()))

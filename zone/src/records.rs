@@ -50,10 +50,30 @@ pub struct Record<'a> {
     entry: &'a Entry,
 }
 
+/// How the reading of a zone file goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Reading<'a> {
+    /// A file is about to be opened: the zone's, or one that it includes.
+    File(&'a Path),
+    /// So many octets more were read, a MiB or so.
+    Octets(u64),
+}
+
+impl Reading<'_> {
+    /// How many octets more were read.
+    pub const fn octets(self) -> u64 {
+        match self {
+            Self::File(_) => 0,
+            Self::Octets(octets) => octets,
+        }
+    }
+}
+
 impl Records {
-    /// Reads the text of a zone file (RFC 1035 section 5), and of the files that it includes. `progress` hears of each MiB or so.
-    pub fn read(file: &Path, zone: &ZoneName, progress: &mut dyn FnMut(u64)) -> Result<Self, ReadError> {
-        Self::of((open(file)?, Includes::Followed), file, zone, progress)
+    /// Reads the text of a zone file (RFC 1035 section 5), and of the files that it includes. `told` hears how it goes.
+    pub fn read(file: &Path, zone: &ZoneName, told: &mut dyn FnMut(Reading<'_>)) -> Result<Self, ReadError> {
+        told(Reading::File(file));
+        Self::of((open(file)?, Includes::Followed), file, zone, told)
     }
 
     /// The same of a text, which includes no files; `file` names it in errors.
@@ -65,18 +85,18 @@ impl Records {
         (text, includes): (Box<dyn BufRead + '_>, Includes),
         file: &Path,
         zone: &ZoneName,
-        progress: &mut dyn FnMut(u64),
+        told: &mut dyn FnMut(Reading<'_>),
     ) -> Result<Self, ReadError> {
         let apex = Name::from_octets(Bytes::from(zone.wire()))
             .map_err(|error| ReadError::syntax(file, 1, format!("{zone} is no name: {error}")))?;
-        Self::of_apex((text, includes), file, apex, progress)
+        Self::of_apex((text, includes), file, apex, told)
     }
 
     pub(crate) fn of_apex(
         (text, includes): (Box<dyn BufRead + '_>, Includes),
         file: &Path,
         apex: Name<Bytes>,
-        progress: &mut dyn FnMut(u64),
+        told: &mut dyn FnMut(Reading<'_>),
     ) -> Result<Self, ReadError> {
         let mut records = Self {
             apex: apex.as_slice().to_vec(),
@@ -92,7 +112,7 @@ impl Records {
             let mut these = Vec::with_capacity(at_once);
             let mut ended = Ok(false);
             while these.len() < at_once {
-                match pieces.next() {
+                match pieces.next(told) {
                     Ok(Some(piece)) => these.push(piece),
                     Ok(None) => {
                         ended = Ok(true);
@@ -112,7 +132,7 @@ impl Records {
                 .collect();
             for (piece, read) in these.iter().zip(read) {
                 records.append(piece, &read?, &mut last_ttl, files)?;
-                progress(piece.text.len() as u64);
+                told(Reading::Octets(piece.text.len() as u64));
             }
             if ended? {
                 break;
