@@ -65,7 +65,7 @@ pub use parent_ds::ds_at_parent;
 pub use queue::{QueuedKey, SigningQueue};
 pub use serial::{SerialError, next_serial, serial_of};
 pub use servers::{Addresses, FindError, Resolver, ServerList, Servers, resolvers_of};
-pub use sign::{SignedZone, sign};
+pub use sign::{SignedZone, TokenMissed, sign};
 pub use sign_error::SignError;
 pub use sign_plan::{Renewal, SignPlan, Valid};
 pub use signed_keys::{SignedKeys, SignedKeysError};

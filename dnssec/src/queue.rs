@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub struct SigningQueue {
 
 /// A key that signs through the queues of the tokens that hold it. Clones are the same key.
 #[derive(Clone)]
-pub struct QueuedKey(Arc<[(Arc<SigningQueue>, Arc<SigningKey>)]>);
+pub struct QueuedKey(Vec<(Arc<SigningQueue>, Arc<SigningKey>)>);
 
 #[derive(Default)]
 struct Waiting {
@@ -35,8 +34,8 @@ struct Waiting {
 
 #[derive(Default)]
 struct Queue {
-    /// What is to be signed, and the key as this token has it.
-    batches: VecDeque<(Arc<Batch>, Arc<SigningKey>)>,
+    /// What is to be signed, and the place of this token among those that hold the key.
+    batches: VecDeque<(Arc<Batch>, usize)>,
     proof: Proof,
     is_closed: bool,
 }
@@ -64,24 +63,50 @@ pub(crate) enum Failure {
     Unverified,
 }
 
-/// Data that one key is to sign.
+/// Data that one key is to sign, wherever it is held.
 struct Batch {
     verifier: Verifier,
     algorithm: Algorithm,
     data: Vec<Vec<u8>>,
-    /// The first one that nobody has taken.
-    next: AtomicUsize,
-    done: Mutex<Done>,
+    holders: Vec<(Arc<Waiting>, Arc<SigningKey>)>,
+    work: Mutex<Work>,
     ended: Condvar,
 }
 
-#[derive(Default)]
-struct Done {
+struct Work {
+    /// The first one that nobody has taken.
+    next: usize,
+    /// Those that a token gave back.
+    again: Vec<usize>,
+    /// Whether each holder still signs.
+    signs: Vec<bool>,
     /// A place and its signature.
     signatures: Vec<(usize, Vec<u8>)>,
-    /// How many are signed, or will not be.
-    count: usize,
-    failure: Option<(usize, Failure)>,
+    /// How many each holder made.
+    made: Vec<usize>,
+    missed: Vec<Missed>,
+    /// Whether nobody is left to sign, or nobody waits.
+    is_given_up: bool,
+}
+
+/// A holder of a key that did not sign, and is asked for nothing more of the batch.
+#[derive(Debug)]
+pub(crate) struct Missed {
+    /// Its place among those that hold the key.
+    pub(crate) holder: usize,
+    /// The place of what it did not sign.
+    pub(crate) place: usize,
+    pub(crate) failure: Failure,
+}
+
+/// What came of a batch.
+pub(crate) struct Signatures {
+    /// In the order of the data.
+    pub(crate) signatures: Vec<Vec<u8>>,
+    /// How many each holder made.
+    pub(crate) made: Vec<usize>,
+    /// Holders whose work others did.
+    pub(crate) missed: Vec<Missed>,
 }
 
 /// A batch that was given to tokens; dropped, no more of it is signed.
@@ -113,7 +138,7 @@ impl SigningQueue {
 
     /// A key in its token.
     pub fn key(self: &Arc<Self>, key: SigningKey) -> QueuedKey {
-        QueuedKey(Arc::new([(Arc::clone(self), Arc::new(key))]))
+        QueuedKey(vec![(Arc::clone(self), Arc::new(key))])
     }
 }
 
@@ -130,8 +155,8 @@ impl Drop for SigningQueue {
 
 impl Waiting {
     fn serve(&self) {
-        while let Some((batch, key, place)) = self.next() {
-            batch.sign(place, |data| {
+        while let Some((batch, holder, place)) = self.next() {
+            batch.sign(holder, place, |key, data| {
                 if let Proof::Refused(error) = &locked(&self.queue).proof {
                     return Err(Arc::clone(error));
                 }
@@ -140,6 +165,12 @@ impl Waiting {
                 signed
             });
         }
+    }
+
+    /// Something that this token is to sign.
+    fn add(&self, batch: &Arc<Batch>, holder: usize) {
+        locked(&self.queue).batches.push_back((Arc::clone(batch), holder));
+        self.more.notify_all();
     }
 
     /// Notes what the first answer says of the token, and any refusal.
@@ -157,21 +188,21 @@ impl Waiting {
     }
 
     /// The next thing to sign: of the batch that has waited longest since its last turn.
-    fn next(&self) -> Option<(Arc<Batch>, Arc<SigningKey>, usize)> {
+    fn next(&self) -> Option<(Arc<Batch>, usize, usize)> {
         let mut queue = locked(&self.queue);
         loop {
             while !matches!(queue.proof, Proof::Asked)
-                && let Some((batch, key)) = queue.batches.pop_front()
+                && let Some((batch, holder)) = queue.batches.pop_front()
             {
-                let place = batch.next.fetch_add(1, Ordering::Relaxed);
-                if place + 1 < batch.data.len() {
-                    queue.batches.push_back((Arc::clone(&batch), Arc::clone(&key)));
+                let (place, is_more) = batch.take(holder);
+                if is_more {
+                    queue.batches.push_back((Arc::clone(&batch), holder));
                 }
-                if place < batch.data.len() {
+                if let Some(place) = place {
                     if matches!(queue.proof, Proof::None) {
                         queue.proof = Proof::Asked;
                     }
-                    return Some((batch, key, place));
+                    return Some((batch, holder, place));
                 }
             }
             if queue.is_closed && queue.batches.is_empty() {
@@ -186,21 +217,37 @@ impl Waiting {
 }
 
 impl QueuedKey {
-    /// Has data signed: RFC 4034 3.1.8.1. Each signature is verified in software.
+    /// The same key, in the tokens of the other too.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// Has data signed: RFC 4034 3.1.8.1. Each signature is verified in software, so that a token with another key is found by the first one.
     pub(crate) fn submit(&self, verifier: &Verifier, algorithm: Algorithm, data: Vec<Vec<u8>>) -> Submitted {
+        let holders: Vec<_> = self
+            .0
+            .iter()
+            .map(|(queue, key)| (Arc::clone(&queue.waiting), Arc::clone(key)))
+            .collect();
         let batch = Arc::new(Batch {
             verifier: verifier.clone(),
             algorithm,
             data,
-            next: AtomicUsize::new(0),
-            done: Mutex::default(),
+            work: Mutex::new(Work {
+                next: 0,
+                again: Vec::new(),
+                signs: vec![true; holders.len()],
+                signatures: Vec::new(),
+                made: vec![0; holders.len()],
+                missed: Vec::new(),
+                is_given_up: false,
+            }),
+            holders,
             ended: Condvar::new(),
         });
-        for (queue, key) in self.0.iter() {
-            locked(&queue.waiting.queue)
-                .batches
-                .push_back((Arc::clone(&batch), Arc::clone(key)));
-            queue.waiting.more.notify_all();
+        for (holder, (waiting, _)) in batch.holders.iter().enumerate() {
+            waiting.add(&batch, holder);
         }
         Submitted(batch)
     }
@@ -213,34 +260,66 @@ impl fmt::Debug for QueuedKey {
 }
 
 impl Batch {
-    fn sign(&self, place: usize, by: impl FnOnce(&[u8]) -> Result<Vec<u8>, Arc<KeySignError>>) {
+    /// What a holder is to sign, and whether there is more.
+    fn take(&self, holder: usize) -> (Option<usize>, bool) {
+        let mut work = locked(&self.work);
+        if work.is_given_up || !work.signs[holder] {
+            return (None, false);
+        }
+        let place = work.again.pop().or_else(|| {
+            let place = work.next;
+            work.next = (place + 1).min(self.data.len());
+            (place < self.data.len()).then_some(place)
+        });
+        (place, work.next < self.data.len() || !work.again.is_empty())
+    }
+
+    fn sign(
+        self: &Arc<Self>,
+        holder: usize,
+        place: usize,
+        by: impl FnOnce(&SigningKey, &[u8]) -> Result<Vec<u8>, Arc<KeySignError>>,
+    ) {
         let data = &self.data[place];
-        let signed = by(data).map_err(Failure::Sign);
+        let signed = by(&self.holders[holder].1, data).map_err(Failure::Sign);
         let verified = signed.and_then(|signature| match self.verifier.verifies(data, &signature) {
             true => Ok(signature),
             false => Err(Failure::Unverified),
         });
-        let given_up = match verified {
-            Ok(_) => 0,
-            Err(_) => self.give_up(),
-        };
-        let mut done = locked(&self.done);
-        done.count += 1 + given_up;
-        match verified {
-            Ok(signature) => done.signatures.push((place, signature)),
-            Err(failure) => {
-                done.failure.get_or_insert((place, failure));
+        let failure = match verified {
+            Ok(signature) => {
+                let mut work = locked(&self.work);
+                work.signatures.push((place, signature));
+                work.made[holder] += 1;
+                if work.signatures.len() == self.data.len() {
+                    self.ended.notify_all();
+                }
+                return;
             }
+            Err(failure) => failure,
+        };
+        let mut work = locked(&self.work);
+        work.signs[holder] = false;
+        work.again.push(place);
+        // Others of the token's threads may have found so already.
+        if work.missed.iter().all(|missed| missed.holder != holder) {
+            work.missed.push(Missed {
+                holder,
+                place,
+                failure,
+            });
         }
-        if done.count == self.data.len() {
+        let others = work.signs.clone();
+        work.is_given_up |= !others.contains(&true);
+        if work.is_given_up {
             self.ended.notify_all();
         }
-    }
-
-    /// Nobody takes more of it; how many were left.
-    fn give_up(&self) -> usize {
-        let taken = self.next.swap(self.data.len(), Ordering::Relaxed);
-        self.data.len().saturating_sub(taken)
+        drop(work);
+        for (holder, (waiting, _)) in self.holders.iter().enumerate() {
+            if others[holder] {
+                waiting.add(self, holder);
+            }
+        }
     }
 }
 
@@ -250,32 +329,42 @@ impl Submitted {
         &self.0.data
     }
 
-    /// Waits for all signatures, in the order of the data, or for the first failure with its place. `progress` hears of each.
-    pub(crate) fn wait(&self, progress: &dyn Fn(u64)) -> Result<Vec<Vec<u8>>, (usize, Failure)> {
+    /// Waits for all signatures, or for the last holder of the key to fail. `progress` hears of each.
+    pub(crate) fn wait(&self, progress: &dyn Fn(u64)) -> Result<Signatures, Missed> {
         let batch = &self.0;
         let mut told = 0;
-        let mut done = locked(&batch.done);
-        while done.count < batch.data.len() {
-            done = match batch.ended.wait_timeout(done, TOLD) {
+        let mut work = locked(&batch.work);
+        while work.signatures.len() < batch.data.len() && !work.is_given_up {
+            work = match batch.ended.wait_timeout(work, TOLD) {
                 Ok((guard, _)) => guard,
                 Err(poisoned) => poisoned.into_inner().0,
             };
-            progress((done.count - told) as u64);
-            told = done.count;
+            progress((work.signatures.len() - told) as u64);
+            told = work.signatures.len();
         }
-        if let Some(failure) = done.failure.take() {
-            return Err(failure);
+        let mut missed = std::mem::take(&mut work.missed);
+        if work.is_given_up
+            && let Some(last) = missed.pop()
+        {
+            return Err(last);
         }
-        let mut signatures = std::mem::take(&mut done.signatures);
-        drop(done);
+        let (mut signatures, made) = (
+            std::mem::take(&mut work.signatures),
+            std::mem::take(&mut work.made),
+        );
+        drop(work);
         progress((batch.data.len() - told) as u64);
         signatures.sort_unstable_by_key(|(place, _)| *place);
-        Ok(signatures.into_iter().map(|(_, signature)| signature).collect())
+        Ok(Signatures {
+            signatures: signatures.into_iter().map(|(_, signature)| signature).collect(),
+            made,
+            missed,
+        })
     }
 }
 
 impl Drop for Submitted {
     fn drop(&mut self) {
-        self.0.give_up();
+        locked(&self.0.work).is_given_up = true;
     }
 }

@@ -1,6 +1,6 @@
 //! Signing a whole zone: what is kept and what is due is told apart, tokens sign what is due, and meanwhile more is got ready.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use domain::base::iana::Rtype;
@@ -11,7 +11,7 @@ use zone::{RdataAt, Records, Rrsig, Set, WriteError, add_denial, nodes};
 use crate::apex::add_key_records;
 use crate::complete::check_complete;
 use crate::kept::{self, Covered, Kept, KeptSignatures};
-use crate::queue::{Failure, Submitted};
+use crate::queue::{Failure, Missed, Signatures, Submitted};
 use crate::sign_error::SignError;
 use crate::sign_plan::{SignPlan, Valid};
 use crate::signers::{Signer, Unit, signers, units};
@@ -32,8 +32,23 @@ pub struct SignedZone {
     pub signatures: usize,
     /// How many are of a run before.
     pub kept: usize,
+    /// How many each token made, by the key's tag and the token's place among those that hold it.
+    pub shares: BTreeMap<(u16, usize), usize>,
+    /// Tokens that did not sign, each once for a key; others that hold the key did.
+    pub missed: Vec<TokenMissed>,
     /// In the order of what they are over.
     made: Vec<Made>,
+}
+
+/// A token that was to sign and did not.
+#[derive(Debug)]
+pub struct TokenMissed {
+    /// The key's tag.
+    pub tag: u16,
+    /// The token's place among those that hold the key.
+    pub holder: usize,
+    /// Why not.
+    pub error: SignError,
 }
 
 /// A signature that was verified when it was made, in this run or before.
@@ -69,6 +84,8 @@ pub fn sign(
             serial,
             signatures: 0,
             kept: 0,
+            shares: BTreeMap::new(),
+            missed: Vec::new(),
             made: Vec::new(),
         },
         signers: signers(keys, plan)?,
@@ -265,10 +282,26 @@ impl<'a> Signing<'a> {
     /// Waits for the signatures, and puts all into the zone.
     fn take_in(&mut self, mut chunk: Chunk) -> Result<(), SignError> {
         for (signer, places, submitted) in &chunk.due {
-            let signatures = submitted.wait(self.progress).map_err(|(failed, failure)| {
-                let set = self.zone.records.set(chunk.ready[places[failed]].unit.place);
-                failed_at(set, self.signers[*signer].tag, failure)
-            })?;
+            let tag = self.signers[*signer].tag;
+            let records = &self.zone.records;
+            let error = |missed: Missed| {
+                let set = records.set(chunk.ready[places[missed.place]].unit.place);
+                (missed.holder, failed_at(set, tag, missed))
+            };
+            let Signatures {
+                signatures,
+                made,
+                missed,
+            } = submitted.wait(self.progress).map_err(|missed| error(missed).1)?;
+            for (holder, made) in made.into_iter().enumerate() {
+                *self.zone.shares.entry((tag, holder)).or_default() += made;
+            }
+            for (holder, error) in missed.into_iter().map(error) {
+                let mut before = self.zone.missed.iter();
+                if before.all(|missed| (missed.tag, missed.holder) != (tag, holder)) {
+                    self.zone.missed.push(TokenMissed { tag, holder, error });
+                }
+            }
             self.zone.signatures += signatures.len();
             for ((place, data), signature) in places.iter().zip(submitted.data()).zip(signatures) {
                 chunk.ready[*place].rdata = [&data[..18], &self.apex, &signature].concat();
@@ -290,16 +323,22 @@ impl<'a> Signing<'a> {
     }
 }
 
-fn failed_at(set: Set<'_>, tag: u16, failure: Failure) -> SignError {
-    let (owner, rtype) = (set.owner().to_string(), set.rtype().to_string());
-    match failure {
+fn failed_at(set: Set<'_>, tag: u16, missed: Missed) -> SignError {
+    let (owner, rtype, holder) = (set.owner().to_string(), set.rtype().to_string(), missed.holder);
+    match missed.failure {
         Failure::Sign(source) => SignError::Token {
             owner,
             rtype,
             tag,
+            holder,
             source,
         },
-        Failure::Unverified => SignError::Unverified { owner, rtype, tag },
+        Failure::Unverified => SignError::Unverified {
+            owner,
+            rtype,
+            tag,
+            holder,
+        },
     }
 }
 

@@ -66,6 +66,8 @@ pub enum SignError {
         rtype: String,
         /// The key's tag.
         tag: u16,
+        /// The token's place among those that hold the key.
+        holder: usize,
         /// Why not.
         source: Arc<KeySignError>,
     },
@@ -78,6 +80,8 @@ pub enum SignError {
         rtype: String,
         /// The key's tag.
         tag: u16,
+        /// The token's place among those that hold the key.
+        holder: usize,
     },
     /// No chain of NSEC3 records can be made.
     #[error(transparent)]
@@ -93,6 +97,21 @@ pub enum SignError {
 }
 
 impl SignError {
+    /// The key's tag, and the token's place among those that hold the key, where it is of a token.
+    pub const fn holder(&self) -> Option<(u16, usize)> {
+        match self {
+            Self::Token { tag, holder, .. } | Self::Unverified { tag, holder, .. } => Some((*tag, *holder)),
+            Self::NoKeys(_)
+            | Self::SignedNoMore(_)
+            | Self::Incomplete { .. }
+            | Self::Key { .. }
+            | Self::NotAtHand { .. }
+            | Self::Legacy { .. }
+            | Self::SameHash(_)
+            | Self::Records { .. } => None,
+        }
+    }
+
     pub(crate) fn key(record: &KeyRecord) -> Self {
         Self::Key {
             role: record.role,

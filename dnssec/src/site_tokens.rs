@@ -500,14 +500,29 @@ impl<'a> SiteTokens<'a> {
     /// The same, to sign through the queue of its token.
     pub fn queued_key(&mut self, key: &KeyRecord) -> Result<QueuedKey, SiteTokenError> {
         let (name, signing) = (self.token_of(key)?, self.signing_key(key)?);
-        let queue = match self.queues.get(name) {
-            Some(queue) => queue,
-            None => {
-                let queue = SigningQueue::new(depth(self.opened(name)?)).map_err(SiteTokenError::Threads)?;
-                self.queues.entry(name.clone()).or_insert(queue)
-            }
-        };
-        Ok(queue.key(signing))
+        Ok(self.queue(name)?.key(signing))
+    }
+
+    /// A key in another token that holds it too, if that one does: by its public half. Where the token does not tell that, the first signature does.
+    pub fn queued_replica(
+        &mut self,
+        name: &TokenName,
+        key: &KeyRecord,
+    ) -> Result<Option<QueuedKey>, SiteTokenError> {
+        match self.signing_key_in(name, key)? {
+            Some(signing) => Ok(Some(self.queue(name)?.key(signing))),
+            None => Ok(None),
+        }
+    }
+
+    fn queue(&mut self, name: &TokenName) -> Result<&Arc<SigningQueue>, SiteTokenError> {
+        if !self.queues.contains_key(name) {
+            let queue = SigningQueue::new(depth(self.opened(name)?)).map_err(SiteTokenError::Threads)?;
+            self.queues.insert(name.clone(), queue);
+        }
+        self.queues
+            .get(name)
+            .ok_or_else(|| SiteTokenError::NotOpen(name.clone()))
     }
 
     /// Destroys a key that was made and will not be used.

@@ -115,6 +115,9 @@ pub struct SiteToken {
     /// How a TPM is set up; PKCS#11 tokens have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<TpmSetup>,
+    /// Tokens that hold this one's keys too, or some of them: the signer shares its work out among all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<TokenName>,
 }
 
 /// A zone of the site.
@@ -149,6 +152,16 @@ pub enum SiteError {
         token: TokenName,
         /// The names that there are.
         known: String,
+    },
+    /// A replica that is none.
+    #[error("tokens.{token}.replicas: {replica}: {reason}")]
+    Replica {
+        /// The token.
+        token: TokenName,
+        /// The name that it gives.
+        replica: TokenName,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Two tokens have the same address, so a key's reference would not say which.
     #[error("tokens.{first} and tokens.{second} are the same token, {address}")]
@@ -232,6 +245,7 @@ impl SiteError {
             Self::FilePin { .. } => Some("take the field away: who may read the folder may sign"),
             Self::Yaml(_)
             | Self::NoToken { .. }
+            | Self::Replica { .. }
             | Self::SameToken { .. }
             | Self::Address { .. }
             | Self::Setup { .. }
@@ -268,20 +282,15 @@ impl Site {
     pub fn from_yaml(text: &str) -> Result<Self, SiteError> {
         let site: Self = yaml::parse(text)?;
         site.check_tokens()?;
+        site.check_replicas()?;
         site.check_setups()?;
         site.check_reloads()?;
         for (zone, entry) in &site.zones {
             if !site.tokens.contains_key(&entry.token) {
-                let known = site
-                    .tokens
-                    .keys()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ");
                 return Err(SiteError::NoToken {
                     zone: zone.clone(),
                     token: entry.token.clone(),
-                    known,
+                    known: site.token_names(),
                 });
             }
         }
@@ -325,6 +334,32 @@ impl Site {
                     first: first.clone(),
                     second: name.clone(),
                     address,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn token_names(&self) -> String {
+        let names: Vec<_> = self.tokens.keys().map(ToString::to_string).collect();
+        names.join(", ")
+    }
+
+    fn check_replicas(&self) -> Result<(), SiteError> {
+        for (token, entry) in &self.tokens {
+            let mut seen = BTreeSet::from([token]);
+            for replica in &entry.replicas {
+                let reason = if !self.tokens.contains_key(replica) {
+                    format!("no token has that name; there is {}", self.token_names())
+                } else if !seen.insert(replica) {
+                    "it is the token itself, or is there twice".to_owned()
+                } else {
+                    continue;
+                };
+                return Err(SiteError::Replica {
+                    token: token.clone(),
+                    replica: replica.clone(),
+                    reason,
                 });
             }
         }
@@ -403,6 +438,11 @@ impl Site {
             Some(PinSource::Tpm(handle)) => Some(*handle),
             Some(PinSource::Prompt | PinSource::File(_) | PinSource::Fd(_)) | None => None,
         })
+    }
+
+    /// The tokens that hold a token's keys too.
+    pub fn replicas(&self, token: &TokenName) -> &[TokenName] {
+        self.tokens.get(token).map_or(&[], |entry| &entry.replicas)
     }
 
     /// The site's one TPM, where the PIN of `handle` is sealed.

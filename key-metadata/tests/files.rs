@@ -93,6 +93,16 @@ fn keys_in_files_are_for_a_site_that_says_that_it_is_a_laboratory() {
             "'file:' is followed by the path of a folder",
         ),
         (
+            "file:lab",
+            "file:lab\n    replicas: [two]",
+            "tokens.cr.replicas: two: no token has that name; there is cr",
+        ),
+        (
+            "file:lab",
+            "file:lab\n    replicas: [cr]",
+            "tokens.cr.replicas: cr: it is the token itself, or is there twice",
+        ),
+        (
             "purpose: laboratory",
             "purpose: prod",
             "line 2, column 10: purpose: unknown variant `prod`",

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
 use dnssec::{KeyPlace, Likeness, SiteTokens, TokenKey, TrialError};
-use key_metadata::{CkaId, KeyId, KeyRecord, KeyState, Role, SiteFolder, TokenName, ZoneKeys, ZoneName};
+use key_metadata::{
+    CkaId, KeyId, KeyRecord, KeyState, Role, Site, SiteFolder, TokenName, ZoneKeys, ZoneName,
+};
 use serde::Serialize;
 
 use crate::open::open;
@@ -81,6 +83,7 @@ impl Arguments {
         }
         let names = self.tokens(&folder, &keys)?;
         let mut look = Look {
+            site: folder.site(),
             tokens: SiteTokens::new(&folder),
             lines: Vec::new(),
             findings: Vec::new(),
@@ -130,6 +133,9 @@ impl Arguments {
             names.extend(site.zones.get(zone.zone()).map(|entry| entry.token.clone()));
             let of_keys = zone.keys().iter().filter(|key| key.state != KeyState::Destroyed);
             names.extend(of_keys.filter_map(|key| Some(site.token_of(&key.reference)?.0.clone())));
+        }
+        for name in names.clone() {
+            names.extend(site.replicas(&name).iter().cloned());
         }
         Ok(names)
     }
@@ -185,6 +191,7 @@ impl Found {
 
 /// One look into the tokens.
 struct Look<'a> {
+    site: &'a Site,
     tokens: SiteTokens<'a>,
     lines: Vec<Line>,
     findings: Vec<Finding>,
@@ -209,7 +216,9 @@ impl Look<'_> {
 
     /// Has a key sign in a token, and says what that shows.
     fn key(&mut self, zone: &ZoneName, key: &KeyRecord, token: &TokenName, replicas: bool) -> Outcome {
-        let is_home = self.tokens.token_of(key).is_ok_and(|home| home == token);
+        let home = self.tokens.token_of(key).ok();
+        let is_home = home == Some(token);
+        let replicas = replicas || home.is_some_and(|home| self.site.replicas(home).contains(token));
         let found = self.found(key, token)?;
         let name = format!("{} {} of {zone}", key.role, key.key_tag());
         let wanted = key.state != KeyState::Destroyed && (is_home || replicas);

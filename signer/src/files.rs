@@ -1,15 +1,11 @@
 //! The files that a signed zone is made of, and how they were when they were read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use key_metadata::{SiteFolder, ZoneName};
-
-/// So deep may files include each other, as in reading them.
-const MOST_INCLUDED: usize = 8;
 
 /// Files by their paths, without symbolic links in the folders, and what a file is known by; none where there is no file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,16 +30,46 @@ impl ZoneFiles {
         Self::stamped([path])
     }
 
-    /// Those of a zone as they are now: its unsigned file with what that includes, its keys, and its policy.
+    /// Those of a zone that its site tells, as they are now: its keys, its policy, and its unsigned file without what that includes.
     pub fn of(folder: &SiteFolder, zone: &ZoneName) -> Self {
-        let unsigned = folder.unsigned_path(zone);
-        let mut paths = BTreeSet::from([folder.keys_path(zone)]);
+        let mut paths = vec![folder.keys_path(zone), folder.unsigned_path(zone)];
         if let Some(entry) = folder.site().zones.get(zone) {
-            paths.insert(folder.path(format!("policies/{}.yaml", entry.policy)));
+            paths.push(folder.path(format!("policies/{}.yaml", entry.policy)));
         }
-        add_included(&unsigned, MOST_INCLUDED, &mut paths);
-        paths.insert(unsigned);
         Self::stamped(paths.iter().map(PathBuf::as_path))
+    }
+
+    /// One more, as it is now.
+    pub fn add(&mut self, path: &Path) {
+        self.0.extend(Self::one(path).0);
+    }
+
+    /// The same files as they are now.
+    pub fn now(&self) -> Self {
+        let now = self.0.keys().map(|path| (path.clone(), Stamp::of(path)));
+        Self(now.collect())
+    }
+
+    /// These as they were in `before`, where they are among those, and all of `others`.
+    pub fn since(mut self, before: &Self, others: Self) -> Self {
+        for (path, stamp) in &mut self.0 {
+            if let Some(before) = before.0.get(path) {
+                *stamp = *before;
+            }
+        }
+        self.0.extend(others.0);
+        self
+    }
+
+    /// All of these, and of others.
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// The folders that they are in.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().filter_map(|path| path.parent())
     }
 
     fn stamped<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
@@ -71,10 +97,10 @@ impl ZoneFiles {
 pub struct Index(BTreeMap<PathBuf, BTreeSet<ZoneName>>);
 
 impl Index {
-    /// The files of a zone as they are now, in the place of those that it had.
-    pub fn renew(&mut self, zone: &ZoneName, files: &mut ZoneFiles, folder: &SiteFolder) {
+    /// Files of a zone, in the place of those that it had.
+    pub fn renew(&mut self, zone: &ZoneName, files: &mut ZoneFiles, others: ZoneFiles) {
         self.remove(zone, files);
-        *files = ZoneFiles::of(folder, zone);
+        *files = others;
         self.add(zone, files);
     }
 
@@ -131,76 +157,28 @@ pub fn placed(path: &Path) -> Option<PathBuf> {
     Some(folder.join(path.file_name()?))
 }
 
-/// The files that a zone file includes (RFC 1035 5.1). One too many is only watched for nothing.
-fn add_included(file: &Path, deep: usize, paths: &mut BTreeSet<PathBuf>) {
-    let Some(deeper) = deep.checked_sub(1) else {
-        return;
-    };
-    let Ok(open) = File::open(file) else {
-        return;
-    };
-    let mut text = BufReader::with_capacity(1 << 20, open);
-    let mut line = Vec::new();
-    while text.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        if let Some(name) = included(&line) {
-            let path = file
-                .parent()
-                .map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name));
-            if paths.insert(path.clone()) {
-                add_included(&path, deeper, paths);
-            }
-        }
-        line.clear();
-    }
-}
-
-/// The file that a line includes.
-fn included(line: &[u8]) -> Option<String> {
-    const DIRECTIVE: &[u8] = b"$INCLUDE";
-    let (directive, rest) = line.split_at_checked(DIRECTIVE.len())?;
-    if !directive.eq_ignore_ascii_case(DIRECTIVE) || !rest.first()?.is_ascii_whitespace() {
-        return None;
-    }
-    let rest = std::str::from_utf8(rest).ok()?.trim_start();
-    let name = match rest.strip_prefix('"') {
-        Some(quoted) => quoted.split('"').next()?,
-        None => rest
-            .split(|letter: char| letter.is_whitespace() || letter == ';')
-            .next()?,
-    };
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_included_count() {
-        for (line, name) in [
-            ("$INCLUDE hosts ; all", Some("hosts")),
-            ("$include \"my hosts\" fi.cr.\n", Some("my hosts")),
-            ("$INCLUDED hosts", None),
-            (" $INCLUDE hosts", None),
-            ("$INCLUDE", None),
-            ("$INCLUDE  ", None),
-        ] {
-            assert_eq!(included(line.as_bytes()).as_deref(), name, "{line}");
-        }
+    fn a_file_that_changed_while_it_was_read_is_another() {
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::create_dir(path("more")).unwrap();
-        fs::write(path("a"), "$INCLUDE more/b\n").unwrap();
-        fs::write(path("more/b"), "$INCLUDE c\n$INCLUDE ../a\n").unwrap();
-        let mut paths = BTreeSet::new();
-        add_included(&path("a"), MOST_INCLUDED, &mut paths);
-        let names = [
-            path("more/../a"),
-            path("more/b"),
-            path("more/c"),
-            path("more/../more/b"),
-        ];
-        assert!(names[..3].iter().all(|name| paths.contains(name)), "{paths:?}");
+        let (read, kept) = (folder.path().join("read"), folder.path().join("kept"));
+        let one = |path: &Path| ZoneFiles::one(path);
+        fs::write(&read, "one").unwrap();
+        fs::write(&kept, "one").unwrap();
+        let (begun, opened) = (one(&kept), one(&read));
+        fs::write(&read, "other").unwrap();
+        let files = one(&kept).since(&begun, opened.clone());
+        assert_eq!(files.changed(), placed(&read).as_deref());
+        assert_eq!(files.now().changed(), None);
+        fs::write(&kept, "other").unwrap();
+        assert_eq!(
+            one(&kept).since(&begun, one(&read)).changed(),
+            placed(&kept).as_deref()
+        );
+        assert_eq!(one(&kept).and(one(&read)).changed(), None);
     }
 
     #[test]

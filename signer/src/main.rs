@@ -1,7 +1,9 @@
 //! `keyrite-signer`: signs zones with keys that stay in their token.
 
 mod band;
+mod down;
 mod figures;
+mod files;
 mod one_zone;
 mod pins;
 mod reload;

@@ -1,17 +1,17 @@
 //! One zone: read, signed, checked, and only then put in the place of the last one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Instant;
 
 use cli::{Exit, Failure, Outcome, Progress, SiteArguments};
 use dnssec::{
-    CheckError, Checked, KeptSignatures, SignError, SignPlan, SignedKeys, SignedZone, SiteTokens, Zone,
-    ZoneKey, ds_at_parent, next_serial, serial_of, sign,
+    CheckError, Checked, KeptSignatures, QueuedKey, SignError, SignPlan, SignedKeys, SignedZone, SiteTokens,
+    Zone, ZoneKey, ds_at_parent, next_serial, serial_of, sign,
 };
 use key_metadata::policy::{KskSigns, SerialPolicy};
 use key_metadata::store::{Lock, StoreError, replace};
@@ -19,8 +19,10 @@ use key_metadata::{
     Advice, KeyRecord, LastFailure, Policy, Release, SiteFolder, Span, Time, TokenName, ZoneKeys, ZoneName,
     ZoneState,
 };
+use zone::Reading;
 
 use crate::band::{self, Size};
+use crate::down::Down;
 use crate::figures::{Counted, Figures};
 use crate::pins::Pins;
 use crate::same::Same;
@@ -35,6 +37,8 @@ pub trait Listener: Sync {
     fn warn(&self, zone: &ZoneName, text: String);
     /// A bar over so many pieces.
     fn progress(&self, what: &str, length: u64) -> Progress;
+    /// A file is about to be read, of which the zone is made.
+    fn opens(&self, _file: &Path) {}
 }
 
 /// What is asked of a signing.
@@ -67,8 +71,10 @@ pub struct Released {
     pub denials: usize,
     /// The keys that sign.
     pub keys: Vec<u16>,
-    /// The tokens that hold them.
-    pub tokens: BTreeSet<TokenName>,
+    /// The tokens that hold them and did their part, and how many signatures each made.
+    pub tokens: BTreeMap<TokenName, usize>,
+    /// Those that did not, while others that hold their keys did.
+    pub missed: Vec<MissedToken>,
     /// How long it took.
     pub milliseconds: u128,
 }
@@ -91,6 +97,26 @@ pub struct NotReleased {
     pub token: Option<TokenName>,
 }
 
+/// A token whose work others did.
+#[derive(Clone, Debug)]
+pub struct MissedToken {
+    /// Its name.
+    pub token: TokenName,
+    /// Why it did not do it.
+    pub failure: Failure,
+}
+
+impl MissedToken {
+    /// What is told of it.
+    pub fn text(&self) -> String {
+        format!(
+            "token '{}' did not sign, and others that hold its keys did: {}",
+            self.token,
+            self.failure.in_a_line()
+        )
+    }
+}
+
 impl Released {
     /// How many signatures there are, those of `made` by whom that says.
     pub fn signatures(&self, by: &str) -> String {
@@ -107,6 +133,31 @@ impl Released {
     }
 }
 
+impl NotReleased {
+    /// With the token, where it is one that is not there or refused.
+    fn of_token(failure: Failure, token: Option<TokenName>) -> Self {
+        Self {
+            token: token.filter(|_| failure.exit() == Exit::Credential || failure.is_absence()),
+            failure,
+        }
+    }
+
+    /// Tells too why others could not do the work.
+    fn beside(mut self, missed: &[MissedToken]) -> Self {
+        for MissedToken { token, failure } in missed {
+            let why = format!("token '{token}' does not sign: {}", failure.in_a_line());
+            self.failure = self.failure.because(why);
+        }
+        self
+    }
+
+    fn note(&self, down: &Down) {
+        if let Some(token) = &self.token {
+            down.note(token, &self.failure);
+        }
+    }
+}
+
 impl From<Failure> for NotReleased {
     fn from(failure: Failure) -> Self {
         Self { failure, token: None }
@@ -119,17 +170,19 @@ pub struct Signing<'a> {
     folder: &'a SiteFolder,
     pins: &'a mut Pins,
     tokens: SiteTokens<'a>,
-    /// Tokens that are not asked again, and why.
-    down: Mutex<BTreeMap<TokenName, Failure>>,
+    down: Arc<Down>,
 }
 
 /// A zone whose keys are at hand.
-pub struct Prepared {
+pub struct Prepared<'a> {
+    folder: &'a SiteFolder,
+    down: Arc<Down>,
     name: ZoneName,
     policy: Policy,
     records: ZoneKeys,
     keys: Vec<ZoneKey>,
     tokens: KeyTokens,
+    missed: Vec<MissedToken>,
 }
 
 impl<'a> Signing<'a> {
@@ -145,7 +198,7 @@ impl<'a> Signing<'a> {
             folder,
             pins,
             tokens: SiteTokens::new(folder),
-            down: Mutex::new(down),
+            down: Arc::new(Down::new(down)),
         }
     }
 
@@ -161,36 +214,134 @@ impl<'a> Signing<'a> {
         })
     }
 
+    /// Whether a token failed since this was made: then it is not asked again, and others had better start anew.
+    pub fn has_failed(&self) -> bool {
+        self.down.has_more()
+    }
+
     /// Finds the keys of a zone, and opens the tokens of those that sign.
-    pub fn prepare(&mut self, name: &ZoneName) -> Result<Prepared, NotReleased> {
+    pub fn prepare(&mut self, name: &ZoneName) -> Result<Prepared<'a>, NotReleased> {
         let (_, policy) = self.folder.zone(name).map_err(Failure::from)?;
         let records = self.folder.keys(name).map_err(Failure::from)?;
-        let (keys, tokens) = self.zone_keys(&records, &policy)?;
-        Ok(Prepared {
+        let mut prepared = Prepared {
+            folder: self.folder,
+            down: Arc::clone(&self.down),
             name: name.clone(),
             policy,
             records,
-            keys,
-            tokens,
-        })
+            keys: Vec::new(),
+            tokens: KeyTokens::new(),
+            missed: Vec::new(),
+        };
+        self.find_keys(&mut prepared)?;
+        Ok(prepared)
     }
 
+    /// The keys of a zone, those that sign with their private parts. A token is opened when the first key needs it.
+    fn find_keys(&mut self, zone: &mut Prepared) -> Result<(), NotReleased> {
+        for record in zone.records.keys() {
+            let signing = match record.signs_with_signer(zone.policy.ksk_signs) {
+                true => {
+                    let (key, holders) = self.find_key(record, &mut zone.missed)?;
+                    zone.tokens.push((record.key_tag(), holders));
+                    Some(key)
+                }
+                false => None,
+            };
+            zone.keys.push(ZoneKey {
+                record: record.clone(),
+                signing,
+            });
+        }
+        Ok(())
+    }
+
+    /// A key in all tokens that hold it, of which one at least is at hand.
+    fn find_key(
+        &mut self,
+        record: &KeyRecord,
+        missed: &mut Vec<MissedToken>,
+    ) -> Result<(QueuedKey, Vec<TokenName>), NotReleased> {
+        let home = self.tokens.token_of(record).map_err(Failure::from)?.clone();
+        let found = self
+            .open(&home)
+            .and_then(|()| Ok(self.tokens.queued_key(record)?));
+        let mut all = Vec::from_iter([(home.clone(), found)]);
+        for replica in self.folder.site().replicas(&home) {
+            let found = self.open(replica).and_then(|()| {
+                let found = self.tokens.queued_replica(replica, record)?;
+                found.ok_or_else(|| {
+                    let (role, tag) = (record.role, record.key_tag());
+                    Failure::new(
+                        Exit::Failed,
+                        format!("token '{replica}' is a replica of '{home}', and has no {role} {tag}"),
+                    )
+                    .hint(Some(
+                        "restore the key there, or take the replica out of site.yaml".to_owned(),
+                    ))
+                })
+            });
+            all.push((replica.clone(), found));
+        }
+        let (mut key, mut holders, mut failed) = (None::<QueuedKey>, Vec::new(), Vec::new());
+        for (token, found) in all {
+            match found {
+                Ok(found) => {
+                    holders.push(token);
+                    key = Some(match key {
+                        Some(key) => key.and(found),
+                        None => found,
+                    });
+                }
+                Err(failure) => {
+                    NotReleased::of_token(failure.clone(), Some(token.clone())).note(&self.down);
+                    failed.push(MissedToken { token, failure });
+                }
+            }
+        }
+        match key {
+            Some(key) => {
+                for token in failed {
+                    if missed.iter().all(|missed| missed.token != token.token) {
+                        missed.push(token);
+                    }
+                }
+                Ok((key, holders))
+            }
+            // The first is its home, which there always is.
+            None => Err(failed.into_iter().next().map_or_else(
+                || Failure::new(Exit::Failed, "no token holds the key").into(),
+                |home| NotReleased::of_token(home.failure, Some(home.token)),
+            )),
+        }
+    }
+
+    /// Opens a token, if it is not open yet.
+    fn open(&mut self, token: &TokenName) -> Outcome {
+        if let Some(failure) = self.down.why(token) {
+            return Err(failure);
+        }
+        let (arguments, folder, pins) = (self.arguments, self.folder, &mut *self.pins);
+        self.tokens.open_with(token, |tokens| {
+            pins.user_pin(arguments, folder, token, |handle| Ok(tokens.unseal(handle)?))
+        })
+    }
+}
+
+impl Prepared<'_> {
     /// Signs a zone, and puts it in the place of the last one.
-    pub fn release(
-        &self,
-        prepared: Prepared,
-        asked: Asked,
-        listener: &dyn Listener,
-    ) -> Result<Released, NotReleased> {
+    pub fn release(self, asked: Asked, listener: &dyn Listener) -> Result<Released, NotReleased> {
         let start = Instant::now();
-        let folder = self.folder;
         let Prepared {
+            folder,
+            down,
             ref name,
             policy,
             records,
             keys,
             tokens,
-        } = prepared;
+            mut missed,
+        } = self;
         let signed_path = folder.signed_path(name);
         let lock = folder.lock_signed(name).map_err(Failure::from)?;
         let zone = read(folder, name, &policy, listener)?;
@@ -228,7 +379,10 @@ impl<'a> Signing<'a> {
             true => KeptSignatures::default(),
             false => last_signatures(folder, name, listener)?,
         };
-        let mut made = job.sign(zone, &plan, &last).inspect_err(|not| self.note(not))?;
+        let mut made = job
+            .sign(zone, &plan, &last)
+            .inspect_err(|not| not.note(&down))
+            .map_err(|not| not.beside(&missed))?;
         let is_as_before = made.0.signatures == 0 && is_text_of(&made.0, &signed_path)?;
         if !is_as_before && made.0.serial != serial {
             let plan = SignPlan {
@@ -237,9 +391,13 @@ impl<'a> Signing<'a> {
             };
             made = job
                 .sign(job.read()?, &plan, &last)
-                .inspect_err(|not| self.note(not))?;
+                .inspect_err(|not| not.note(&down))?;
         }
-        let (made, checked) = made;
+        let (mut made, checked) = made;
+        for token in job.missed(&mut made) {
+            down.note(&token.token, &token.failure);
+            missed.push(token);
+        }
         job.tell_delegations(&checked);
         let state = folder.state(name).ok();
         let had_failed = state.as_ref().is_some_and(|state| state.failure.is_some());
@@ -272,72 +430,10 @@ impl<'a> Signing<'a> {
             rrsets: checked.rrsets,
             denials: checked.denials,
             keys: signing_tags(&records, &policy),
-            tokens: job.tokens.into_iter().map(|(_, token)| token).collect(),
+            tokens: job.shares(&made, &missed),
+            missed,
             milliseconds: start.elapsed().as_millis(),
         })
-    }
-
-    /// The keys of a zone, those that sign with their private parts, and by their tags the tokens that hold these. A token is opened when the first
-    /// key needs it.
-    fn zone_keys(
-        &mut self,
-        records: &ZoneKeys,
-        policy: &Policy,
-    ) -> Result<(Vec<ZoneKey>, KeyTokens), NotReleased> {
-        let mut tokens = Vec::new();
-        let mut keys = Vec::new();
-        for record in records.keys() {
-            let signing = match record.signs_with_signer(policy.ksk_signs) {
-                true => {
-                    let token = self.tokens.token_of(record).map_err(Failure::from)?.clone();
-                    let found = self
-                        .open(&token)
-                        .and_then(|()| Ok(self.tokens.queued_key(record)?));
-                    tokens.push((record.key_tag(), token.clone()));
-                    Some(found.map_err(|failure| {
-                        let token = Some(token)
-                            .filter(|_| failure.exit() == Exit::Credential || failure.is_absence());
-                        let not = NotReleased { failure, token };
-                        self.note(&not);
-                        not
-                    })?)
-                }
-                false => None,
-            };
-            keys.push(ZoneKey {
-                record: record.clone(),
-                signing,
-            });
-        }
-        Ok((keys, tokens))
-    }
-
-    /// Opens a token, if it is not open yet.
-    fn open(&mut self, token: &TokenName) -> Outcome {
-        if let Some(failure) = self.down().get(token) {
-            return Err(failure.clone());
-        }
-        let (arguments, folder, pins) = (self.arguments, self.folder, &mut *self.pins);
-        self.tokens.open_with(token, |tokens| {
-            pins.user_pin(arguments, folder, token, |handle| Ok(tokens.unseal(handle)?))
-        })
-    }
-
-    fn down(&self) -> MutexGuard<'_, BTreeMap<TokenName, Failure>> {
-        match self.down.lock() {
-            Ok(guard) => guard,
-            // What it holds is whole at each moment.
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
-
-    /// A token that failed is not asked again: it would be as slow to fail, or lock.
-    fn note(&self, not: &NotReleased) {
-        if let Some(token) = &not.token {
-            self.down()
-                .entry(token.clone())
-                .or_insert_with(|| not.failure.clone());
-        }
     }
 }
 
@@ -398,6 +494,35 @@ impl Job<'_> {
         drop(progress);
         let checked = made.check(&self.unpublished, self.ds.clone(), self.now);
         Ok((made, checked))
+    }
+
+    /// How many signatures each token made, but those that did not do their part.
+    fn shares(&self, made: &SignedZone, missed: &[MissedToken]) -> BTreeMap<TokenName, usize> {
+        let all = self.tokens.iter().flat_map(|(_, holders)| holders);
+        let mut shares: BTreeMap<_, _> = all.map(|token| (token.clone(), 0)).collect();
+        for ((tag, of), count) in &made.shares {
+            if let Some(share) = holder(&self.tokens, *tag, *of).and_then(|token| shares.get_mut(token)) {
+                *share += count;
+            }
+        }
+        shares.retain(|token, _| missed.iter().all(|missed| missed.token != *token));
+        shares
+    }
+
+    /// The tokens whose work others did.
+    fn missed(&self, made: &mut SignedZone) -> Vec<MissedToken> {
+        let mut missed: Vec<MissedToken> = Vec::new();
+        for of_key in made.missed.drain(..) {
+            if let Some(token) = holder(&self.tokens, of_key.tag, of_key.holder)
+                && missed.iter().all(|missed| missed.token != *token)
+            {
+                missed.push(MissedToken {
+                    token: token.clone(),
+                    failure: of_key.error.into(),
+                });
+            }
+        }
+        missed
     }
 
     /// Tells of the first delegations that cannot be followed.
@@ -461,30 +586,36 @@ fn signing_tags(keys: &ZoneKeys, policy: &Policy) -> Vec<u16> {
     signing.map(KeyRecord::key_tag).collect()
 }
 
-/// The token of each key that signs, by the key's tag.
-type KeyTokens = Vec<(u16, TokenName)>;
+/// The tokens that hold each key that signs, by the key's tag.
+type KeyTokens = Vec<(u16, Vec<TokenName>)>;
+
+/// The holder of a key with that tag; a revoked key signs by another tag.
+fn holder(tokens: &KeyTokens, tag: u16, holder: usize) -> Option<&TokenName> {
+    let mut of_tag = tokens.iter().filter(|(of, _)| *of == tag);
+    of_tag.find_map(|(_, holders)| holders.get(holder))
+}
 
 /// A failure to sign, and the token that it is of.
 fn not_signed(error: SignError, tokens: &KeyTokens) -> NotReleased {
-    let tag = match &error {
-        SignError::Token { tag, .. } => Some(*tag),
-        _ => None,
-    };
-    let failure = Failure::from(error);
-    // A revoked key signs by another tag: then any token of the zone has it wait, so that none is asked over and over.
-    let of_tag = tokens.iter().find(|(of, _)| Some(*of) == tag);
-    let token = of_tag.or(tokens.first()).map(|(_, token)| token.clone());
-    NotReleased {
-        token: token.filter(|_| failure.exit() == Exit::Credential || failure.is_absence()),
-        failure,
+    let of_key = error.holder().and_then(|(tag, of)| holder(tokens, tag, of));
+    let is_other = matches!(error, SignError::Unverified { .. });
+    let mut failure = Failure::from(error);
+    if let Some(token) = of_key.filter(|_| is_other) {
+        failure = failure.because(format!("it was token '{token}' that gave it"));
     }
+    // Where no tag tells, any token of the zone has it wait, so that none is asked over and over.
+    let any = tokens.first().and_then(|(_, holders)| holders.first());
+    NotReleased::of_token(failure, of_key.or(any).cloned())
 }
 
 fn read(folder: &SiteFolder, name: &ZoneName, policy: &Policy, listener: &dyn Listener) -> Outcome<Zone> {
     let path = folder.unsigned_path(name);
     let length = fs::metadata(&path).map_or(0, |file| file.len());
     let reading = listener.progress(&format!("reading {name}"), length);
-    let zone = Zone::read(&path, name, &mut |octets| reading.steps(octets))?;
+    let zone = Zone::read(&path, name, &mut |told| match told {
+        Reading::File(file) => listener.opens(file),
+        Reading::Octets(octets) => reading.steps(octets),
+    })?;
     drop(reading);
     for warning in &zone.warnings {
         listener.warn(name, warning.clone());

@@ -1,43 +1,121 @@
-//! Several zones at once: each as it has a thread, so that a large one does not hold the others; told in their order.
+//! Several zones at once: each as it has a thread, so that a large one does not hold the others.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, mpsc};
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, Scope};
 
-use cli::Progress;
+use cli::{Exit, Failure, Progress};
 use key_metadata::ZoneName;
 
-use crate::one_zone::{Asked, Listener, NotReleased, Released, Signing};
+use crate::files::ZoneFiles;
+use crate::one_zone::{Asked, Listener, NotReleased, Prepared, Released, Signing};
 
-/// What became of a zone, with what deserves a look.
-pub type Told = (Result<Released, NotReleased>, Vec<String>);
+/// What became of a zone, and what was heard of it meanwhile.
+pub struct Told {
+    pub released: Result<Released, NotReleased>,
+    pub heard: Heard,
+}
 
-/// Listens to one zone: what it hears is told with the zone.
+/// What was heard of a zone.
+#[derive(Default)]
+pub struct Heard {
+    /// What deserves a look.
+    pub warnings: Vec<String>,
+    /// The files that it was read from, as they were before.
+    pub files: ZoneFiles,
+}
+
+/// How bars are made.
+type Bar = fn(&str, u64) -> Progress;
+
+/// No bar.
+pub const HIDDEN: Bar = |_, _| Progress::hidden();
+
+/// Threads that sign zones, one each at a time. They end when this is dropped.
+pub struct Crew<'s, K> {
+    waiting: mpsc::Sender<(K, Prepared<'s>)>,
+    /// How many there are.
+    pub size: usize,
+}
+
+/// Listens to one zone.
 struct Ear {
-    heard: Mutex<Vec<String>>,
-    /// A zone among several has no bar of its own.
-    bar: fn(&str, u64) -> Progress,
+    heard: Mutex<Heard>,
+    bar: Bar,
 }
 
 impl Listener for Ear {
     fn warn(&self, _zone: &ZoneName, text: String) {
         if let Ok(mut heard) = self.heard.lock() {
-            heard.push(text);
+            heard.warnings.push(text);
         }
     }
 
     fn progress(&self, what: &str, length: u64) -> Progress {
         (self.bar)(what, length)
     }
+
+    fn opens(&self, file: &Path) {
+        if let Ok(mut heard) = self.heard.lock() {
+            heard.files.add(file);
+        }
+    }
 }
 
-/// Signs zones, as many at once as there are processors, as long as `goes_on`. `each` hears of every one that was begun, in the order that they are given
-/// in. A token is opened before anything is signed.
+impl<'s, K: Send + 's> Crew<'s, K> {
+    /// Threads of a scope; `done` hears of each zone, from the thread that it had.
+    pub fn new<'e>(
+        scope: &'s Scope<'s, 'e>,
+        asked: Asked,
+        bar: Bar,
+        done: impl Fn(K, Told) + Clone + Send + 's,
+    ) -> Self {
+        let (waiting, taken) = mpsc::channel::<(K, Prepared<'s>)>();
+        let taken = Arc::new(Mutex::new(taken));
+        // With one processor too, a large zone is not to hold a small one.
+        let size = thread::available_parallelism().map_or(2, usize::from).max(2);
+        for _ in 0..size {
+            let (taken, done) = (Arc::clone(&taken), done.clone());
+            scope.spawn(move || {
+                let next = || taken.lock().ok()?.recv().ok();
+                while let Some((key, zone)) = next() {
+                    let ear = Ear {
+                        heard: Mutex::default(),
+                        bar,
+                    };
+                    // Whoever waits for a zone hears of it, whatever happens.
+                    let released = catch_unwind(AssertUnwindSafe(|| zone.release(asked, &ear)))
+                        .map_or_else(|_| Err(defect().into()), |released| released);
+                    let heard = ear
+                        .heard
+                        .into_inner()
+                        .map_or_else(|poisoned| poisoned.into_inner(), |heard| heard);
+                    done(key, Told { released, heard });
+                }
+            });
+        }
+        Self { waiting, size }
+    }
+
+    /// Has a zone signed.
+    pub fn sign(&self, key: K, zone: Prepared<'s>) {
+        // The threads end after this.
+        let _ = self.waiting.send((key, zone));
+    }
+}
+
+fn defect() -> Failure {
+    Failure::new(Exit::Failed, "a defect of this program ended the work on it")
+        .hint("the lines before say where: report them; the last signed zone is as it was".to_owned())
+}
+
+/// Signs zones. `each` hears of all, in the order that they are given in. A token is opened before anything is signed.
 pub fn release_all(
     signing: &mut Signing<'_>,
     names: &[ZoneName],
     asked: Asked,
-    goes_on: &(dyn Fn() -> bool + Sync),
     mut each: impl FnMut(&ZoneName, Told),
 ) {
     let (mut prepared, mut told) = (Vec::new(), BTreeMap::new());
@@ -45,46 +123,29 @@ pub fn release_all(
         match signing.prepare(name) {
             Ok(zone) => prepared.push((place, zone)),
             Err(not) => {
-                told.insert(place, (Err(not), Vec::new()));
+                let (released, heard) = (Err(not), Heard::default());
+                told.insert(place, Told { released, heard });
             }
         }
     }
-    let hidden: fn(&str, u64) -> Progress = |_, _| Progress::hidden();
+    // A zone among several has no bar of its own.
     let (bar, own_bar) = match names {
-        [_, _, ..] => (Progress::new("signing zones", prepared.len() as u64), hidden),
-        [_] | [] => (Progress::hidden(), Progress::new as fn(&str, u64) -> Progress),
+        [_, _, ..] => (Progress::new("signing zones", prepared.len() as u64), HIDDEN),
+        [_] | [] => (Progress::hidden(), Progress::new as Bar),
     };
-    let threads = thread::available_parallelism()
-        .map_or(2, usize::from)
-        .min(prepared.len());
-    let (signing, bar, waiting) = (&*signing, &bar, &Mutex::new(prepared.into_iter()));
-    let next = move || waiting.lock().map_or(None, |mut waiting| waiting.next());
     thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel::<(usize, Told)>();
-        for _ in 0..threads {
-            let sender = sender.clone();
-            scope.spawn(move || {
-                while goes_on()
-                    && let Some((place, zone)) = next()
-                {
-                    let ear = Ear {
-                        heard: Mutex::default(),
-                        bar: own_bar,
-                    };
-                    let released = signing.release(zone, asked, &ear);
-                    let told = (
-                        released,
-                        ear.heard.into_inner().map_or_else(|_| Vec::new(), |heard| heard),
-                    );
-                    bar.step();
-                    // Who hears of it waits for all.
-                    let _ = sender.send((place, told));
-                }
-            });
+        let (sender, receiver) = mpsc::channel();
+        let crew = Crew::new(scope, asked, own_bar, move |place, told| {
+            // Who hears of it waits for all.
+            let _ = sender.send((place, told));
+        });
+        for (place, zone) in prepared {
+            crew.sign(place, zone);
         }
-        drop(sender);
+        drop(crew);
         let mut first = 0;
         for (place, it) in receiver {
+            bar.step();
             told.insert(place, it);
             while let Some(it) = told.remove(&first) {
                 bar.without(|| each(&names[first], it));

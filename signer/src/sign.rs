@@ -1,10 +1,10 @@
 //! `sign`: each zone is read, signed, checked, and only then put in the place of the last one; then its name server is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use cli::{Exit, Failure, Outcome, Output, Progress, ReportArguments, SiteArguments, ZoneChoice};
-use key_metadata::{SiteFolder, ZoneName};
+use key_metadata::{SiteFolder, TokenName, ZoneName};
 use serde::Serialize;
 
 use crate::one_zone::{Asked, Listener, Released, Signing, write_failure};
@@ -52,6 +52,8 @@ struct Signed {
     denials: usize,
     milliseconds: u128,
     keys: Vec<u16>,
+    /// How many of them each token made.
+    tokens: BTreeMap<TokenName, usize>,
     /// Whether the name server was told; nothing, where none is to be.
     reloaded: Option<bool>,
 }
@@ -80,19 +82,13 @@ impl Arguments {
             accept_change: self.accept_change,
         };
         let mut run = Run::default();
-        release_all(
-            &mut signing,
-            &zones,
-            asked,
-            &|| true,
-            |zone, (released, heard)| {
-                heard.iter().for_each(|text| output.warn(text));
-                match released {
-                    Ok(released) => self.released(&folder, (zone, &released), output, &mut run),
-                    Err(not) => run.fail(not.failure.within(format!("zone {zone} was not signed"))),
-                }
-            },
-        );
+        release_all(&mut signing, &zones, asked, |zone, told| {
+            told.heard.warnings.iter().for_each(|text| output.warn(text));
+            match told.released {
+                Ok(released) => self.released(&folder, (zone, &released), output, &mut run),
+                Err(not) => run.fail(not.failure.within(format!("zone {zone} was not signed"))),
+            }
+        });
         self.end(run, output)
     }
 
@@ -111,6 +107,7 @@ impl Arguments {
                         denials: 0,
                         milliseconds: 0,
                         keys: planned.keys,
+                        tokens: BTreeMap::new(),
                         reloaded: None,
                     };
                     if !self.report.json {
@@ -151,6 +148,11 @@ impl Arguments {
         output: &mut Output,
         run: &mut Run,
     ) {
+        for missed in &released.missed {
+            if run.missed.insert(missed.token.clone()) {
+                output.warn(missed.text());
+            }
+        }
         let hook = folder.site().reload(zone).filter(|_| released.is_to_be_told);
         let told: Option<Outcome> = hook.map(|hook| {
             let said = reload(hook, zone, &folder.signed_path(zone))?;
@@ -166,6 +168,7 @@ impl Arguments {
             denials: released.denials,
             milliseconds: released.milliseconds,
             keys: released.keys.clone(),
+            tokens: released.tokens.clone(),
             reloaded: told.as_ref().map(Result::is_ok),
         };
         if !self.report.json
@@ -187,6 +190,8 @@ impl Arguments {
 struct Run {
     signed: Vec<Signed>,
     failed: Vec<Failure>,
+    /// Tokens of which was told that others did their work.
+    missed: BTreeSet<TokenName>,
     is_refused: bool,
 }
 

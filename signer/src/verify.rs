@@ -129,7 +129,7 @@ impl Arguments {
         };
         let length = std::fs::metadata(file).map_or(0, |file| file.len());
         let reading = Progress::new(&format!("reading {name}"), length);
-        let records = Records::read(file, name, &mut |octets| reading.steps(octets))?;
+        let records = Records::read(file, name, &mut |told| reading.steps(told.octets()))?;
         drop(reading);
         let checking = Progress::new(&format!("checking {name}"), records.len() as u64);
         let verdict = zone::check(&records, &question, &|records| checking.steps(records));

@@ -183,9 +183,9 @@ fn a_token_that_refused_is_asked_again_only_when_somebody_says_so() {
     );
     // What is due, and what changes, does not have it asked either: the right PIN would be taken.
     place.write_pin(PIN);
-    place.append("zones/go.cr.zone", "added A 192.0.2.2\n");
     let count = signer.told.len();
     signer.wait("failed", "go.cr");
+    place.append("zones/go.cr.zone", "added A 192.0.2.2\n");
     signer.wait("failed", "go.cr");
     assert!(
         signer.told[count..].iter().all(|told| told["event"] == "failed"),
@@ -248,6 +248,32 @@ fn a_full_disk_keeps_the_last_zone_until_there_is_room() {
     signer.signal(Signal::TERM);
     assert_eq!(signer.end().0.code(), Some(0));
     place.is_good();
+}
+
+#[test]
+fn a_zone_that_takes_long_holds_no_other() {
+    let place = Place::softhsm();
+    let slow = place.site.join("zones/slow");
+    // Whoever reads it waits for who writes it.
+    assert!(Command::new("mkfifo").arg(&slow).status().unwrap().success());
+    place.append("zones/go.cr.zone", "$INCLUDE slow\n");
+    let mut signer = place.start("", &[]);
+    signer.wait("signed", "fi.cr");
+    for host in ["one", "two"] {
+        place.append("zones/fi.cr.zone", &format!("{host} A 192.0.2.7\n"));
+        signer.wait("signed", "fi.cr");
+        assert!(place.signed("fi.cr").contains(&format!("{host}.fi.cr.")));
+    }
+    assert!(
+        signer.told.iter().all(|told| told["zone"] != "go.cr"),
+        "{:?}",
+        signer.told
+    );
+    fs::write(slow, "slow A 192.0.2.8\n").unwrap();
+    signer.wait("signed", "go.cr");
+    assert!(place.signed("go.cr").contains("slow.go.cr."));
+    signer.signal(Signal::TERM);
+    assert_eq!(signer.end().0.code(), Some(0));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `run`: a signer that stays. It signs each zone when it is due and when its files change, until it is told to end.
 
 mod backoff;
-mod files;
 mod log;
 mod metrics;
 mod schedule;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use key_metadata::{Policy, Span, Time, TokenName};
 
 use super::backoff::pause;
-use super::files::ZoneFiles;
+use crate::files::ZoneFiles;
 
 /// A file that its writer has closed, or that took the place of another, is read after this: more of them may follow. Our choice.
 const QUIET: Duration = Duration::from_secs(1);
@@ -36,6 +36,10 @@ pub struct Scheduled {
     retry: Option<Instant>,
     /// Files that changed, and when each counts as quiet.
     unsettled: BTreeMap<PathBuf, Instant>,
+    /// It is being signed.
+    is_under_way: bool,
+    /// Somebody asked for it meanwhile.
+    is_asked_again: bool,
 }
 
 /// What became of a file.
@@ -75,6 +79,8 @@ impl Scheduled {
             failures: 0,
             retry: None,
             unsettled: BTreeMap::new(),
+            is_under_way: false,
+            is_asked_again: false,
         }
     }
 
@@ -83,8 +89,9 @@ impl Scheduled {
         self.unsettled.insert(path.to_owned(), quiet(touch, now));
     }
 
-    /// It is due now, whatever failed before.
+    /// It is due now, whatever failed before; one that is being signed, once more after that.
     pub fn at_once(&mut self, now: Time) {
+        self.is_asked_again = self.is_under_way;
         self.due = now;
         self.failures = 0;
         self.retry = None;
@@ -93,6 +100,9 @@ impl Scheduled {
 
     /// Whether it is to be signed; `is_free` says whether a token may be asked.
     pub fn is_ready(&self, clock: Time, now: Instant, is_free: impl Fn(&TokenName) -> bool) -> bool {
+        if self.is_under_way {
+            return false;
+        }
         match self.settled_at() {
             Some(at) if at > now => false,
             Some(_) => true,
@@ -111,6 +121,9 @@ impl Scheduled {
         now: Instant,
         free: impl Fn(&TokenName) -> Option<Instant>,
     ) -> Option<Instant> {
+        if self.is_under_way {
+            return None;
+        }
         if let Some(at) = self.settled_at() {
             return Some(at);
         }
@@ -130,30 +143,48 @@ impl Scheduled {
     /// It is read now: what changed before this counts.
     pub fn begin(&mut self) {
         self.unsettled.clear();
+        self.is_under_way = true;
+    }
+
+    /// Whether it is being signed.
+    pub const fn is_under_way(&self) -> bool {
+        self.is_under_way
     }
 
     /// It was signed.
     pub fn succeeded(&mut self, signed: Time) {
-        self.at_once(signed.after(self.interval));
+        self.ended(signed.after(self.interval));
     }
 
     /// It was refused as it is: only a change helps, or somebody, and until then it is tried by the clock.
     pub fn refused(&mut self, clock: Time) {
-        self.at_once(clock.after(self.interval));
+        self.ended(clock.after(self.interval));
     }
 
     /// It was not, and is overdue; a token may be why.
     pub fn failed(&mut self, clock: Time, now: Instant, token: Option<TokenName>, chance: u32) {
-        self.due = self.due.min(clock);
+        let failures = self.failures.saturating_add(1);
+        if self.ended(self.due.min(clock)) {
+            return;
+        }
         self.blocked = token;
-        self.retry = match self.blocked {
-            Some(_) => None,
-            None => {
-                self.failures = self.failures.saturating_add(1);
-                let longest = Duration::from_secs(self.interval.seconds().into());
-                Some(now + pause(self.failures, longest, chance))
-            }
+        if self.blocked.is_none() {
+            self.failures = failures;
+            let longest = Duration::from_secs(self.interval.seconds().into());
+            self.retry = Some(now + pause(self.failures, longest, chance));
+        }
+    }
+
+    /// It is not being signed any more, and due then, or at once where somebody asked for that: whether so.
+    fn ended(&mut self, due: Time) -> bool {
+        let is_asked_again = self.is_asked_again;
+        let due = match is_asked_again {
+            true => self.due.min(due),
+            false => due,
         };
+        self.is_under_way = false;
+        self.at_once(due);
+        is_asked_again
     }
 }
 
@@ -213,6 +244,25 @@ mod tests {
         assert!(zone.is_ready(clock, now, |_| false));
         zone.refused(clock);
         assert!(!zone.is_ready(clock, now + QUIET_OPEN, |_| true));
+    }
+
+    #[test]
+    fn what_comes_while_it_is_signed_has_it_signed_again() {
+        let (mut zone, clock, now) = zone();
+        let ready = |zone: &Scheduled| zone.is_ready(clock, now + QUIET, |_| true);
+        zone.begin();
+        zone.touched(Path::new("cr.zone"), Touch::Closed, now);
+        assert!(!ready(&zone) && zone.wake(clock, now, |_| None).is_none());
+        zone.succeeded(clock);
+        assert!(ready(&zone), "a file changed");
+        zone.begin();
+        zone.at_once(clock);
+        assert!(!ready(&zone));
+        zone.succeeded(clock);
+        assert!(ready(&zone), "somebody asked for it");
+        zone.begin();
+        zone.succeeded(clock);
+        assert!(!ready(&zone));
     }
 
     #[test]

@@ -1,28 +1,32 @@
-//! The loop of `run`: it waits until a zone is ready, signs those that are, and tells what came of it.
+//! The loop of `run`: it waits until a zone is ready, has those that are signed while it waits for more, and tells what came of each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use cli::{Exit, Failure, Outcome, SiteArguments};
-use key_metadata::{KeyRecord, SiteFolder, Span, ZoneName};
+use key_metadata::{KeyRecord, SiteFolder, Span, TokenName, ZoneName};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde_json::json;
 
 use super::Arguments;
-use super::files::{Index, ZoneFiles, placed};
 use super::log::{About, Log};
 use super::metrics::Metrics;
 use super::schedule::{LOOK, Scheduled, Touch, interval, quiet};
 use super::signals::Signals;
 use super::tokens::Troubles;
-use super::told::{Told, chance};
+use super::told::{Teller, chance};
 use super::watch::Watch;
+use crate::files::{Index, ZoneFiles, placed};
 use crate::one_zone::{Asked, Signing, released};
 use crate::pins::Pins;
-use crate::side_by_side::release_all;
+use crate::side_by_side::{Crew, HIDDEN, Heard, Told};
 use crate::verify::count;
 
 /// A pause after the system told of changes, so that a file that grows is not looked at each time. Our choice.
@@ -36,7 +40,7 @@ const FIGURES: Duration = Duration::from_secs(1);
 pub struct Service<'a> {
     arguments: &'a Arguments,
     site: &'a SiteArguments,
-    folder: SiteFolder,
+    folder: Arc<SiteFolder>,
     pins: Pins,
     log: Log,
     metrics: Metrics,
@@ -66,7 +70,7 @@ impl<'a> Service<'a> {
         let mut service = Self {
             arguments,
             site,
-            folder,
+            folder: Arc::new(folder),
             pins: Pins::default(),
             log,
             metrics: Metrics::new(cli::now()),
@@ -98,8 +102,11 @@ impl<'a> Service<'a> {
         self.write_metrics();
         self.watch_all();
         loop {
-            self.listen(signals)?;
-            if signals.is_end() || self.round(signals) {
+            self.listen(signals, None, true)?;
+            if self.ready().is_some() {
+                self.sign(signals)?;
+            }
+            if signals.is_end() {
                 self.log.event("ended", About::Signer, "ended", json!({}));
                 return Ok(());
             }
@@ -151,7 +158,8 @@ impl<'a> Service<'a> {
                 // It is due at once, and its policy read then.
                 let interval = self.arguments.every.map_or(UNREAD, |every| every);
                 let mut scheduled = Scheduled::new(interval, now);
-                self.index.renew(&zone, &mut scheduled.files, &self.folder);
+                let files = ZoneFiles::of(&self.folder, &zone);
+                self.index.renew(&zone, &mut scheduled.files, files);
                 self.metrics.zone(&zone, released(&self.folder, &zone));
                 self.zones.insert(zone, scheduled);
             }
@@ -165,26 +173,26 @@ impl<'a> Service<'a> {
         self.zones.values_mut().for_each(|zone| zone.at_once(now));
     }
 
-    /// Waits until something is told, or a zone may be ready, and takes in what is told.
-    fn listen(&mut self, signals: &Signals) -> Outcome {
+    /// Waits until something is told, or a bell rings, or, where it takes zones, one may be ready; and takes in what is told.
+    fn listen(&mut self, signals: &Signals, bell: Option<&UnixStream>, takes: bool) -> Outcome {
         let now = Instant::now();
-        let wait = self.wake(now).saturating_duration_since(now);
+        let wait = self.wake(now, takes).saturating_duration_since(now);
         let [end, again] = signals.descriptors();
-        let mut ready = vec![
-            PollFd::from_borrowed_fd(end, PollFlags::IN),
-            PollFd::from_borrowed_fd(again, PollFlags::IN),
-        ];
-        if let Some(watch) = &self.watch {
-            ready.push(PollFd::new(watch, PollFlags::IN));
-        }
+        // An end that came is known, and stays.
+        let end = (!signals.is_end()).then_some(end);
+        let others = end.into_iter().chain([again]).chain(bell.map(AsFd::as_fd));
+        let all = self.watch.as_ref().map(AsFd::as_fd).into_iter().chain(others);
+        let mut ready: Vec<_> = all
+            .map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN))
+            .collect();
         let failed = |error: Errno| Failure::of(Exit::Failed, &error).within("cannot wait for events");
         let timeout = Timespec::try_from(wait).map_err(|_| failed(Errno::INVAL))?;
         match poll(&mut ready, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(failed(error)),
         }
-        let is_told = ready.get(2).is_some_and(|told| !told.revents().is_empty());
-        if is_told {
+        let is_told = ready.first().is_some_and(|first| !first.revents().is_empty());
+        if is_told && self.watch.is_some() {
             sleep(GATHER);
             self.take_events();
         }
@@ -208,9 +216,9 @@ impl<'a> Service<'a> {
     }
 
     /// When something may be to be done next.
-    fn wake(&self, now: Instant) -> Instant {
+    fn wake(&self, now: Instant, takes: bool) -> Instant {
         let clock = cli::now();
-        let zones = self.zones.values();
+        let zones = self.zones.values().filter(|_| takes);
         let next = zones.filter_map(|zone| zone.wake(clock, now, |token| self.troubles.free(token, now)));
         let others = self.site_settles.into_iter().chain([self.looked + LOOK]);
         next.chain(others).min().map_or(now + LOOK, |next| next)
@@ -259,12 +267,20 @@ impl<'a> Service<'a> {
             self.site_settles = Some(quiet(touch, self.looked));
             self.site_file = ZoneFiles::one(&self.folder.path("site.yaml"));
         }
-        for (name, zone) in &mut self.zones {
-            if let Some(path) = zone.files.changed().map(Path::to_owned) {
-                zone.touched(&path, touch, self.looked);
-                // The next look tells whether it still changes.
-                self.index.renew(name, &mut zone.files, &self.folder);
-            }
+        let names: Vec<_> = self.zones.keys().cloned().collect();
+        names.iter().for_each(|name| self.look_at(name, touch));
+    }
+
+    /// Looks whether a file of a zone is another than it was.
+    fn look_at(&mut self, name: &ZoneName, touch: Touch) {
+        let Some(zone) = self.zones.get_mut(name) else {
+            return;
+        };
+        if let Some(path) = zone.files.changed().map(Path::to_owned) {
+            zone.touched(&path, touch, Instant::now());
+            // The next look tells whether it still changes.
+            let now = zone.files.now();
+            self.index.renew(name, &mut zone.files, now);
         }
     }
 
@@ -300,7 +316,7 @@ impl<'a> Service<'a> {
         self.site_file = ZoneFiles::one(&self.folder.path("site.yaml"));
         match self.site.open() {
             Ok(folder) => {
-                self.folder = folder;
+                self.folder = Arc::new(folder);
                 self.take_zones();
                 self.watch_all();
                 let zones = count(self.zones.len(), "zone");
@@ -316,95 +332,153 @@ impl<'a> Service<'a> {
         self.write_metrics();
     }
 
-    /// Signs the zones that are ready, side by side; whether it was told to end.
-    fn round(&mut self, signals: &Signals) -> bool {
+    /// A zone that is ready.
+    fn ready(&self) -> Option<ZoneName> {
         let (clock, now) = (cli::now(), Instant::now());
-        let ready: Vec<ZoneName> = self
-            .zones
-            .iter()
-            .filter(|(_, zone)| zone.is_ready(clock, now, |token| self.troubles.is_free(token, now)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if ready.is_empty() {
-            return false;
-        }
-        let folder = &self.folder;
-        let mut signing = Signing::new(self.site, folder, &mut self.pins, self.troubles.down(now));
-        let mut told = Told {
-            log: &self.log,
-            metrics: &mut self.metrics,
-            troubles: &mut self.troubles,
-            failed: BTreeSet::new(),
-        };
-        for name in &ready {
-            let Some(zone) = self.zones.get_mut(name) else {
-                continue;
-            };
-            zone.begin();
-            self.index.renew(name, &mut zone.files, folder);
-            // What cannot be read is told when it is signed.
-            if let Ok((_, policy)) = folder.zone(name) {
-                zone.interval = interval(&policy, self.arguments.every);
-            }
-        }
-        let (zones, written) = (&mut self.zones, &mut self.figures_written);
-        let goes_on = || !signals.is_end();
-        release_all(
-            &mut signing,
-            &ready,
-            Asked::default(),
-            &goes_on,
-            |name, (released, heard)| {
-                for text in &heard {
-                    told.log.warning("zone-warning", About::Zone(name), text);
-                }
-                let Some(zone) = zones.get_mut(name) else {
-                    return;
-                };
-                match released {
-                    Ok(released) => {
-                        told.released(folder, name, &released, zone.blocked.take());
-                        zone.succeeded(released.at);
-                    }
-                    Err(not) => {
-                        told.not_released(folder, name, &not);
-                        match not.failure.exit() {
-                            Exit::SaysNo => zone.refused(cli::now()),
-                            Exit::Done | Exit::Failed | Exit::Usage | Exit::Credential | Exit::PartWay => {
-                                zone.failed(cli::now(), Instant::now(), not.token, chance());
-                            }
+        let is_free = |token: &_| self.troubles.is_free(token, now);
+        let mut zones = self.zones.iter();
+        let (name, _) = zones.find(|(_, zone)| zone.is_ready(clock, now, is_free))?;
+        Some(name.clone())
+    }
+
+    /// Signs the zones that are ready, side by side, and those that get so meanwhile, until none is. Tokens are open as long. Once one of them failed,
+    /// or the site is another, no more are taken.
+    fn sign(&mut self, signals: &Signals) -> Outcome {
+        let (folder, mut pins) = (Arc::clone(&self.folder), std::mem::take(&mut self.pins));
+        let down = self.troubles.down(Instant::now());
+        let mut signing = Signing::new(self.site, &folder, &mut pins, down);
+        let mut failed = BTreeSet::new();
+        let cannot = |error| Failure::of(Exit::Failed, &error).within("cannot wait for signed zones");
+        let (mut bell, rope) = UnixStream::pair().map_err(cannot)?;
+        bell.set_nonblocking(true).map_err(cannot)?;
+        rope.set_nonblocking(true).map_err(cannot)?;
+        let (sender, receiver) = mpsc::channel();
+        let rope = Arc::new(rope);
+        let ended = thread::scope(|scope| {
+            let crew = Crew::new(scope, Asked::default(), HIDDEN, move |name: ZoneName, told| {
+                // Who waits for it is there; a bell that is full rings.
+                let _ = sender.send((name, told));
+                let _ = (&*rope).write(&[0]);
+            });
+            let mut under_way = 0_usize;
+            loop {
+                let is_same = Arc::ptr_eq(&folder, &self.folder);
+                let mut is_open = is_same && !signals.is_end() && !signing.has_failed();
+                while is_open
+                    && under_way < crew.size
+                    && let Some(name) = self.ready()
+                {
+                    self.begin(&name);
+                    match signing.prepare(&name) {
+                        Ok(zone) => {
+                            crew.sign(name, zone);
+                            under_way += 1;
+                        }
+                        Err(not) => {
+                            let (released, heard) = (Err(not), Heard::default());
+                            self.take_in(&folder, &name, Told { released, heard }, &mut failed);
+                            is_open = !signing.has_failed();
                         }
                     }
                 }
-                if written.elapsed() >= FIGURES {
-                    write_metrics(self.arguments, told.metrics, told.log);
-                    *written = Instant::now();
+                if under_way == 0 {
+                    return Ok(());
                 }
-            },
-        );
-        let refused = told.refused();
+                self.listen(signals, Some(&bell), is_open && under_way < crew.size)?;
+                while bell.read(&mut [0; 64]).is_ok_and(|octets| octets > 0) {}
+                for (name, told) in receiver.try_iter() {
+                    under_way -= 1;
+                    self.take_in(&folder, &name, told, &mut failed);
+                }
+            }
+        });
         drop(signing);
-        refused.iter().for_each(|token| self.pins.forget(token));
+        for (token, is_absence) in failed {
+            if !is_absence {
+                pins.forget(&token);
+            }
+        }
+        self.pins = pins;
         self.write_metrics();
-        self.watch_all();
-        signals.is_end()
+        ended
+    }
+
+    /// A zone is about to be read.
+    fn begin(&mut self, name: &ZoneName) {
+        let Some(zone) = self.zones.get_mut(name) else {
+            return;
+        };
+        zone.begin();
+        // What it included so far counts until it is known what it includes now.
+        let files = zone.files.now().and(ZoneFiles::of(&self.folder, name));
+        self.index.renew(name, &mut zone.files, files);
+        // What cannot be read is told when it is signed.
+        if let Ok((_, policy)) = self.folder.zone(name) {
+            zone.interval = interval(&policy, self.arguments.every);
+        }
+    }
+
+    /// What became of a zone.
+    fn take_in(
+        &mut self,
+        folder: &SiteFolder,
+        name: &ZoneName,
+        told: Told,
+        failed: &mut BTreeSet<(TokenName, bool)>,
+    ) {
+        // It may have been taken out of the site meanwhile.
+        let Some(zone) = self.zones.get_mut(name).filter(|zone| zone.is_under_way()) else {
+            return;
+        };
+        let mut teller = Teller {
+            log: &self.log,
+            metrics: &mut self.metrics,
+            troubles: &mut self.troubles,
+            failed,
+        };
+        for text in &told.heard.warnings {
+            teller.log.warning("zone-warning", About::Zone(name), text);
+        }
+        match told.released {
+            Ok(released) => {
+                teller.released(folder, name, &released, zone.blocked.take());
+                zone.succeeded(released.at);
+            }
+            Err(not) => {
+                teller.not_released(folder, name, &not);
+                match not.failure.exit() {
+                    Exit::SaysNo => zone.refused(cli::now()),
+                    Exit::Done | Exit::Failed | Exit::Usage | Exit::Credential | Exit::PartWay => {
+                        zone.failed(cli::now(), Instant::now(), not.token, chance());
+                    }
+                }
+            }
+        }
+        let files = ZoneFiles::of(folder, name).since(&zone.files, told.heard.files);
+        self.index.renew(name, &mut zone.files, files);
+        if zone.files.folders().any(|folder| !self.folders.contains(folder)) {
+            self.watch_all();
+        }
+        self.look_at(name, Touch::Written);
+        if self.figures_written.elapsed() >= FIGURES {
+            self.write_metrics();
+            self.figures_written = Instant::now();
+        }
     }
 
     fn write_metrics(&self) {
-        write_metrics(self.arguments, &self.metrics, &self.log);
+        let (arguments, metrics) = (self.arguments, &self.metrics);
+        if let Some(path) = &arguments.metrics
+            && let Err(error) = metrics.write(path)
+        {
+            let failure = Failure::from(error);
+            self.log
+                .failure("metrics-failed", About::Signer, &failure, "", json!({}));
+        }
     }
 }
 
 fn tell_unwatched(log: &Log, error: Errno) {
     let text = format!("changes are seen once a minute only: inotify: {error}");
     log.warning("no-watch", About::Signer, &text);
-}
-
-fn write_metrics(arguments: &Arguments, metrics: &Metrics, log: &Log) {
-    if let Some(path) = &arguments.metrics
-        && let Err(error) = metrics.write(path)
-    {
-        let failure = Failure::from(error);
-        log.failure("metrics-failed", About::Signer, &failure, "", json!({}));
-    }
 }

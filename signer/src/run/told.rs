@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use cli::Failure;
+use cli::{Exit, Failure};
 use key_metadata::{SiteFolder, Time, TokenName, ZoneName};
 use serde_json::json;
 
@@ -13,16 +13,16 @@ use super::tokens::Troubles;
 use crate::one_zone::{NotReleased, Released, last_release, write_failure};
 use crate::reload::reload;
 
-/// What came of each zone of a round, on its way to those who want to know.
-pub struct Told<'s> {
+/// What came of a zone, on its way to those who want to know.
+pub struct Teller<'s> {
     pub log: &'s Log,
     pub metrics: &'s mut Metrics,
     pub troubles: &'s mut Troubles,
-    /// Tokens that failed in this round.
-    pub failed: BTreeSet<(TokenName, bool)>,
+    /// Tokens that failed since they were opened, and whether by absence.
+    pub failed: &'s mut BTreeSet<(TokenName, bool)>,
 }
 
-impl Told<'_> {
+impl Teller<'_> {
     pub fn released(
         &mut self,
         folder: &SiteFolder,
@@ -32,12 +32,17 @@ impl Told<'_> {
     ) {
         let release = &it.release;
         self.metrics.released(name, it);
-        for token in &it.tokens {
+        for token in it.tokens.keys() {
             self.metrics.token(token, TokenState::Up);
             if self.troubles.is_back(token) || waited.as_ref() == Some(token) {
                 self.log
                     .event("token-back", About::Token(token), "it is back", json!({}));
             }
+        }
+        for missed in &it.missed {
+            self.token(&missed.token, &missed.failure);
+            self.log
+                .warning("token-missed", About::Zone(name), &missed.text());
         }
         if it.is_new {
             let text = format!(
@@ -91,10 +96,13 @@ impl Told<'_> {
         }
     }
 
-    /// A token did not do its part: that is told once a round.
+    /// A token did not do its part: that is told once.
     fn token(&mut self, token: &TokenName, failure: &Failure) {
         let now = Instant::now();
         let is_absence = failure.is_absence();
+        if !is_absence && failure.exit() != Exit::Credential {
+            return;
+        }
         if !self.failed.insert((token.clone(), is_absence)) || !self.troubles.is_free(token, now) {
             return;
         }
@@ -111,12 +119,6 @@ impl Told<'_> {
             self.log
                 .failure("token-refused", About::Token(token), failure, more, json!({}));
         }
-    }
-
-    /// Tokens that refused in this round.
-    pub fn refused(&self) -> Vec<TokenName> {
-        let refused = self.failed.iter().filter(|(_, is_absence)| !is_absence);
-        refused.map(|(token, _)| token.clone()).collect()
     }
 
     /// Keeps a failure for `status`.
