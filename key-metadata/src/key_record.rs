@@ -89,6 +89,14 @@ impl KeyRecord {
         self.public_key.revoked_key_tag(self.role)
     }
 
+    /// The tag that its DNSKEY has as it stands.
+    pub fn present_key_tag(&self) -> u16 {
+        match self.state == KeyState::Revoked {
+            true => self.revoked_key_tag(),
+            false => self.key_tag(),
+        }
+    }
+
     /// Whether it signs the DNSKEY, CDS and CDNSKEY RRsets: a KSK or CSK does as long as its DNSKEY is there, since a DS of it may be in some
     /// cache before it is active and after it is retired (RFC 7583 3.3.1), and nobody would believe a revocation that it did not sign
     /// (RFC 5011 2.1).

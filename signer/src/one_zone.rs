@@ -243,7 +243,7 @@ impl<'a> Signing<'a> {
             let signing = match record.signs_with_signer(zone.policy.ksk_signs) {
                 true => {
                     let (key, holders) = self.find_key(record, &mut zone.missed)?;
-                    zone.tokens.push((record.key_tag(), holders));
+                    zone.tokens.push((record.present_key_tag(), holders));
                     Some(key)
                 }
                 false => None,
@@ -586,10 +586,10 @@ fn signing_tags(keys: &ZoneKeys, policy: &Policy) -> Vec<u16> {
     signing.map(KeyRecord::key_tag).collect()
 }
 
-/// The tokens that hold each key that signs, by the key's tag.
+/// The tokens that hold each key that signs, by the tag of its DNSKEY.
 type KeyTokens = Vec<(u16, Vec<TokenName>)>;
 
-/// The holder of a key with that tag; a revoked key signs by another tag.
+/// The holder of a key with that tag.
 fn holder(tokens: &KeyTokens, tag: u16, holder: usize) -> Option<&TokenName> {
     let mut of_tag = tokens.iter().filter(|(of, _)| *of == tag);
     of_tag.find_map(|(_, holders)| holders.get(holder))
@@ -603,7 +603,7 @@ fn not_signed(error: SignError, tokens: &KeyTokens) -> NotReleased {
     if let Some(token) = of_key.filter(|_| is_other) {
         failure = failure.because(format!("it was token '{token}' that gave it"));
     }
-    // Where no tag tells, any token of the zone has it wait, so that none is asked over and over.
+    // Where two keys have the tag, any token of the zone has it wait, so that none is asked over and over.
     let any = tokens.first().and_then(|(_, holders)| holders.first());
     NotReleased::of_token(failure, of_key.or(any).cloned())
 }

@@ -123,12 +123,11 @@ impl<'a> Service<'a> {
             };
             let signs = |key: &&KeyRecord| key.signs_with_signer(policy.ksk_signs);
             for key in keys.keys().iter().filter(signs) {
-                tokens.extend(
-                    self.folder
-                        .site()
-                        .token_of(&key.reference)
-                        .map(|(token, _)| token.clone()),
-                );
+                let site = self.folder.site();
+                if let Some((token, _)) = site.token_of(&key.reference) {
+                    tokens.insert(token.clone());
+                    tokens.extend(site.replicas(token).iter().cloned());
+                }
             }
         }
         for token in tokens {
