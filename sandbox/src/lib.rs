@@ -28,7 +28,7 @@ pub use knotd::{Knotd, ServedZone};
 pub use kryoptic::Kryoptic;
 pub use opencryptoki::Opencryptoki;
 pub use signed_zone::SignedZone;
-pub use softhsm::SoftHsm;
+pub use softhsm::{SoftHsm, TokenRecords};
 pub use software_key::{software_key, wrapped_key};
 pub use swtpm::Swtpm;
 pub use tap::{Cut, Ended, Tap};

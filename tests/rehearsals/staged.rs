@@ -213,7 +213,8 @@ fn power(tools: &Path) -> Outcome {
             sleep(Duration::from_millis(held));
             child.kill()?;
             child.wait()?;
-            stage.cut_power()?;
+            let records = stage.token_records()?;
+            stage.cut_power(&records)?;
         }
         let (code, said) = exit(&stage, "keyrite-keyctl", &GENERATE)?;
         if said.contains("no token is labelled 'cr'") {

@@ -111,10 +111,11 @@ pub fn hold(
         };
         match (ended, power.take()) {
             (None, placed) => {
+                let records = stage.token_records().map_err(failed)?;
                 let held = draw::below(POWER_HOLDS).map_err(failed)?;
                 sleep(Duration::from_millis(held as u64));
                 drop(run);
-                stage.cut_power().map_err(failed)?;
+                stage.cut_power(&records).map_err(failed)?;
                 part.entrance = Entrance::Resumed;
                 if let Some(placed) = placed {
                     told(Event::PowerFailed(placed.step.clone()));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use key_metadata::{Advice, SiteFolder};
-use sandbox::{SoftHsm, Swtpm};
+use sandbox::{SoftHsm, Swtpm, TokenRecords};
 
 use super::file::RehearsalFile;
 use super::folder::{Occupant, StageFolder};
@@ -20,7 +20,7 @@ pub struct Stage {
     folder: StageFolder,
     names: Names,
     tools: PathBuf,
-    configuration: PathBuf,
+    store: SoftHsm,
     swtpm: Swtpm,
 }
 
@@ -113,7 +113,7 @@ impl Stage {
             fs::create_dir(folder.medium(medium))?;
         }
         Ok(Self {
-            configuration: store.configuration().to_owned(),
+            store,
             tools: tools.to_owned(),
             folder,
             names,
@@ -131,8 +131,14 @@ impl Stage {
         &self.swtpm
     }
 
-    /// What a power cut does to the TPM: [`Swtpm::cut_power`].
-    pub fn cut_power(&mut self) -> io::Result<()> {
+    /// The records of the tokens, to be taken before the power is cut.
+    pub fn token_records(&self) -> io::Result<TokenRecords> {
+        self.store.records()
+    }
+
+    /// What a power cut does to the TPM, [`Swtpm::cut_power`], and to tokens in hardware: they keep their records. Nobody is on the stage.
+    pub fn cut_power(&mut self, records: &TokenRecords) -> io::Result<()> {
+        records.put_back()?;
         self.swtpm.cut_power()
     }
 
@@ -146,7 +152,7 @@ impl Stage {
             .current_dir(self.folder.site())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("SOFTHSM2_CONF", &self.configuration)
+            .env("SOFTHSM2_CONF", self.store.configuration())
             .env("TPM2TOOLS_TCTI", self.swtpm.tcti())
             .stdin(Stdio::null());
         command
