@@ -94,7 +94,7 @@ pub enum Fault {
         rrset: Rrset,
         /// What it has left, at least, when it is served.
         left: Span,
-        /// What it needs: propagation and TTL.
+        /// What it needs: propagation and TTL; a second where the TTL is 0.
         needs: Span,
     },
     /// An RRSIG that is not renewed in an outage has expired, on a server or in a cache.

@@ -119,7 +119,7 @@ impl<'a> Search<'a> {
             );
             for (place, (from, ttl)) in signed.ttls.iter().enumerate() {
                 let until = signed.ttls.get(place + 1).map(|(next, _)| *next);
-                let needs = Span::from_seconds(propagation.seconds().saturating_add(ttl.seconds()));
+                let needs = Span::from_seconds(propagation.seconds().saturating_add(used(*ttl).seconds()));
                 if signed.left < needs && served.first_in((*from, until)).is_some() {
                     self.found.push(Counterexample {
                         at: (*from).max(self.schedule.since).max(self.claim.since),
@@ -147,7 +147,7 @@ impl<'a> Search<'a> {
             let ttl = signed.ttls.iter().map(|(_, ttl)| *ttl).max();
             (
                 Spans::of(held),
-                ttl.map_or(Span::from_seconds(0), |ttl| ttl),
+                used(ttl.map_or(Span::from_seconds(0), |ttl| ttl)),
                 signed,
             )
         });
@@ -212,6 +212,11 @@ impl<'v> Signed<'v> {
     fn versions(&self) -> impl Iterator<Item = &'v Version> {
         self.versions.iter().filter(|version| !version.signers.is_empty())
     }
+}
+
+/// For how long an answer is used. One that is not kept is used in the second in which it is got: an RRSIG with nothing left has expired.
+fn used(ttl: Span) -> Span {
+    ttl.max(Span::from_seconds(1))
 }
 
 /// The versions outside the windows of all changes, and when.

@@ -280,6 +280,22 @@ pub fn at_once(method: Method) -> Schedule {
     bent(method, figures, &[Bend::Right; 5], None, None)
 }
 
+/// The same where little is kept, and RRSIGs have little left when they are served: seconds, or nothing.
+pub fn short_lived() -> impl Strategy<Value = Schedule> {
+    let method = (0..Method::ALL.len()).prop_map(|place| Method::ALL[place]);
+    let figures = (0u32..3, 0u32..3, 0u32..3).prop_map(|(dprp, ttl_key, ttl_sig)| Figures {
+        dsgn: 0,
+        dprp,
+        ttl_key,
+        ttl_sig,
+        dprp_parent: 0,
+        ttl_ds: 0,
+        dreg: 0,
+    });
+    (method, figures, (0u32..6, 0u32..6))
+        .prop_map(|(method, figures, left)| bent(method, figures, &[Bend::Right; 5], Some(left), None))
+}
+
 fn empty(figures: Figures, left: Option<(u32, u32)>) -> Schedule {
     let begins = since();
     let ample = figures.dprp + figures.ttl_key.max(figures.ttl_sig) + 1000;

@@ -12,7 +12,7 @@ use rollover::schedule::Schedule;
 use rollover::simulate::{Setting, reenact, simulate_schedule};
 
 use crate::cases;
-use crate::random::{Method, at_once, chaos, followed, initial_anchors, rollovers, since};
+use crate::random::{Method, at_once, chaos, followed, initial_anchors, rollovers, short_lived, since};
 
 fn claim(validators: Validators) -> Claim {
     Claim {
@@ -105,6 +105,20 @@ fn the_prover_and_the_world_agree_on_what_comes_at_once() {
         }
     }
     assert_eq!((tally.proved.get(), tally.refuted.get()), (200, 0));
+}
+
+/// An RRSIG with nothing left has expired, though nobody keeps it.
+#[test]
+fn the_prover_and_the_world_agree_on_signatures_that_hardly_last() {
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(cases(400));
+    runner
+        .run(
+            &(short_lived(), validators(), any::<u64>()),
+            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
+        )
+        .unwrap();
+    assert!(tally.proved.get() > 0 && tally.met.get() > 0);
 }
 
 #[test]

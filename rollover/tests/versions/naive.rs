@@ -232,7 +232,7 @@ pub fn faults(schedule: &Schedule, versions: &Versions) -> Vec<String> {
         let propagation = schedule.propagation.zone.seconds();
         for (place, (from, ttl)) in ttls.iter().enumerate() {
             let until = ttls.get(place + 1).map(|(next, _)| *next);
-            let needs = Span::from_seconds(propagation + ttl.seconds());
+            let needs = Span::from_seconds(propagation + ttl.seconds().max(1));
             let meets = |version: &Version| meet((*from, until), (version.from, version.until)).is_some();
             if left < needs && signed().any(meets) {
                 let at = (*from).max(schedule.since);
@@ -242,7 +242,7 @@ pub fn faults(schedule: &Schedule, versions: &Versions) -> Vec<String> {
                 ));
             }
         }
-        let longest = ttls.iter().map(|(_, ttl)| ttl.seconds()).max().unwrap();
+        let longest = ttls.iter().map(|(_, ttl)| ttl.seconds().max(1)).max().unwrap();
         let concerns = |silence: &&Silence| {
             matches!(
                 (silence.of, rrset),
