@@ -276,7 +276,7 @@ fn chosen(all: &[Point], turn: usize) -> Vec<Point> {
 }
 
 /// Of the sample, every so manieth; our choice, by the time that it takes.
-const EACH: usize = 40;
+const EACH: usize = 80;
 
 fn every_point() {
     let mut series = Series::new();

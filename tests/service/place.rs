@@ -224,13 +224,23 @@ impl Running {
         }
     }
 
-    /// Waits until both zones were signed, or nothing of them was due, in whatever order.
-    pub fn all_signed(&mut self) {
-        let mut left = ZONES.to_vec();
-        while !left.is_empty() {
-            let told = self.wait_any(&["signed", "unchanged"], "");
-            left.retain(|zone| told["zone"] != *zone);
+    /// Waits until one of these was told of each zone, in whatever order, and gives them in that of the zones.
+    pub fn each(&mut self, events: &[&str]) -> [Value; 2] {
+        let mut told = ZONES.map(|_| None);
+        while told.iter().any(Option::is_none) {
+            let next = self.wait_any(events, "");
+            for (zone, told) in ZONES.iter().zip(&mut told) {
+                if next["zone"] == *zone {
+                    *told = Some(next.clone());
+                }
+            }
         }
+        told.map(Option::unwrap)
+    }
+
+    /// Waits until both zones were signed, or nothing of them was due.
+    pub fn all_signed(&mut self) {
+        self.each(&["signed", "unchanged"]);
     }
 
     pub fn signal(&self, signal: Signal) {
