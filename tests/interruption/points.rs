@@ -222,8 +222,7 @@ fn traced(command: &Command, log: &Path, calls: &str, inject: Option<&str>) -> E
 fn strace(command: &Command, log: &Path, calls: &str, inject: Option<&str>) -> Command {
     let trace = format!("trace={calls}");
     let mut strace = Command::new("strace");
-    // Calls that are not asked for do not stop the tool.
-    strace.args(["-f", "--seccomp-bpf", "-yy", "-s", "16", "-e", &trace]);
+    strace.args(["-f", "-yy", "-s", "16", "-e", &trace]);
     strace.args(inject.into_iter().flat_map(|inject| ["-e", inject]));
     strace.arg("-o").arg(log).arg(command.get_program());
     strace.args(command.get_args()).env_clear();

@@ -70,7 +70,7 @@ impl<'b> Watched<'b> {
 
     fn traced(&self, tool: &Command, log: &Path) -> Output {
         let mut strace = Command::new("strace");
-        strace.args(["-f", "--seccomp-bpf", "-yy", "-v", "-xx", "-s", "1000000", "-e"]);
+        strace.args(["-f", "-yy", "-v", "-xx", "-s", "1000000", "-e"]);
         strace.args(["trace=execve,write,pwrite64,writev,pwritev,pwritev2", "-o"]);
         strace
             .arg(log)
