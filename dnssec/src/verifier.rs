@@ -17,25 +17,14 @@ pub(crate) enum Verifier {
 
 impl Verifier {
     pub(crate) fn new(key: &PublicKey) -> Self {
-        let prepare = |how: &'static dyn VerificationAlgorithm, key: Option<Vec<u8>>| {
-            key.and_then(|key| ParsedPublicKey::new(how, key).ok())
-        };
-        let prepared = match key.algorithm().made() {
-            Some(Algorithm::RsaSha256) => prepare(
-                &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-                key.spki_der().ok(),
-            ),
-            Some(Algorithm::RsaSha512) => prepare(
-                &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
-                key.spki_der().ok(),
-            ),
-            Some(Algorithm::EcdsaP384Sha384) => prepare(
-                &ECDSA_P384_SHA384_FIXED,
-                Some([&[4][..], key.as_dnskey()].concat()),
-            ),
-            Some(Algorithm::Ed25519) => prepare(&ED25519, Some(key.as_dnskey().to_vec())),
+        let how: Option<&'static dyn VerificationAlgorithm> = match key.algorithm().made() {
+            Some(Algorithm::RsaSha256) => Some(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
+            Some(Algorithm::RsaSha512) => Some(&RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
+            Some(Algorithm::EcdsaP384Sha384) => Some(&ECDSA_P384_SHA384_FIXED),
+            Some(Algorithm::Ed25519) => Some(&ED25519),
             Some(Algorithm::EcdsaP256Sha256) | None => None,
         };
+        let prepared = how.and_then(|how| ParsedPublicKey::new(how, key.spki_der().ok()?).ok());
         prepared.map_or_else(|| Self::Other(key.clone()), Self::Prepared)
     }
 
