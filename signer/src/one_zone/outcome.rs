@@ -85,6 +85,13 @@ pub struct MissedToken {
 }
 
 impl MissedToken {
+    /// Puts it with the others, if it is not with them yet.
+    pub(super) fn join(self, others: &mut Vec<Self>) {
+        if others.iter().all(|other| other.token != self.token) {
+            others.push(self);
+        }
+    }
+
     /// What is told of it.
     pub fn text(&self) -> String {
         format!(

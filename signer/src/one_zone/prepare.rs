@@ -156,9 +156,7 @@ impl<'a> Signing<'a> {
         match key {
             Some(key) => {
                 for token in failed {
-                    if missed.iter().all(|missed| missed.token != token.token) {
-                        missed.push(token);
-                    }
+                    token.join(missed);
                 }
                 Ok((key, holders))
             }

@@ -208,15 +208,11 @@ impl Job<'_> {
 
     /// The tokens whose work others did.
     fn missed(&self, made: &mut SignedZone) -> Vec<MissedToken> {
-        let mut missed: Vec<MissedToken> = Vec::new();
+        let mut missed = Vec::new();
         for of_key in made.missed.drain(..) {
-            if let Some(token) = holder(&self.tokens, of_key.tag, of_key.holder)
-                && missed.iter().all(|missed| missed.token != *token)
-            {
-                missed.push(MissedToken {
-                    token: token.clone(),
-                    failure: of_key.error.into(),
-                });
+            if let Some(token) = holder(&self.tokens, of_key.tag, of_key.holder) {
+                let (token, failure) = (token.clone(), of_key.error.into());
+                MissedToken { token, failure }.join(&mut missed);
             }
         }
         missed

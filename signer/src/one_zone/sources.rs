@@ -13,6 +13,7 @@ use zone::Reading;
 use super::last::{first_serial, unreadable};
 use super::outcome::Listener;
 
+/// The unsigned zone; what deserves a look in it is told.
 pub(super) fn read(
     folder: &SiteFolder,
     name: &ZoneName,
