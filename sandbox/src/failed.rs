@@ -20,14 +20,13 @@ impl Swtpm {
         // A TPM that cannot write its memory fails, for good, and libtpms opens the file for each writing.
         fs::remove_dir_all(&memory)?;
         let broke = swtpm.tool("tpm2_shutdown", &["-c"])?;
-        let said = swtpm.tool("tpm2_selftest", &[])?;
+        let tested = swtpm.tool("tpm2_selftest", &[])?;
+        let said = String::from_utf8_lossy(&tested.stderr);
         // TPM_RC_FAILURE.
-        match !broke.status.success() && String::from_utf8_lossy(&said.stderr).contains("(0x101)") {
-            true => Ok(swtpm),
-            false => Err(io::Error::other(format!(
-                "swtpm did not fail in the right way without its state: {}",
-                String::from_utf8_lossy(&said.stderr)
-            ))),
+        if broke.status.success() || !said.contains("(0x101)") {
+            let problem = format!("swtpm did not fail in the right way without its state: {said}");
+            return Err(io::Error::other(problem));
         }
+        Ok(swtpm)
     }
 }

@@ -14,7 +14,7 @@ pub type Outcome<T = ()> = Result<T, String>;
 const KILLED: &str = "killed";
 
 /// Each costs the command again, and a look at all that there is. Our choice, by the time that it takes.
-const USUAL: usize = 8;
+const USUAL: usize = 12;
 
 /// How many points are taken where not all are.
 #[derive(Clone, Copy)]

@@ -50,6 +50,17 @@ prop_compose! {
 }
 
 impl Figures {
+    /// Nobody keeps anything, and nothing takes any time.
+    const NOTHING: Self = Self {
+        dsgn: 0,
+        dprp: 0,
+        ttl_key: 0,
+        ttl_sig: 0,
+        dprp_parent: 0,
+        ttl_ds: 0,
+        dreg: 0,
+    };
+
     /// T3 (draft-ietf-dnsop-rfc5011-security-considerations).
     pub fn add_wait(self, validity: u32) -> u32 {
         let figure = |seconds| timing::Figure::policy(span(seconds));
@@ -257,42 +268,32 @@ fn bends(right: u32) -> impl Strategy<Value = Vec<Bend>> {
     prop::collection::vec(bend, 5)
 }
 
+fn methods() -> impl Strategy<Value = Method> {
+    (0..Method::ALL.len()).prop_map(|place| Method::ALL[place])
+}
+
 /// A rollover whose waits are bent; whether it is safe is not known.
 pub fn rollovers() -> impl Strategy<Value = Schedule> {
-    let method = (0..Method::ALL.len()).prop_map(|place| Method::ALL[place]);
     let left = prop_oneof![3 => Just(None), 1 => (seconds(), seconds()).prop_map(Some)];
     let ttls = prop::option::weighted(0.2, (0u32..200, seconds()));
-    (method, figures(), bends(8), left, ttls)
+    (methods(), figures(), bends(8), left, ttls)
         .prop_map(|(method, figures, bends, left, ttls)| bent(method, figures, &bends, left, ttls))
 }
 
 /// A rollover whose steps all come at one instant, by the book of a zone that nobody keeps anything of.
 pub fn at_once(method: Method) -> Schedule {
-    let figures = Figures {
-        dsgn: 0,
-        dprp: 0,
-        ttl_key: 0,
-        ttl_sig: 0,
-        dprp_parent: 0,
-        ttl_ds: 0,
-        dreg: 0,
-    };
-    bent(method, figures, &[Bend::Right; 5], None, None)
+    bent(method, Figures::NOTHING, &[Bend::Right; 5], None, None)
 }
 
 /// The same where little is kept, and RRSIGs have little left when they are served: seconds, or nothing.
 pub fn short_lived() -> impl Strategy<Value = Schedule> {
-    let method = (0..Method::ALL.len()).prop_map(|place| Method::ALL[place]);
     let figures = (0u32..3, 0u32..3, 0u32..3).prop_map(|(dprp, ttl_key, ttl_sig)| Figures {
-        dsgn: 0,
         dprp,
         ttl_key,
         ttl_sig,
-        dprp_parent: 0,
-        ttl_ds: 0,
-        dreg: 0,
+        ..Figures::NOTHING
     });
-    (method, figures, (0u32..6, 0u32..6))
+    (methods(), figures, (0u32..6, 0u32..6))
         .prop_map(|(method, figures, left)| bent(method, figures, &[Bend::Right; 5], Some(left), None))
 }
 

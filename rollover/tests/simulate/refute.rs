@@ -1,6 +1,7 @@
 //! The proofs against the world: whoever is without a chain there was found by the prover, and whoever the prover found can be made so there.
 
 use std::cell::Cell;
+use std::fmt;
 
 use key_metadata::Span;
 use proptest::prelude::*;
@@ -40,6 +41,19 @@ struct Tally {
     played: Cell<u32>,
 }
 
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} proved, {} refuted, of which {} went wrong in the world; {} counterexamples played",
+            self.proved.get(),
+            self.refuted.get(),
+            self.met.get(),
+            self.played.get()
+        )
+    }
+}
+
 fn more(count: &Cell<u32>) {
     count.set(count.get() + 1);
 }
@@ -72,27 +86,26 @@ fn both(tally: &Tally, schedule: &Schedule, validators: Validators, seed: u64) -
     Ok(())
 }
 
+/// Both of so many schedules, as every kind of validator.
+fn agree(usual: u32, schedules: impl Strategy<Value = Schedule>) -> Tally {
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(cases(usual));
+    runner
+        .run(
+            &(schedules, validators(), any::<u64>()),
+            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
+        )
+        .unwrap();
+    tally
+}
+
 fn validators() -> impl Strategy<Value = Validators> {
     prop_oneof![Just(Validators::Standard), Just(Validators::Strict)]
 }
 
 #[test]
 fn the_prover_and_the_world_agree_on_rollovers() {
-    let tally = Tally::default();
-    let mut runner = TestRunner::new(cases(400));
-    runner
-        .run(
-            &(rollovers(), validators(), any::<u64>()),
-            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
-        )
-        .unwrap();
-    println!(
-        "{} proved, {} refuted, of which {} went wrong in the world; {} counterexamples played",
-        tally.proved.get(),
-        tally.refuted.get(),
-        tally.met.get(),
-        tally.played.get()
-    );
+    println!("{}", agree(400, rollovers()));
 }
 
 /// What changes at one instant changes for everybody at once, where nothing is kept and no server lags.
@@ -110,34 +123,13 @@ fn the_prover_and_the_world_agree_on_what_comes_at_once() {
 /// An RRSIG with nothing left has expired, though nobody keeps it.
 #[test]
 fn the_prover_and_the_world_agree_on_signatures_that_hardly_last() {
-    let tally = Tally::default();
-    let mut runner = TestRunner::new(cases(400));
-    runner
-        .run(
-            &(short_lived(), validators(), any::<u64>()),
-            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
-        )
-        .unwrap();
+    let tally = agree(400, short_lived());
     assert!(tally.proved.get() > 0 && tally.met.get() > 0);
 }
 
 #[test]
 fn the_prover_and_the_world_agree_on_chaos() {
-    let tally = Tally::default();
-    let mut runner = TestRunner::new(cases(200));
-    runner
-        .run(
-            &(chaos(), validators(), any::<u64>()),
-            |(schedule, validators, seed)| both(&tally, &schedule, validators, seed),
-        )
-        .unwrap();
-    println!(
-        "{} proved, {} refuted, of which {} went wrong in the world; {} counterexamples played",
-        tally.proved.get(),
-        tally.refuted.get(),
-        tally.met.get(),
-        tally.played.get()
-    );
+    println!("{}", agree(200, chaos()));
 }
 
 #[test]
